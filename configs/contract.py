@@ -1,0 +1,195 @@
+"""What producer, consumer, rounds and grader agree on: columns, event JSON, timestamps, state file, round records.
+
+The contract is the course's hand-out: a table `<rollnumber>_orders`, one JSON object per row on the topic, Parquet
+with one folder per UTC date, and a state file with the timestamp that the producer has reached.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+UTC = timezone.utc
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table, with the Spark SQL type that the consumer parses it as."""
+
+    name: str
+    spark_type: str
+
+
+# NUMERIC(10, 2) of db/orders.sql. An amount that does not fit is a bad row, not a rounded one.
+AMOUNT_PRECISION, AMOUNT_SCALE = 10, 2
+
+COLUMNS = (
+    Column("order_id", "INT"),
+    Column("customer_name", "STRING"),
+    Column("restaurant_name", "STRING"),
+    Column("item", "STRING"),
+    Column("amount", f"DECIMAL({AMOUNT_PRECISION}, {AMOUNT_SCALE})"),
+    Column("order_status", "STRING"),
+    Column("created_at", "TIMESTAMP"),
+)
+COLUMN_NAMES = tuple(column.name for column in COLUMNS)
+EVENT_SCHEMA = ", ".join(f"{column.name} {column.spark_type}" for column in COLUMNS)  # Spark DDL
+PARTITION_COLUMN = "date"  # yyyy-MM-dd of created_at in UTC
+ORDER_STATUSES = ("PLACED", "PREPARING", "DELIVERED", "CANCELLED")
+MIN_BASE_ROWS = 10
+
+# Six digits: Spark's to_json keeps milliseconds unless told otherwise, and a state file cut to milliseconds lies below
+# the rows it stands for, so that they are read again at every poll. XXX prints Z for UTC.
+SPARK_TIMESTAMP_FORMAT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
+
+
+def format_timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC with six digits and a Z, as in the event JSON and the state file."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+_TIMESTAMP = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?\s*(Z|UTC|[+-]\d{2}:?\d{2})?", re.ASCII
+)
+
+
+def parse_timestamp(text: str) -> datetime:
+    """Read a timestamp as students and tools write it; without a zone it is UTC. Digits past the sixth are cut.
+
+    Raises:
+        ValueError: the text is no timestamp of the form 2025-11-18T12:24:00.123456Z.
+    """
+    found = _TIMESTAMP.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"not a timestamp such as 2025-11-18T12:24:00.123456Z: {text.strip()[:60]!r}")
+    day, clock, digits, zone = found.groups()
+    moment = datetime.fromisoformat(f"{day}T{clock}+00:00") + timedelta(
+        microseconds=int((digits or "0")[:6].ljust(6, "0"))
+    )
+    if zone and zone[0] in "+-":
+        sign = -1 if zone[0] == "-" else 1
+        moment -= sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    return moment
+
+
+@dataclass(frozen=True)
+class StateValue:
+    """What a state file says: the created_at that the producer has reached, and the order_id where it keeps one."""
+
+    timestamp: datetime
+    order_id: int | None = None
+
+
+def parse_state(text: str) -> StateValue:
+    """Read a state file's text in any form seen in handed-in work: a timestamp, `timestamp|order_id`, or JSON.
+
+    Raises:
+        ValueError: the text is empty or holds no timestamp.
+    """
+    stripped = text.strip().strip("\0")
+    if not stripped:
+        raise ValueError("the state file is empty")
+    if stripped.startswith(("{", '"')):
+        return _state_from_json(stripped)
+    timestamp, _, order_id = stripped.partition("|")
+    return StateValue(parse_timestamp(timestamp), int(order_id) if order_id.strip() else None)
+
+
+def _state_from_json(text: str) -> StateValue:
+    value = json.loads(text)
+    if isinstance(value, str):
+        return StateValue(parse_timestamp(value))
+    order_id = next((item for key, item in value.items() if "id" in key.lower() and isinstance(item, int)), None)
+    for item in value.values():
+        if isinstance(item, str) and _TIMESTAMP.fullmatch(item.strip()):
+            return StateValue(parse_timestamp(item), order_id)
+    raise ValueError(f"no timestamp in the JSON {text[:60]!r}")
+
+
+def state_file(location: Path) -> Path:
+    """The file behind last_processed_timestamp_location, which hand-ins use as a file or as a folder that holds one."""
+    if not location.is_dir():
+        return location
+    inside = sorted(p for p in location.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
+    return inside[0] if inside else location / "last_processed_timestamp.txt"
+
+
+def table_spellings(table: str) -> tuple[str, str]:
+    """How Postgres may know the configured table, for to_regclass: quoted as it stands, then folded to lower case.
+
+    A roll number can begin with a digit, which needs quotes; other tables were created without quotes in mixed case,
+    which Postgres folds.
+    """
+    parts = [part.strip('"') for part in table.split(".")]
+    quoted = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    return quoted, quoted.lower()
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OrderRow(_Record):
+    """One row as Postgres holds it. `amount` is the exact decimal as text; `created_at` has the event's format."""
+
+    order_id: int
+    customer_name: str
+    restaurant_name: str
+    item: str
+    amount: str
+    order_status: str
+    created_at: str
+
+
+class LakeFileRecord(_Record):
+    """A data file of the lake: path relative to the lake, size in bytes, sha256 of its content, rows."""
+
+    path: str
+    size: int
+    sha256: str
+    rows: int
+
+
+class Snapshot(_Record):
+    """Where every stage of the pipeline stood at one moment. What was not there yet is None, 0 or empty."""
+
+    postgres_rows: int
+    topic_offsets: dict[str, int]  # partition -> end offset
+    last_offset_batch: int | None  # greatest id in the checkpoint's offsets/
+    last_commit_batch: int | None  # greatest id in its commits/
+    lake_rows: int
+    lake_files: tuple[LakeFileRecord, ...]
+    state: str | None  # the state file's text, stripped
+
+
+class RoundRun(_Record):
+    """One run of a round: what it inserted, and the pipeline before and after.
+
+    `expected_ids` are the order_ids that must reach the lake; `complete` says whether they had when the round ended.
+    """
+
+    started_at: str
+    finished_at: str
+    table: str
+    topic: str
+    inserted: tuple[OrderRow, ...]
+    expected_ids: tuple[int, ...]
+    complete: bool
+    before: Snapshot
+    after: Snapshot
+
+
+class RoundRecord(_Record):
+    """state/rounds/round<N>.json. A repeated round adds a run; earlier runs stay as they are."""
+
+    schema_version: Literal[1] = 1
+    round: int
+    rollnumber: str
+    runs: tuple[RoundRun, ...]

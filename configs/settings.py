@@ -1,0 +1,306 @@
+"""The one reader of orders_stream.yml."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from configs.contract import parse_timestamp
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEFAULT_CONFIG = PROJECT / "configs" / "orders_stream.yml"
+ENVIRONMENT_PREFIX = "ORDERS_"
+
+
+class SettingsError(Exception):
+    """The config cannot be used. The message names file, key, value and what is allowed, one problem a line."""
+
+
+_DURATION = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(?:(?P<milli>ms|milliseconds?)|(?P<one>s|secs?|seconds?)?|(?P<minute>min|minutes?))"
+)
+_UNIT_SECONDS = {"milli": 0.001, "minute": 60.0}
+
+
+def _seconds(value: object) -> object:
+    """Seconds from a number, or from text as Spark takes it ("5 seconds")."""
+    if not isinstance(value, str):
+        return value
+    found = _DURATION.fullmatch(value.strip().lower())
+    if found is None:
+        raise ValueError('a number of seconds, or text such as "5 seconds" or "500 milliseconds"')
+    return float(found[1]) * _UNIT_SECONDS.get(found.lastgroup or "one", 1.0)
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    if isinstance(value, str):
+        return parse_timestamp(value) if value.strip() else None
+    return value
+
+
+def _text(value: object) -> object:
+    # YAML reads 2025 or 123456 as a number, and a roll number or password may well be one.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=86_400)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class _Section(BaseModel):
+    # A student's file may have keys of its own.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Postgres(_Section):
+    """Where the table is. `jdbc_url` serves Spark, the other keys serve the Python tools."""
+
+    jdbc_url: Text
+    host: Text
+    port: Port
+    db: Text
+    user: Text
+    password: Text
+    table: Text
+
+    @model_validator(mode="after")
+    def _one_database(self) -> Postgres:
+        found = re.fullmatch(r"jdbc:postgresql://([^/:]+|\[[^\]]+\])(?::(\d+))?/([^?]+)(?:\?.*)?", self.jdbc_url)
+        if found is None:
+            raise ValueError(f"jdbc_url {self.jdbc_url!r}: allowed is jdbc:postgresql://host:port/database")
+        port, db = int(found[2] or 5432), unquote(found[3])
+        if (port, db) != (self.port, self.db):
+            raise ValueError(
+                f"jdbc_url {self.jdbc_url!r} leads to port {port}, database {db!r}, but port is {self.port} and db is "
+                f"{self.db!r}: the rounds would insert where the producer does not read. Make them agree"
+            )
+        return self
+
+
+class Kafka(_Section):
+    """The brokers as host:port, comma-separated, and the topic."""
+
+    brokers: Text
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 3
+
+    @field_validator("brokers")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        for broker in value.split(","):
+            if not re.fullmatch(r"\s*(?:\w+://)?[^\s:/]+:\d{1,5}\s*", broker):
+                raise ValueError("host:port, several separated by commas")
+        return value
+
+    @property
+    def first_broker(self) -> tuple[str, int]:
+        host, _, port = self.brokers.split(",")[0].strip().rpartition(":")
+        return host.rpartition("/")[2], int(port)
+
+
+class Datalake(_Section):
+    """Where the Parquet lake is: an absolute path or a URI, once loaded."""
+
+    path: Text
+    format: Literal["parquet"]
+
+
+class Streaming(_Section):
+    """Checkpoint and state file (absolute paths or URIs, once loaded), and the consumer's trigger in seconds."""
+
+    checkpoint_location: Text
+    last_processed_timestamp_location: Text
+    batch_interval: Seconds
+    max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
+
+
+class Cdc(_Section):
+    """How the producer polls. `batch_limit` None: no limit. `default_start_timestamp` None: from the first row."""
+
+    poll_interval_sec: Seconds = 2.0
+    batch_limit: Annotated[int, Field(ge=1)] | None = 50_000
+    default_start_timestamp: Annotated[datetime | None, BeforeValidator(_moment)] = None
+
+
+class Spark(_Section):
+    """What spark-submit gets for each of the two programs."""
+
+    master: Text = "local[2]"
+    driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "640m"
+
+
+class Rounds(_Section):
+    """How long a round waits for its rows, in seconds."""
+
+    timeout_sec: Seconds = 120.0
+
+
+class Settings(_Section):
+    """orders_stream.yml, validated. `source` is the file it came from, `root` the folder relative paths count from."""
+
+    source: Path
+    root: Path
+    rollnumber: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,47}$")]
+    postgres: Postgres
+    kafka: Kafka
+    datalake: Datalake
+    streaming: Streaming
+    cdc: Cdc = Cdc()
+    spark: Spark = Spark()
+    rounds: Rounds = Rounds()
+
+    @property
+    def rounds_folder(self) -> Path:
+        return self.root / "state" / "rounds"
+
+
+_ALLOWED = {
+    "rollnumber": "letters, digits and _, beginning with a letter or digit, at most 48, such as 2025em1100471",
+    "kafka.topic": "letters, digits, '.', '_' and '-', at most 249",
+    "spark.driver_memory": "a number and m or g, such as 640m",
+}
+
+
+def local_path(location: str) -> Path:
+    """The local path of a location from the settings.
+
+    Raises:
+        SettingsError: the location is on another file system, such as s3a://.
+    """
+    parts = urlsplit(location)
+    if parts.scheme in ("", "file"):
+        return Path(unquote(parts.path) if parts.scheme else location)
+    raise SettingsError(f"{location}: only local folders can be read here, and this is {parts.scheme}://")
+
+
+def load_settings(path: Path | str | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and validate a config file: the given one, else the one CONFIG names, else configs/orders_stream.yml.
+
+    Relative paths in it count from the folder above `configs/`, or from the file's own folder if that has another
+    name. ROLLNUMBER and ORDERS_<SECTION>__<KEY> in the environment override the file.
+
+    Raises:
+        SettingsError: the file is missing, unreadable or wrong, with one line a problem.
+    """
+    environment = os.environ if environment is None else environment
+    source = Path(path or environment.get("CONFIG") or DEFAULT_CONFIG).expanduser().absolute()
+    values = _with_environment(_read(source), environment)
+    values["rollnumber"] = _rollnumber(values)
+    root = source.parent.parent if source.parent.name == "configs" else source.parent
+    filled = _filled(values, str(values["rollnumber"]))
+    try:
+        settings = Settings.model_validate({**filled, "source": source, "root": root})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_problems(error, source, filled))) from None
+    misspelt = _misspelt(filled)
+    if misspelt:
+        raise SettingsError("\n".join(f"{source}: {line}" for line in misspelt))
+    return settings.model_copy(
+        update={
+            "datalake": settings.datalake.model_copy(update={"path": _absolute(settings.datalake.path, root)}),
+            "streaming": settings.streaming.model_copy(
+                update={
+                    key: _absolute(getattr(settings.streaming, key), root)
+                    for key in ("checkpoint_location", "last_processed_timestamp_location")
+                }
+            ),
+        }
+    )
+
+
+def _read(source: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{source}: no such config file. Name one with CONFIG=path or --config path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{source}: cannot be read ({error}). Is it a text file that you may read?") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise SettingsError(f"{source}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{source}: holds no settings; expected sections such as postgres: and kafka:")
+    return values
+
+
+def _with_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    if environment.get("ROLLNUMBER"):
+        merged["rollnumber"] = environment["ROLLNUMBER"]
+    if environment.get("SPARK_MASTER"):
+        merged["spark"] = {**(merged.get("spark") or {}), "master": environment["SPARK_MASTER"]}
+    for name, value in environment.items():
+        section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if name.startswith(ENVIRONMENT_PREFIX) and separator:
+            merged[section] = {**(merged.get(section) or {}), key: value}
+    return merged
+
+
+def _rollnumber(values: dict[str, Any]) -> object:
+    """The roll number: given, else from the table's name, which the hand-out makes `<rollnumber>_orders`."""
+    if values.get("rollnumber") is not None:
+        return values["rollnumber"]
+    postgres = values.get("postgres")
+    table = str(postgres.get("table") or "") if isinstance(postgres, dict) else ""
+    return re.sub(r"_orders$", "", table.rpartition(".")[2].strip('"')) or None
+
+
+def _filled(value: Any, rollnumber: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(item, rollnumber) for key, item in value.items()}
+    return value.replace("{rollnumber}", rollnumber) if isinstance(value, str) else value
+
+
+def _absolute(location: str, root: Path) -> str:
+    if urlsplit(location).scheme:
+        return location
+    return str(Path(os.path.normpath(root / Path(location).expanduser())))
+
+
+def _problems(error: ValidationError, source: Path, values: dict[str, Any]) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        allowed = _ALLOWED.get(key) or problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "missing":
+            lines.append(f"{source}: {key} is missing{_did_you_mean(problem['loc'], values)}")
+        elif isinstance(problem["input"], dict):
+            lines.append(f"{source}: {key}: {allowed}")
+        else:
+            shown = "***" if key == "postgres.password" else repr(problem["input"])
+            lines.append(f"{source}: {key} is {shown}; allowed: {allowed}")
+    return lines
+
+
+def _did_you_mean(location: tuple[int | str, ...], values: dict[str, Any]) -> str:
+    section = values.get(str(location[0])) if len(location) > 1 else values
+    close = difflib.get_close_matches(str(location[-1]), list(section) if isinstance(section, dict) else [], n=1)
+    return f" (did you mean {close[0]!r}, which is there?)" if close else ""
+
+
+def _misspelt(values: dict[str, Any]) -> list[str]:
+    """Keys that nobody reads and that look like an optional key which is not there: an ignored typo is a trap."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        section, model = values.get(name), field.annotation
+        if not isinstance(section, dict) or not (isinstance(model, type) and issubclass(model, _Section)):
+            continue
+        absent = [key for key in model.model_fields if key not in section]
+        for key in section:
+            close = difflib.get_close_matches(str(key), absent, n=1, cutoff=0.85)
+            if key not in model.model_fields and close:
+                lines.append(f"{name}.{key} is not a key that is read; did you mean {name}.{close[0]}?")
+    return lines
