@@ -1,0 +1,118 @@
+"""The jars of Kafka and of Spark's connectors: resolved once by pyspark's Ivy, kept in the user's cache, pinned.
+
+Standard library only: setup runs this before any package is there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.services.errors import KitError
+
+IVY_MODULE = Path(__file__).with_name("jars.xml")
+PINS = Path(__file__).with_name("jars.sha256")
+
+
+def cache_folder() -> Path:
+    """Where the jars are kept, shared by all clones of one user, as pip and Ivy do."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "food-orders-kit" / "jars"
+
+
+def pinned() -> dict[str, str]:
+    """Path below the cache folder -> sha256, from the committed jars.sha256 (the format of sha256sum)."""
+    pairs = (line.split(maxsplit=1) for line in PINS.read_text(encoding="utf-8").splitlines())
+    return {path.strip(): digest for digest, path in pairs}
+
+
+def jar_paths(group: str) -> list[Path]:
+    """The jars of "kafka" or "spark", in the order of jars.sha256.
+
+    Raises:
+        KitError: one is not in the cache.
+    """
+    paths = [cache_folder() / path for path in pinned() if path.startswith(group + "/")]
+    absent = next((path for path in paths if not path.is_file()), None)
+    if absent:
+        raise KitError(f"{absent} is missing. Run `make setup`: it fetches and checks the jars.")
+    return paths
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def ensure_jars(java: Path, ivy: Path, say: Callable[[str], None]) -> int:
+    """Check every pinned jar in the cache and fetch what is missing; return how many were fetched.
+
+    Ivy keeps what it has downloaded, so that an interrupted run goes on where it was.
+
+    Raises:
+        KitError: a jar differs from its pin, or Ivy could not fetch one.
+    """
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = [path for path in pinned() if not (folder / path).is_file()]
+        for path, expected in pinned().items():
+            if path not in missing:
+                _compare(folder / path, expected)
+        if missing:
+            say(f"fetching {len(missing)} jars of Kafka and Spark's connectors (50 MB, about a minute, once per user)")
+            _fetch(java, ivy, folder, missing, say)
+    return len(missing)
+
+
+def _compare(path: Path, expected: str) -> None:
+    found = sha256(path)
+    if found != expected:
+        raise KitError(
+            f"{path} is not the jar this kit was tested with: its sha256 is {found[:16]}..., the pinned one "
+            f"{expected[:16]}.... Delete that file and run `make setup` again; if it differs again, the package mirror "
+            "of this machine serves something else."
+        )
+
+
+def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], say: Callable[[str], None]) -> None:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as fetched:
+        command = [str(java), "-jar", str(ivy), "-ivy", str(IVY_MODULE), "-m2compatible"]
+        command += ["-cache", str(folder / ".ivy"), "-confs", "kafka", "spark", "-types", "jar", "bundle"]
+        command += ["-retrieve", f"{fetched}/[conf]/[artifact]-[revision].[ext]"]
+        last_lines: list[str] = []
+        arrived = 0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                last_lines = [*last_lines[-40:], line.rstrip()]
+                done = re.search(r"\[SUCCESSFUL ?\] (\S+?)!", line)
+                if done:
+                    arrived += 1
+                    say(f"fetched {arrived} of {len(pinned())}: {done[1].rpartition('#')[2].replace(';', ' ')}")
+        if process.returncode:
+            problem = next((line.strip() for line in last_lines if "not found" in line or "rror" in line), "no reason")
+            raise KitError(
+                f"Fetching the jars failed: Ivy says {problem!r}. Is there a network? Run `make setup` again: what has "
+                "arrived is kept."
+            )
+        for path in missing:
+            source = Path(fetched) / path
+            if not source.is_file():
+                raise KitError(f"Ivy did not bring {path}, which jars.sha256 pins. Run `make setup` again.")
+            _compare(source, pinned()[path])
+            target = folder / path
+            target.parent.mkdir(exist_ok=True)
+            os.replace(source, target)
+    shutil.rmtree(folder / ".ivy", ignore_errors=True)

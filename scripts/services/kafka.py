@@ -1,0 +1,127 @@
+"""An embedded Kafka 4 broker: one KRaft node on 127.0.0.1, from the jars that setup fetched."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import psutil
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from configs.settings import Kafka as KafkaSettings
+from scripts.services.errors import KitError
+from scripts.services.jars import jar_paths
+from scripts.services.java import require_java
+from scripts.services.processes import last_lines, launch, require_free_port, stop, wait_until
+from scripts.services.stack import Stack, require_local
+
+NAME = "kafka"
+MEMORY = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=128m")
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 30.0
+LOGGING = Path(__file__).with_name("log4j2.properties")
+
+
+def admin_client(settings: KafkaSettings) -> AdminClient:
+    """An admin client that keeps quiet about brokers it cannot reach."""
+    return AdminClient({"bootstrap.servers": settings.brokers, "log_level": 0, "socket.timeout.ms": 10_000})
+
+
+def answers(settings: KafkaSettings, timeout: float = 1.0) -> bool:
+    """Whether a broker gives its metadata within `timeout` seconds."""
+    try:
+        return bool(admin_client(settings).list_topics(timeout=timeout).brokers)
+    except KafkaException:
+        return False
+
+
+def require_broker(settings: KafkaSettings) -> None:
+    """Make sure that Kafka answers.
+
+    Raises:
+        KitError: it does not.
+    """
+    if not answers(settings, timeout=5):
+        raise KitError(f"Kafka does not answer at {settings.brokers}. Is it up (`make status`, `make up`)?")
+
+
+def up(stack: Stack) -> str:
+    """Start the broker if it does not run, and wait until it answers; return a line for the user.
+
+    Raises:
+        KitError: it cannot start.
+    """
+    settings = stack.settings.kafka
+    host, port = settings.first_broker
+    require_local(host, "kafka.brokers")
+    pid_file, log = stack.pid_file(NAME), stack.log(NAME)
+    process = pid_file.process()
+    if process is not None:
+        return f"Kafka is already up on port {port} (pid {process.pid})"
+    require_free_port(port, "127.0.0.1", "Kafka", "kafka.brokers of the config")
+    require_free_port(port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller takes the next one)")
+    folder = stack.home / NAME
+    java = [str(require_java().executable), *MEMORY, f"-Dlog4j2.configurationFile={LOGGING}"]
+    java += ["-cp", ":".join(str(jar) for jar in jar_paths("kafka"))]
+    properties = _write_properties(folder, host, port)
+    if not (folder / "data" / "meta.properties").is_file():
+        _format(java, folder, properties)
+    process = launch([*java, "kafka.Kafka", str(properties)], pid_file=pid_file, log=log)
+
+    def ready() -> bool:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            raise KitError(f"Kafka stopped right after its start. The end of {log}:\n{last_lines(log)}")
+        return answers(settings)
+
+    try:
+        if not wait_until(ready, timeout=START_TIMEOUT):
+            raise KitError(f"Kafka does not answer on port {port} after {START_TIMEOUT:.0f} s. See {log}.")
+    except BaseException:
+        down(stack)
+        raise
+    return f"Kafka is up on port {port} (pid {process.pid})"
+
+
+def down(stack: Stack) -> bool:
+    """Stop the broker in order. False: it was not running."""
+    return stop(stack.pid_file(NAME), timeout=STOP_TIMEOUT)
+
+
+def remove(stack: Stack) -> None:
+    """Remove the data of a stopped broker."""
+    shutil.rmtree(stack.home / NAME, ignore_errors=True)
+
+
+def _write_properties(folder: Path, host: str, port: int) -> Path:
+    values = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@127.0.0.1:{port + 1}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{port + 1}",
+        "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": str(folder / "data"),
+        "auto.create.topics.enable": "false",  # a misspelt topic is an error, not a new topic
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "group.initial.rebalance.delay.ms": "0",
+        "log.retention.ms": "-1",  # only `make reset` removes data
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    properties = folder / "server.properties"
+    properties.write_text("".join(f"{key}={value}\n" for key, value in values.items()), encoding="utf-8")
+    return properties
+
+
+def _format(java: list[str], folder: Path, properties: Path) -> None:
+    # A format that was killed leaves a folder without meta.properties, which the tool formats again.
+    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KitError(f"Kafka could not format {folder / 'data'}: {(done.stderr or done.stdout).strip()[-300:]}")

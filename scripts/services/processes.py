@@ -1,0 +1,146 @@
+"""Background processes that outlive the command that started them, known by pid and start time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from scripts.services.errors import KitError
+
+
+@dataclass(frozen=True)
+class PidFile:
+    """Remembers a process by pid and start time, so that a pid that was given to another process is not taken for it."""
+
+    path: Path
+
+    def write(self, process: psutil.Process) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".new")
+        temporary.write_text(json.dumps({"pid": process.pid, "create_time": process.create_time()}), encoding="utf-8")
+        temporary.replace(self.path)
+
+    def process(self) -> psutil.Process | None:
+        """The process if it still runs; a stale or unreadable file is removed."""
+        try:
+            recorded = json.loads(self.path.read_text(encoding="utf-8"))
+            process = psutil.Process(recorded["pid"])
+            # The start time is stored to 0.01 s by the kernel, and reported from a boot time that may be adjusted.
+            if abs(process.create_time() - recorded["create_time"]) < 2 and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, psutil.NoSuchProcess):
+            pass
+        self.path.unlink(missing_ok=True)
+        return None
+
+
+def launch(
+    command: Sequence[str | Path],
+    *,
+    pid_file: PidFile,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    uid_gid: tuple[int, int] | None = None,
+) -> psutil.Process:
+    """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal reaches it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    identity: dict[str, object] = {} if uid_gid is None else {"user": uid_gid[0], "group": uid_gid[1], "extra_groups": []}
+    with log.open("ab") as stream:
+        started = subprocess.Popen(  # type: ignore[call-overload]
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=dict(environment) if environment is not None else None,
+            cwd=folder,
+            start_new_session=True,
+            **identity,
+        )
+    process = psutil.Process(started.pid)
+    pid_file.write(process)
+    return process
+
+
+def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> bool:
+    """Ask the process to stop; after `timeout` seconds end it and its children. False: it was not running."""
+    process = pid_file.process()
+    if process is None:
+        return False
+    family = [process, *process.children(recursive=True)]
+    try:
+        process.send_signal(signum)
+    except psutil.NoSuchProcess:
+        pass
+    _, alive = psutil.wait_procs(family, timeout=timeout)
+    for straggler in alive:
+        try:
+            straggler.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(alive, timeout=10)
+    pid_file.path.unlink(missing_ok=True)
+    return True
+
+
+def wait_until(condition: Callable[[], bool], *, timeout: float, interval: float = 0.05) -> bool:
+    """Look at a condition until it holds; False if it does not within `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(interval)
+    return True
+
+
+def require_free_port(port: int, host: str, service: str, key: str) -> None:
+    """Make sure that a port can be listened on.
+
+    Raises:
+        KitError: it is taken; the message names the process where the system tells it.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise KitError(f"{service} may not listen on port {port}: choose one over 1023 in {key}.") from None
+        except OSError:
+            raise KitError(
+                f"{service} cannot start: port {port} is in use{_owner(port)}. Stop that program, or choose another port "
+                f"in {key}, or, if it is the {service} you want to use, run with SERVICES=external."
+            ) from None
+
+
+def _owner(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except (psutil.AccessDenied, psutil.NoSuchProcess, OSError):
+        pass
+    return ""
+
+
+def last_lines(log: Path, count: int = 8) -> str:
+    """The end of a log file, indented, to show under an error."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+    except OSError:
+        return f"  (no log at {log})"
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0

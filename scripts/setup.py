@@ -1,0 +1,112 @@
+"""`make setup`: a venv, the pinned packages, Java 17, the jars. Standard library only; safe to interrupt and repeat."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from scripts.services import java as java_finder  # noqa: E402
+from scripts.services.errors import KitError  # noqa: E402
+from scripts.services.jars import cache_folder, ensure_jars, pinned  # noqa: E402
+
+VENV = PROJECT / ".venv"
+PYTHON = VENV / "bin" / "python"
+REQUIREMENTS = PROJECT / "requirements.txt"
+# Written last, and compared with requirements.txt by scripts/kit: a setup that was killed is not taken for a whole one.
+INSTALLED = VENV / "requirements.installed"
+SHOWN = ("Downloading", "Building", "Installing collected")
+
+
+def say(text: str) -> None:
+    print(f"      {text}", flush=True)
+
+
+def step(number: int, text: str) -> None:
+    print(f"[{number}/4] {text}", flush=True)
+
+
+def make_venv() -> None:
+    wanted = "{}.{}".format(*sys.version_info)
+    if _venv_version() == wanted:
+        return
+    if VENV.exists():
+        say("the .venv that is there is incomplete or of another Python: making it anew")
+        INSTALLED.unlink(missing_ok=True)
+        shutil.rmtree(VENV)
+    _run([sys.executable, "-m", "venv", str(VENV)], "Making the venv failed")
+
+
+def _venv_version() -> str | None:
+    """The Python version of a venv whose pip works, such as "3.11"; None for any other."""
+    command = [str(PYTHON), "-c", "import sys, pip; print('{}.{}'.format(*sys.version_info))"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def install(*what: str) -> None:
+    _run([str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *what], "Installing packages failed", SHOWN)
+
+
+def _run(command: list[str], failure: str, shown: tuple[str, ...] = ()) -> None:
+    tail: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            tail = [*tail[-15:], line.rstrip()]
+            if shown and line.lstrip().startswith(shown):
+                say(_shortened(line.strip()))
+    if process.returncode:
+        raise KitError(f"{failure}. The command's last words:\n  " + "\n  ".join(tail) + "\nRun `make setup` again.")
+
+
+def _shortened(line: str) -> str:
+    """pip's line without the platform tags of a wheel's name, and without the list of what it installs."""
+    return re.sub(r"(-[\d.]+(?:\.post\d+)?)-\S+?\.whl", r"\1", line).partition(": ")[0]
+
+
+def main() -> int:
+    started = time.monotonic()
+    try:
+        step(1, f"Python {sys.version.split()[0]} in .venv")
+        make_venv()
+        step(2, "packages of requirements.txt")
+        if not INSTALLED.is_file() or INSTALLED.read_bytes() != REQUIREMENTS.read_bytes():
+            install("-r", str(REQUIREMENTS))
+        java = java_finder.find_java(PYTHON)
+        if java is None:
+            step(3, f"Java 17: none on this machine, so the packaged one ({java_finder.PACKAGED})")
+            install(java_finder.PACKAGED)
+            java = java_finder.find_java(PYTHON)
+        if java is None:
+            raise KitError(f"No Java 17 here and {java_finder.PACKAGED} does not run. Install a Java 17, then `make setup`.")
+        step(3, f"Java {java.version} ({java.origin})")
+        step(4, f"{len(pinned())} jars, checked by sha256, in {cache_folder()}")
+        ivy = next(VENV.glob("lib/python3.*/site-packages/pyspark/jars/ivy-*.jar"), None)
+        if ivy is None:
+            raise KitError("pyspark in .venv has no Ivy. Delete the folder .venv and run `make setup` again.")
+        ensure_jars(java.executable, ivy, say)
+        shutil.copyfile(REQUIREMENTS, INSTALLED)
+    except KitError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"\nSetup stopped: {error}. Mend that and run `make setup` again.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. `make setup` goes on from here.", file=sys.stderr)
+        return 130
+    print(f"Set up in {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
