@@ -1,0 +1,57 @@
+import shutil
+from pathlib import Path
+
+from grader.evidence import Evidence
+from grader.evidence.checksum import checksums
+from grader.model import Mismatch, check
+from grader.submission import CHECKPOINT, Submission
+
+
+@check(
+    hint="Give writeStream a checkpointLocation and keep it: without one every restart reads the topic anew. "
+    "Run `make round1` first if nothing ran yet."
+)
+def checkpoint_readable(evidence: Evidence) -> None:
+    """The consumer's checkpoint is there and every file in it can be read.
+
+    Reads offsets/ (batches planned) and commits/ (batches finished). The checkpoint is what lets a restarted consumer
+    go on where it stopped, neither losing nor repeating a batch.
+    """
+    checkpoint = evidence.checkpoint
+    if not checkpoint.exists:
+        where = evidence.locations.checkpoint
+        raise Mismatch(expected="a checkpoint", actual=f"none at {where}" if where else "none in the submission")
+    if not checkpoint.offset_batches:
+        raise Mismatch(expected="at least one batch in offsets/", actual="none")
+    if checkpoint.problems:
+        raise Mismatch(
+            expected="files as Spark writes them",
+            actual=f"{len(checkpoint.problems)} unreadable",
+            samples=tuple({"problem": problem} for problem in checkpoint.problems[:3]),
+        )
+
+
+@checkpoint_readable.fails(also=("round_advanced_offsets",))
+def no_checkpoint(submission: Submission) -> None:
+    submission.edit(lambda root: shutil.rmtree(root / CHECKPOINT))
+
+
+@checkpoint_readable.fails
+def empty_offsets_file(submission: Submission) -> None:
+    submission.write(f"{CHECKPOINT}/offsets/1", "")
+
+
+@checkpoint_readable.fails
+def garbage_in_commits(submission: Submission) -> None:
+    submission.edit(lambda root: (root / CHECKPOINT / "commits" / "1").write_bytes(b"\xff\xfe garbage"))
+
+
+@checkpoint_readable.passes
+def commit_without_second_line(submission: Submission) -> None:
+    submission.edit(_shorten_commit)
+
+
+def _shorten_commit(root: Path) -> None:
+    path = root / CHECKPOINT / "commits" / "1"
+    path.write_text("v1")
+    path.with_name(".1.crc").write_bytes(checksums(b"v1"))

@@ -1,0 +1,34 @@
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import CHECKPOINT, Submission
+
+
+@check(
+    needs=("checkpoint_readable",),
+    hint="The checkpoint was deleted and the lake kept, so Spark skips batches. Delete both or neither (`make reset`).",
+)
+def sink_log_not_ahead(evidence: Evidence) -> None:
+    """The lake's log knows no batch that the checkpoint does not know.
+
+    Spark skips a batch whose id is in the sink log already. After a deleted checkpoint ids begin at 0 again, and every
+    batch up to the log's last one is lost without a word.
+    """
+    log, last = evidence.lake.log, evidence.checkpoint.last_offset_batch
+    if log is None or log.last_batch is None:
+        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+    if last is None or log.last_batch > last:
+        raise Mismatch(
+            expected=f"batch {log.last_batch} of the sink log in offsets/", actual=f"offsets end at batch {last}"
+        )
+
+
+@sink_log_not_ahead.fails(also=("round_advanced_offsets",))
+def checkpoint_deleted_and_lake_kept(submission: Submission) -> None:
+    for batch in (1, 2):
+        submission.remove(f"{CHECKPOINT}/offsets/{batch}")
+        submission.remove(f"{CHECKPOINT}/commits/{batch}")
+
+
+@sink_log_not_ahead.passes
+def no_sink_log(submission: Submission) -> None:
+    submission.log = False

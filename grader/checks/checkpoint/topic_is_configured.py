@@ -1,0 +1,24 @@
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("checkpoint_readable", "config_valid"),
+    hint="Subscribe to kafka.topic of the config, and use a new checkpoint folder when the topic's name changes.",
+)
+def topic_is_configured(evidence: Evidence) -> None:
+    """The consumer reads the topic that the config names, and no other.
+
+    The checkpoint's offsets name the topic that was really read.
+    """
+    settings, topics = evidence.config.settings, evidence.checkpoint.topics
+    if not topics:
+        raise NoEvidence("no batch in the checkpoint names a topic")
+    if settings is not None and topics != (settings.kafka.topic,):
+        raise Mismatch(expected=settings.kafka.topic, actual=", ".join(topics))
+
+
+@topic_is_configured.fails
+def another_topic(submission: Submission) -> None:
+    submission.topic = "orders"

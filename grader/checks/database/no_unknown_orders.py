@@ -1,0 +1,26 @@
+from grader.evidence import Evidence
+from grader.evidence.comparison import source, with_ids, without_ids
+from grader.model import Mismatch, check
+from grader.submission import MOMENT, Submission, order
+
+
+@check(
+    needs=("lake_readable", "lake_schema"),
+    hint="Find where these order_ids came from: another table, an older topic, or events that someone else published.",
+)
+def no_unknown_orders(evidence: Evidence) -> None:
+    """Every order in the lake is one of Postgres, or was put on the topic by a round.
+
+    Needs the database.
+    """
+    orders = source(evidence)
+    known = with_ids(orders.column("order_id"), evidence.rounds.expected)
+    unknown = without_ids(evidence.lake, known, limit=3)
+    if unknown:
+        raise Mismatch(expected="only orders of the table", actual=f"{unknown.total} others", samples=unknown.rows)
+
+
+@no_unknown_orders.fails(also=("state_matches_newest_order",))
+def order_of_another_table(submission: Submission) -> None:
+    submission.append_batch([order(999, MOMENT)])
+    submission.state = "2025-11-19T12:24:20.123456Z"

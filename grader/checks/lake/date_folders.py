@@ -1,0 +1,28 @@
+from grader.evidence import Evidence
+from grader.model import Mismatch, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("lake_readable", "lake_schema"),
+    hint="Set spark.sql.session.timeZone to UTC and take the date from created_at, not from the clock.",
+)
+def date_folders(evidence: Evidence) -> None:
+    """Each row lies in the folder of its created_at's UTC date.
+
+    Compares date=yyyy-MM-dd in the path with the row. A reader that asks for one date gets only that folder, so that a
+    misplaced row is as good as lost. A session in local time moves the rows near midnight.
+    """
+    found = evidence.lake.misplaced(limit=3)
+    if found:
+        raise Mismatch(expected="every row under its own date=", actual=f"{found.total} misplaced", samples=found.rows)
+
+
+@date_folders.fails
+def folder_of_the_wrong_day(submission: Submission) -> None:
+    submission.days[12] = "2025-11-17"
+
+
+@date_folders.fails
+def folder_is_no_date(submission: Submission) -> None:
+    submission.days[12] = "18-11-2025"

@@ -1,0 +1,52 @@
+from grader.evidence import Evidence
+from grader.model import Mismatch, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("lake_readable",),
+    hint="Parse the event with an explicit schema that has every column of the table, and write them all.",
+)
+def lake_schema(evidence: Evidence) -> None:
+    """Every file has the columns of the orders table, in types that hold them.
+
+    order_id a whole number, amount a decimal, double or string, created_at a timestamp or string; further columns are
+    welcome. Rows of a file with another schema are read as null, or stop the reader.
+    """
+    problems = evidence.lake.schema_problems
+    if problems:
+        raise Mismatch(
+            expected="order_id, customer_name, restaurant_name, item, amount, order_status, created_at in every file",
+            actual=f"{len(problems)} columns missing or of another type",
+            samples=problems[:3],
+        )
+
+
+@lake_schema.fails
+def column_forgotten(submission: Submission) -> None:
+    submission.columns = tuple(name for name in submission.columns if name != "amount")
+
+
+@lake_schema.fails
+def order_id_as_text(submission: Submission) -> None:
+    submission.types["order_id"] = "string"
+
+
+@lake_schema.passes
+def wider_types(submission: Submission) -> None:
+    submission.types.update(order_id="int64", amount="double")
+
+
+@lake_schema.passes
+def everything_as_text(submission: Submission) -> None:
+    submission.types.update(amount="string", created_at="string")
+
+
+@lake_schema.passes
+def int96_timestamps(submission: Submission) -> None:
+    submission.types["created_at"] = "int96"
+
+
+@lake_schema.passes
+def extra_column(submission: Submission) -> None:
+    submission.columns = (*submission.columns, "validation_status")

@@ -1,0 +1,47 @@
+from grader.evidence import Evidence
+from grader.model import Mismatch, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("lake_readable", "lake_schema"),
+    hint="Keep `amount >= 0` only, and test for NaN as well: `NaN >= 0` is true in Spark.",
+)
+def no_negative_amount(evidence: Evidence) -> None:
+    """Every amount in the lake is a number of at least 0.
+
+    Negative, null, infinite and NaN amounts are bad rows, which the consumer must keep out. Zero may be kept or not.
+    """
+    found = evidence.lake.bad_amounts(limit=3)
+    if found:
+        raise Mismatch(
+            expected="every amount >= 0", actual=f"{found.total} rows below, or no number", samples=found.rows
+        )
+
+
+@no_negative_amount.fails
+def refund_kept(submission: Submission) -> None:
+    submission.change(7, amount="-5.00")
+
+
+@no_negative_amount.fails
+def nan_kept(submission: Submission) -> None:
+    submission.types["amount"] = "double"
+    submission.change(7, amount="NaN")
+
+
+@no_negative_amount.fails
+def refund_kept_as_text(submission: Submission) -> None:
+    submission.types["amount"] = "string"
+    submission.change(7, amount="-5.00")
+
+
+@no_negative_amount.passes
+def zero_kept(submission: Submission) -> None:
+    submission.change(7, amount="0.00")
+
+
+@no_negative_amount.passes
+def zero_dropped(submission: Submission) -> None:
+    submission.change(7, amount="0.00")
+    submission.lose(7)

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import LAKE, MOMENT, Submission, order
+
+
+@check(
+    hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` begins anew."
+)
+def sink_log_agrees(evidence: Evidence) -> None:
+    """The lake's files are those that Spark's sink log names, in the sizes it names.
+
+    Reads _spark_metadata: the latest compact file and every later batch. Spark reads the lake by this log and stops at
+    a file that is missing; a file of another size was changed after Spark wrote it. A lake without a log is not judged.
+    """
+    lake = evidence.lake
+    if not lake.exists:
+        raise NoEvidence("there is no lake")
+    if lake.log is None:
+        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+    if lake.log.problems:
+        raise Mismatch(
+            expected="a sink log that can be read",
+            actual=lake.log.problems[0],
+            samples=tuple({"problem": problem} for problem in lake.log.problems[:3]),
+        )
+    if lake.missing:
+        raise Mismatch(
+            expected="every logged file there",
+            actual=f"{len(lake.missing)} missing",
+            samples=tuple({"file": path} for path in lake.missing[:3]),
+        )
+    if lake.resized:
+        raise Mismatch(
+            expected="every file as Spark wrote it",
+            actual=f"{len(lake.resized)} changed in size",
+            samples=tuple(
+                {"file": file.path, "logged": file.logged.size if file.logged else None, "found": file.size}
+                for file in lake.resized[:3]
+            ),
+        )
+    if lake.log.stale_checksums:
+        raise Mismatch(
+            expected="a sink log as Spark wrote it",
+            actual=f"edited by hand: {', '.join(lake.log.stale_checksums[:3])}",
+        )
+
+
+@sink_log_agrees.fails(also=("round_rewrote_nothing", "round_rows_arrived", "no_missing_orders", "state_moved_forward"))
+def file_deleted(submission: Submission) -> None:
+    submission.edit(lambda root: min((root / LAKE).glob("date=2025-11-19/*.parquet")).unlink())
+    submission.state = "2025-11-18T14:24:15.123456Z"
+
+
+@sink_log_agrees.fails(also=("round_rewrote_nothing",))
+def file_rewritten_by_hand(submission: Submission) -> None:
+    submission.edit(_rewrite)
+
+
+@sink_log_agrees.fails
+def log_edited_by_hand(submission: Submission) -> None:
+    submission.edit(lambda root: _append(root / LAKE / "_spark_metadata" / "2"))
+
+
+@sink_log_agrees.passes
+def compacted_log(submission: Submission) -> None:
+    for order_id in range(21, 31):
+        rows = [order(order_id, MOMENT)]
+        submission.append_batch(rows)
+        submission.insert(rows)
+
+
+@sink_log_agrees.passes
+def moved_lake(submission: Submission) -> None:
+    submission.edit(_forget_old_place)
+
+
+def _rewrite(root: Path) -> None:
+    import pyarrow.parquet as pq
+
+    first = min((root / LAKE).glob("date=*/*.parquet"))
+    table = pq.ParquetFile(first).read()
+    pq.write_table(table, first, compression="gzip", store_schema=False)
+
+
+def _append(path: Path) -> None:
+    path.write_text(path.read_text() + "\n")
+
+
+def _forget_old_place(root: Path) -> None:
+    for path in (root / LAKE / "_spark_metadata").glob("[0-9]*"):
+        path.write_text(path.read_text().replace(root.absolute().as_uri(), "file:///somewhere%20else"))
+        path.with_name(f".{path.name}.crc").unlink(missing_ok=True)

@@ -1,0 +1,53 @@
+from configs.contract import RoundRecord
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("rounds_readable",),
+    hint="More rows than inserted are repeats, or rows that should have been rejected; fewer are lost.",
+)
+def round_added_exactly(evidence: Evidence) -> None:
+    """Each round added exactly its clean rows to the lake: +5 for five.
+
+    Compares the lake's rows before and after each run that the records call complete. Rows that were already in
+    Postgres when the lake was still empty may come along in the first.
+    """
+    complete = [item for item in evidence.rounds.runs if item.run.complete]
+    if not complete:
+        raise NoEvidence("no round ended with all its rows in the lake")
+    for item in complete:
+        run = item.run
+        added, due = run.after.lake_rows - run.before.lake_rows, len(run.expected_ids)
+        backlog = run.before.postgres_rows if run.before.lake_rows == 0 else 0
+        if added not in (due, due + backlog):
+            raise Mismatch(
+                expected=f"+{due} rows in {item.name}",
+                actual=f"{added:+} ({run.before.lake_rows} before, {run.after.lake_rows} after)",
+            )
+
+
+@round_added_exactly.fails
+def six_for_five(submission: Submission) -> None:
+    submission.revise_rounds(_one_more)
+
+
+@round_added_exactly.passes
+def base_rows_come_along(submission: Submission) -> None:
+    submission.revise_rounds(_from_nothing)
+
+
+def _one_more(records: list[RoundRecord]) -> list[RoundRecord]:
+    first, second = records
+    (run,) = second.runs
+    after = run.after.model_copy(update={"lake_rows": run.after.lake_rows + 1})
+    return [first, second.model_copy(update={"runs": (run.model_copy(update={"after": after}),)})]
+
+
+def _from_nothing(records: list[RoundRecord]) -> list[RoundRecord]:
+    first, second = records
+    (run,) = first.runs
+    nothing = {"lake_rows": 0, "lake_files": (), "last_offset_batch": None, "last_commit_batch": None, "state": None}
+    before = run.before.model_copy(update=nothing)
+    return [first.model_copy(update={"runs": (run.model_copy(update={"before": before}),)}), second]

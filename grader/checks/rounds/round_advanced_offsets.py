@@ -1,0 +1,44 @@
+from configs.contract import RoundRecord
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("rounds_readable",),
+    hint="Keep one checkpoint folder over all runs, and let the producer publish to the configured topic.",
+)
+def round_advanced_offsets(evidence: Evidence) -> None:
+    """Each round moved the topic's offsets and the checkpoint's batches forward.
+
+    The topic must have grown by at least the rows that must arrive, and the checkpoint must have planned a new batch.
+    """
+    if not evidence.rounds.runs:
+        raise NoEvidence("no round was recorded; run `make round1`")
+    for item in evidence.rounds.runs:
+        run = item.run
+        due = len(run.expected_ids)
+        if not due:
+            continue
+        grown = sum(run.after.topic_offsets.values()) - sum(run.before.topic_offsets.values())
+        if run.complete and run.after.topic_offsets and grown < due:
+            raise Mismatch(expected=f"+{due} in the topic's offsets in {item.name}", actual=f"{grown:+}")
+        before = run.before.last_offset_batch
+        after = item.next_before.last_offset_batch if item.next_before else evidence.checkpoint.last_offset_batch
+        if after is None or (before is not None and after <= before):
+            raise Mismatch(
+                expected=f"a batch after {before} in the checkpoint once {item.name} was through",
+                actual=f"last batch {after}",
+            )
+
+
+@round_advanced_offsets.fails
+def nothing_published_in_round_2(submission: Submission) -> None:
+    submission.revise_rounds(_unpublished)
+
+
+def _unpublished(records: list[RoundRecord]) -> list[RoundRecord]:
+    first, second = records
+    (run,) = second.runs
+    after = run.after.model_copy(update={"topic_offsets": run.before.topic_offsets})
+    return [first, second.model_copy(update={"runs": (run.model_copy(update={"after": after}),)})]

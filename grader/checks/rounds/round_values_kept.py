@@ -1,0 +1,32 @@
+from grader.evidence import Evidence
+from grader.evidence.comparison import altered
+from grader.evidence.orders import table_of
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("rounds_readable", "lake_readable", "lake_schema"),
+    hint="Parse with the table's types and write what was parsed; see the column and both values above.",
+)
+def round_values_kept(evidence: Evidence) -> None:
+    """The rows that the rounds inserted arrived with the values they were inserted with.
+
+    Compares every column, created_at to the precision that the lake keeps, amounts to the cent.
+    """
+    rows = evidence.rounds.expected_orders
+    if not rows:
+        raise NoEvidence("no round inserted a row that must arrive")
+    found = altered(table_of(rows), evidence.lake, limit=3)
+    if found:
+        raise Mismatch(expected="every value as inserted", actual=f"{found.total} values differ", samples=found.rows)
+
+
+@round_values_kept.fails(also=("values_match_database",))
+def item_renamed_on_the_way(submission: Submission) -> None:
+    submission.change_in_lake(17, item="Soup")
+
+
+@round_values_kept.fails(also=("values_match_database",))
+def shifted_by_an_hour(submission: Submission) -> None:
+    submission.change_in_lake(17, created_at="2025-11-19T11:24:17.123456Z")

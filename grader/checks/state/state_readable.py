@@ -1,0 +1,66 @@
+from pathlib import Path
+
+from grader.evidence import Evidence
+from grader.model import Mismatch, check
+from grader.submission import STATE, Submission
+
+
+@check(
+    hint="Write the state to a temporary file, fsync and rename it, so that a kill leaves the old or the new state. "
+    "Run `make round1` first if nothing ran yet."
+)
+def state_readable(evidence: Evidence) -> None:
+    """The producer's state file is there and holds a timestamp.
+
+    Any form seen in handed-in work is read: a timestamp, timestamp|order_id, ISO 8601, JSON; a file, or a folder with
+    one. An empty or garbled state makes the producer read the whole table again, or nothing ever again.
+    """
+    state = evidence.state
+    if state.value is None:
+        where = evidence.locations.state
+        raise Mismatch(
+            expected="a timestamp such as 2025-11-18T12:24:00.123456Z",
+            actual=state.problem or "nothing",
+            samples=({"looked at": _shown(where, evidence.config.root)},) if where else (),
+        )
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+@state_readable.fails
+def empty_state(submission: Submission) -> None:
+    submission.write(STATE, "")
+
+
+@state_readable.fails
+def no_state(submission: Submission) -> None:
+    submission.remove(STATE)
+
+
+@state_readable.fails
+def garbage_state(submission: Submission) -> None:
+    submission.edit(lambda root: (root / STATE).write_bytes(b"\x00\xff{"))
+
+
+@state_readable.passes
+def state_with_order_id(submission: Submission) -> None:
+    submission.state = "2025-11-19 12:24:20.123456|20"
+
+
+@state_readable.passes
+def state_as_json(submission: Submission) -> None:
+    submission.state = '{"last_processed_timestamp": "2025-11-19T12:24:20.123456"}'
+
+
+@state_readable.passes
+def state_in_a_folder(submission: Submission) -> None:
+    submission.edit(_into_folder)
+
+
+def _into_folder(root: Path) -> None:
+    text = (root / STATE).read_text()
+    (root / STATE).unlink()
+    (root / STATE).mkdir()
+    (root / STATE / "part-00000").write_text(text)

@@ -1,0 +1,78 @@
+"""What a pipeline left behind, read-only and lazy: nothing is opened before a check asks, and nothing is read twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from configs.contract import StateValue, format_timestamp
+from grader.evidence.checkpoint import Checkpoint
+from grader.evidence.config import Config
+from grader.evidence.database import Database
+from grader.evidence.lake import Lake
+from grader.evidence.locations import Locations, locate
+from grader.evidence.rounds import Rounds
+from grader.evidence.state import State
+from grader.model import Fact
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A submission, or the project itself, as the checks see it."""
+
+    config: Config
+    database: Database
+
+    @cached_property
+    def locations(self) -> Locations:
+        return locate(self.config)
+
+    @cached_property
+    def lake(self) -> Lake:
+        return Lake(self.locations.lake, self.config.boundary)
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.locations.checkpoint)
+
+    @cached_property
+    def state(self) -> State:
+        return State(self.locations.state)
+
+    @cached_property
+    def rounds(self) -> Rounds:
+        return Rounds(self.locations.rounds)
+
+    @property
+    def is_empty(self) -> bool:
+        """Neither a lake nor a checkpoint nor a state file: nothing has run here."""
+        return not (self.lake.exists or self.checkpoint.exists or self.state.exists)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What was taken for granted, and a reader of the report should know."""
+        return (*self.locations.assumptions, *self.lake.assumptions)
+
+    def facts(self) -> dict[str, Fact]:
+        """The figures of report.json. A figure without evidence is None."""
+        lake, checkpoint = self.lake, self.checkpoint
+        figures = lake.figures
+        state: StateValue | None = self.state.value
+        return {
+            "rows": figures.rows,
+            "distinct_order_ids": figures.distinct_order_ids,
+            "duplicate_rows": figures.duplicate_rows,
+            "null_order_ids": figures.null_order_ids,
+            "negative_amounts": figures.negative_amounts,
+            "partitions": figures.partitions,
+            "misplaced_rows": figures.misplaced_rows,
+            "files": len(lake.files) if lake.exists else None,
+            "orphan_files": len(lake.orphans) if lake.log else None,
+            "missing_files": len(lake.missing) if lake.log else None,
+            "state_timestamp": format_timestamp(state.timestamp) if state else None,
+            "max_created_at": figures.max_created_at,
+            "last_offset_batch": checkpoint.last_offset_batch,
+            "last_commit_batch": checkpoint.last_commit_batch,
+            "end_offset": checkpoint.end_offset,
+            "database_rows": self.database.row_count,
+        }

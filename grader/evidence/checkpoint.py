@@ -1,0 +1,144 @@
+"""The consumer's checkpoint: offsets/ (planned batches), commits/ (finished ones), metadata, sources/.
+
+Format, as Spark 3.5.1 writes it: `offsets/N` holds `v1`, a JSON line, then one line a source, for Kafka
+`{"<topic>":{"0":4,"1":0}}` with exclusive end offsets, or `-` for a source without any. `sources/0/0` holds the start
+offsets after a NUL byte and `v1`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from grader.evidence.checksum import is_stale
+from grader.evidence.listing import file_names
+
+_ID = re.compile(r"\d{1,18}", re.ASCII)
+Offsets = Mapping[str, Mapping[int, int]]  # topic -> partition -> offset
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The checkpoint in `folder`. What cannot be read is in `problems`."""
+
+    folder: Path | None
+
+    @property
+    def exists(self) -> bool:
+        return self.folder is not None and any((self.folder / name).is_dir() for name in ("offsets", "commits"))
+
+    @cached_property
+    def offset_batches(self) -> tuple[int, ...]:
+        """Ids in offsets/, ascending. Spark keeps the last 100."""
+        return _ids(self.folder, "offsets")
+
+    @cached_property
+    def commit_batches(self) -> tuple[int, ...]:
+        """Ids in commits/, ascending."""
+        return _ids(self.folder, "commits")
+
+    @property
+    def last_offset_batch(self) -> int | None:
+        return max(self.offset_batches, default=None)
+
+    @property
+    def last_commit_batch(self) -> int | None:
+        return max(self.commit_batches, default=None)
+
+    @cached_property
+    def _read(self) -> tuple[dict[int, Offsets], tuple[str, ...]]:
+        read = {batch: self._read_offsets(batch) for batch in self.offset_batches}
+        problems = [what for what in read.values() if isinstance(what, str)]
+        problems += filter(None, (self._commit_problem(batch) for batch in self.commit_batches))
+        return {batch: what for batch, what in read.items() if isinstance(what, Mapping)}, tuple(problems)
+
+    def _read_offsets(self, batch: int) -> Offsets | str | None:
+        """A batch's offsets, or what is wrong with them; None when Spark has removed the batch since the listing."""
+        try:
+            return _offsets(self._text(f"offsets/{batch}").splitlines()[2:])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            return f"offsets/{batch}: {error}"
+
+    def _commit_problem(self, batch: int) -> str | None:
+        try:
+            self._text(f"commits/{batch}")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            return f"commits/{batch}: {error}"
+        return None
+
+    def _text(self, name: str) -> str:
+        """Raises OSError, or ValueError for what is no file of a checkpoint."""
+        text = ((self.folder or Path()) / name).read_text(encoding="utf-8")
+        if not text.startswith("v1"):
+            raise ValueError(f"begins with {text[:20]!r}, not v1" if text else "empty")
+        return text
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return self._read[1]
+
+    @property
+    def offsets(self) -> Mapping[int, Offsets]:
+        """batch -> topic -> partition -> end offset, of the batches that can be read."""
+        return self._read[0]
+
+    @cached_property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic that a batch names, in the order in which they appear."""
+        return tuple(dict.fromkeys(topic for batch in sorted(self.offsets) for topic in self.offsets[batch]))
+
+    @property
+    def end_offset(self) -> int | None:
+        """End offsets of the last batch, added up over topics and partitions."""
+        if not self.offsets:
+            return None
+        return sum(offset for ends in self.offsets[max(self.offsets)].values() for offset in ends.values())
+
+    @cached_property
+    def start_offsets(self) -> Offsets | None:
+        """Where the query began to read, from sources/0/0."""
+        if self.folder is None:
+            return None
+        try:
+            text = (self.folder / "sources" / "0" / "0").read_bytes().lstrip(b"\0").decode("utf-8")
+            return _offsets(text.removeprefix("v1").split("\n"))
+        except (OSError, ValueError):
+            return None
+
+    @cached_property
+    def stale_checksums(self) -> tuple[str, ...]:
+        """Files that were edited after Spark wrote them: Spark itself does not notice."""
+        if self.folder is None:
+            return ()
+        names = [
+            "metadata",
+            *(f"offsets/{n}" for n in self.offset_batches),
+            *(f"commits/{n}" for n in self.commit_batches),
+        ]
+        return tuple(name for name in names if is_stale(self.folder / name))
+
+
+def _offsets(lines: list[str]) -> Offsets:
+    topics: dict[str, dict[int, int]] = {}
+    for line in lines:
+        if not line.strip() or line.strip() == "-":
+            continue
+        try:
+            for topic, ends in json.loads(line).items():
+                topics.setdefault(topic, {}).update({int(partition): int(offset) for partition, offset in ends.items()})
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise ValueError(f"no Kafka offsets: {line[:60]!r}") from None
+    return topics
+
+
+def _ids(folder: Path | None, name: str) -> tuple[int, ...]:
+    names = file_names(folder / name) if folder is not None else []
+    return tuple(sorted(int(entry) for entry in names if _ID.fullmatch(entry)))

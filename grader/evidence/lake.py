@@ -1,0 +1,365 @@
+"""The Parquet lake: which files count, whether they can be read, and the figures of their rows.
+
+Which files count: Spark's sink log decides where there is one. pyarrow, DuckDB and a glob do not know it and count
+files that a crash left behind, so the listing is intersected with the log here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
+from grader.evidence.listing import file_sha256, list_parquet
+from grader.evidence.orders import (
+    SECOND_US,
+    cell,
+    created_us,
+    is_bad_amount,
+    moment_text,
+    normal_table,
+    type_problem,
+)
+from grader.evidence.scan import (
+    FileScan,
+    Footer,
+    in_parallel,
+    is_misplaced,
+    read_footer,
+    read_table,
+    scan_file,
+)
+from grader.evidence.sink_log import LoggedFile, SinkLog, path_in_lake, read_sink_log
+from grader.model import Mismatch, Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+NO_PARTITION = "(none)"
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """A data file that counts: path relative to the lake, size in bytes, and what the log says of it."""
+
+    path: str
+    size: int
+    logged: LoggedFile | None
+
+    @property
+    def day(self) -> str | None:
+        """The value of the `date=` folder, else of the first `key=value` folder; None without one."""
+        pairs = [part.partition("=") for part in self.path.split("/")[:-1] if "=" in part]
+        values = {key: unquote(value) for key, _, value in reversed(pairs)}
+        return values.get(PARTITION_COLUMN, unquote(pairs[0][2]) if pairs else None)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows that are not as they should be: how many, and the first few of them by order_id."""
+
+    total: int
+    rows: tuple[Row, ...]
+
+    def __bool__(self) -> bool:
+        return self.total > 0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of the rows of all files that count; None where a file's damage leaves them unknown."""
+
+    rows: int | None = None
+    distinct_order_ids: int | None = None
+    duplicate_rows: int | None = None
+    null_order_ids: int | None = None
+    negative_amounts: int | None = None
+    misplaced_rows: int | None = None
+    max_created_at: str | None = None
+    partitions: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake in `folder`; nothing outside `boundary` is read, where there is one."""
+
+    folder: Path | None
+    boundary: Path | None = None
+
+    @property
+    def exists(self) -> bool:
+        return self.folder is not None and self.folder.is_dir()
+
+    @cached_property
+    def listing(self) -> Mapping[str, int]:
+        """Path relative to the lake -> size in bytes, of the Parquet files that Spark would see."""
+        return list_parquet(self.folder, self.boundary) if self.folder is not None else {}
+
+    @cached_property
+    def log(self) -> SinkLog | None:
+        return read_sink_log(self.folder) if self.folder is not None else None
+
+    @cached_property
+    def _logged(self) -> Mapping[str, LoggedFile]:
+        if self.log is None or self.folder is None:
+            return {}
+        paths = frozenset(self.listing)
+        return {path_in_lake(entry.path, paths, self.folder): entry for entry in self.log.files}
+
+    @cached_property
+    def files(self) -> tuple[LakeFile, ...]:
+        """The files that count, by path: in the listing and, where there is a log, in the log."""
+        return tuple(
+            LakeFile(path, size, self._logged.get(path))
+            for path, size in sorted(self.listing.items())
+            if self.log is None or path in self._logged
+        )
+
+    @cached_property
+    def orphans(self) -> tuple[str, ...]:
+        """Files that no line of the log names, as a crash leaves them. They do not count."""
+        return () if self.log is None else tuple(sorted(set(self.listing) - set(self._logged)))
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """Files that the log names and that are not there."""
+        return tuple(sorted(set(self._logged) - set(self.listing)))
+
+    @cached_property
+    def resized(self) -> tuple[LakeFile, ...]:
+        """Files whose size is not the one that Spark logged."""
+        return tuple(file for file in self.files if file.logged is not None and file.logged.size != file.size)
+
+    @cached_property
+    def assumptions(self) -> tuple[str, ...]:
+        if not self.exists:
+            return ()
+        if self.log is None:
+            return ("lake: it has no _spark_metadata log, so every Parquet file in it counts",)
+        moved = sum(not entry.path.startswith(f"{self.folder}/") for entry in self._logged.values())
+        if moved:
+            return (f"lake: it was moved; {moved} logged paths were matched from their date= folder on",)
+        return ()
+
+    @cached_property
+    def footers(self) -> tuple[Footer, ...]:
+        """One a file that counts, in their order."""
+        folder = self.folder or Path()
+        return tuple(in_parallel(lambda file: read_footer(folder, file.path), self.files))
+
+    @cached_property
+    def scans(self) -> tuple[FileScan, ...]:
+        """One a file that counts, in their order. Needs footers and schema to be in order."""
+        folder = self.folder or Path()
+        pairs = list(zip(self.files, self.footers, strict=True))
+        return tuple(in_parallel(lambda pair: scan_file(folder, pair[1], pair[0].day), pairs))
+
+    @cached_property
+    def unreadable(self) -> tuple[Row, ...]:
+        """Files that count and are no Parquet, with the reason."""
+        broken = [footer for footer in self.footers if footer.error]
+        if broken or self.schema_problems:
+            return tuple({"file": footer.path, "problem": footer.error} for footer in broken)
+        return tuple({"file": scan.path, "problem": scan.error} for scan in self.scans if scan.error)
+
+    @cached_property
+    def schema_problems(self) -> tuple[Row, ...]:
+        """Columns of the contract that a file lacks or has in a type that cannot be judged."""
+        problems: list[Row] = []
+        for footer in self.footers:
+            if footer.schema is None:
+                continue
+            for name in COLUMN_NAMES:
+                at = footer.schema.get_field_index(name)
+                wrong = "missing" if at < 0 else type_problem(name, footer.schema.field(at).type)
+                if wrong:
+                    kind = None if at < 0 else str(footer.schema.field(at).type)
+                    problems.append({"file": footer.path, "column": name, "type": kind, "problem": wrong})
+        return tuple(problems)
+
+    @property
+    def _is_judgeable(self) -> bool:
+        return self.exists and not self.unreadable and not self.schema_problems
+
+    @cached_property
+    def figures(self) -> Figures:
+        if not self._is_judgeable:
+            return Figures()
+        rows = sum(scan.rows for scan in self.scans)
+        nulls = sum(scan.null_ids for scan in self.scans)
+        partitions: dict[str, int] = {}
+        for file, scan in zip(self.files, self.scans, strict=True):
+            day = NO_PARTITION if file.day is None else file.day
+            partitions[day] = partitions.get(day, 0) + scan.rows
+        return Figures(
+            rows=rows,
+            distinct_order_ids=self._distinct_ids,
+            duplicate_rows=rows - nulls - self._distinct_ids,
+            null_order_ids=nulls,
+            negative_amounts=sum(scan.bad_amounts for scan in self.scans),
+            misplaced_rows=sum(scan.misplaced for scan in self.scans),
+            max_created_at=None if self.greatest_created_us is None else moment_text(self.greatest_created_us),
+            partitions=dict(sorted(partitions.items())),
+        )
+
+    @property
+    def greatest_created_us(self) -> int | None:
+        """The newest created_at, in microseconds since 1970."""
+        known = [scan.greatest_created_us for scan in self.scans if scan.greatest_created_us is not None]
+        return max(known, default=None)
+
+    @cached_property
+    def order_ids(self) -> pa.ChunkedArray:
+        """Every order_id that is not null, as int64, with its repeats."""
+        import pyarrow as pa
+
+        chunks = [chunk for scan in self.scans if scan.ids is not None for chunk in scan.ids.cast(pa.int64()).chunks]
+        return pa.chunked_array(chunks, pa.int64())
+
+    @cached_property
+    def _distinct_ids(self) -> int:
+        import pyarrow.compute as pc
+
+        # Spark writes what a poll read in order of created_at, so that ids ascend in a file and files do not overlap:
+        # then nothing repeats, and no set of all ids need be built.
+        ranges = sorted((scan.ids[0].as_py(), scan.ids[-1].as_py()) for scan in self.scans if scan.ids)
+        apart = all(before[1] < after[0] for before, after in itertools.pairwise(ranges))
+        if apart and all(scan.ids_ascend for scan in self.scans):
+            return len(self.order_ids)
+        return int(pc.count_distinct(self.order_ids).as_py())
+
+    def repeated_ids(self, limit: int) -> Found:
+        """order_ids that are in the lake more than once, with the files they are in."""
+        import pyarrow.compute as pc
+
+        if self._distinct_ids == len(self.order_ids):
+            return Found(0, ())
+        counts = pc.value_counts(self.order_ids)
+        often = counts.filter(pc.greater(counts.field("counts"), 1))
+        repeated = sorted(zip(often.field("values").to_pylist(), often.field("counts").to_pylist(), strict=True))
+        rows = []
+        for order_id, times in repeated[:limit]:
+            files = [file.path for file, scan in zip(self.files, self.scans, strict=True) if _holds(scan, order_id)]
+            rows.append({"order_id": order_id, "times": times, "files": ", ".join(files)})
+        return Found(len(repeated), tuple(rows))
+
+    def null_ids(self, limit: int) -> Found:
+        """Rows without an order_id."""
+        return self._rows_where(
+            limit, lambda scan: scan.null_ids, lambda table, _: table.column("order_id").is_null(), COLUMN_NAMES
+        )
+
+    def bad_amounts(self, limit: int) -> Found:
+        """Rows whose amount is null, negative, infinite or not a number."""
+        return self._rows_where(
+            limit,
+            lambda scan: scan.bad_amounts,
+            lambda table, _: is_bad_amount(table.column("amount")),
+            ("order_id", "amount", "created_at"),
+        )
+
+    def null_created_at(self, limit: int) -> Found:
+        """Rows whose created_at is null, or text that is no timestamp."""
+        return self._rows_where(
+            limit,
+            lambda scan: scan.null_created_at,
+            lambda table, _: created_us(table.column("created_at")).is_null(),
+            COLUMN_NAMES,
+        )
+
+    def misplaced(self, limit: int) -> Found:
+        """Rows in another folder than that of their created_at's UTC date."""
+        return self._rows_where(
+            limit,
+            lambda scan: scan.misplaced,
+            lambda table, day: is_misplaced(created_us(table.column("created_at")), day),
+            ("order_id", "created_at"),
+        )
+
+    def _rows_where(
+        self,
+        limit: int,
+        count: Callable[[FileScan], int],
+        mask: Callable[[pa.Table, str | None], pa.ChunkedArray],
+        columns: tuple[str, ...],
+    ) -> Found:
+        total, rows = 0, list[Row]()
+        for file, scan in zip(self.files, self.scans, strict=True):
+            total += count(scan)
+            if count(scan) and len(rows) < limit:
+                table = self.read(file.path, columns)
+                hits = table.filter(mask(table, file.day)).slice(0, limit - len(rows))
+                rows += [{**row, "file": file.path} for row in readable_rows(hits)]
+        return Found(total, tuple(rows))
+
+    def read(self, path: str, columns: tuple[str, ...]) -> pa.Table:
+        """Columns of one file.
+
+        Raises:
+            Mismatch: the file cannot be read after all, though its footer could.
+        """
+        import pyarrow as pa
+
+        try:
+            return read_table(self.folder or Path(), path, columns)
+        except (OSError, pa.ArrowException, ValueError) as error:
+            raise Mismatch("a Parquet file that can be read", f"{path}: {error}") from None
+
+    @cached_property
+    def orders(self) -> pa.Table:
+        """All columns of the contract in the normal form (see orders.py), rows with an order_id only.
+
+        Raises:
+            Mismatch: a file cannot be read after all.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        tables = in_parallel(lambda file: normal_table(self.read(file.path, COLUMN_NAMES)), self.files)
+        whole = pa.concat_tables(tables)
+        return whole.filter(pc.is_valid(whole.column("order_id")))
+
+    @cached_property
+    def created_at_unit_us(self) -> int:
+        """How fine the lake's created_at is: 1, 1000 or 1000000 microseconds, the coarsest that all values are in."""
+        import pyarrow.compute as pc
+
+        coarsest = SECOND_US
+        for file in self.files:
+            micros = created_us(self.read(file.path, ("created_at",)).column("created_at")).drop_null()
+            for unit in (SECOND_US, 1000):
+                whole = pc.multiply(pc.divide(micros, unit), unit)
+                if coarsest >= unit and not pc.all(pc.equal(whole, micros)).as_py():
+                    coarsest = 1000 if unit == SECOND_US else 1
+            if coarsest == 1:
+                break
+        return coarsest
+
+    def sha256(self, path: str) -> str | None:
+        """Of a file's content; None when it is not there."""
+        return file_sha256((self.folder or Path()) / path)
+
+
+def readable_rows(table: pa.Table) -> list[dict[str, object]]:
+    """Rows as report.json shows them, created_at as text in UTC."""
+    if "created_at" in table.column_names:
+        at = table.column_names.index("created_at")
+        if not str(table.schema.field(at).type).endswith("string"):
+            moments = [moment_text(value) for value in created_us(table.column(at)).to_pylist()]
+            table = table.drop_columns(["created_at"])
+            plain = [{**row, "created_at": moment} for row, moment in zip(table.to_pylist(), moments, strict=True)]
+            return [{key: cell(value) for key, value in row.items()} for row in plain]
+    return [{key: cell(value) for key, value in row.items()} for row in table.to_pylist()]
+
+
+def _holds(scan: FileScan, order_id: int) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return scan.ids is not None and pc.index(scan.ids, pa.scalar(order_id, scan.ids.type)).as_py() >= 0

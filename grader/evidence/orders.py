@@ -1,0 +1,147 @@
+"""Orders as columns in one normal form, whatever types a lake, a database or a record holds them in.
+
+order_id int32 or int64; amount float64; created_at int64 microseconds since 1970 in UTC; the rest text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from configs.contract import COLUMN_NAMES, EPOCH, OrderRow, format_timestamp, parse_timestamp
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MICROSECOND = timedelta(microseconds=1)
+SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
+
+
+def type_problem(column: str, kind: pa.DataType) -> str | None:
+    """What is wrong with a column of this Arrow type, None if it can be judged. Text columns may be of any type."""
+    from pyarrow import types
+
+    text = types.is_string(kind) or types.is_large_string(kind)
+    if column == "order_id" and not types.is_integer(kind):
+        return "expected a whole number (int32 or int64)"
+    if column == "amount" and not (types.is_floating(kind) or types.is_decimal(kind) or types.is_integer(kind) or text):
+        return "expected a decimal, double or string"
+    if column == "created_at" and not (types.is_timestamp(kind) or text):
+        return "expected a timestamp or string"
+    return None
+
+
+def amount_values(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Amounts as float64; text that is no number becomes NaN."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column.cast(pa.float64(), safe=False)
+    try:
+        return pc.utf8_trim_whitespace(column).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return pa.chunked_array([pa.array([_float(value) for value in column.to_pylist()], pa.float64())])
+
+
+def is_bad_amount(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether each amount is null, negative, infinite or not a number. `NaN >= 0` is true in Spark."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_decimal(column.type) or pa.types.is_integer(column.type):
+        return pc.fill_null(pc.less(column, 0), True)
+    values = amount_values(column)
+    return pc.fill_null(pc.invert(pc.and_(pc.greater_equal(values, 0.0), pc.is_finite(values))), True)
+
+
+def created_us(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """created_at as microseconds; text that is no timestamp becomes null. Without a zone it is UTC."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
+    plain = pc.replace_substring_regex(pc.utf8_trim_whitespace(column), r"\s*(Z|UTC|[+-]00:?00)$", "")
+    try:
+        return plain.cast(pa.timestamp("us")).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return pa.chunked_array([pa.array([moment_or_none(value) for value in column.to_pylist()], pa.int64())])
+
+
+def normal_table(table: pa.Table) -> pa.Table:
+    """The contract's columns that `table` has, in the normal form and in the contract's order."""
+    import pyarrow as pa
+
+    columns = {}
+    for name in COLUMN_NAMES:
+        if name not in table.column_names:
+            continue
+        column = table.column(name)
+        if name == "order_id":
+            columns[name] = column.cast(pa.int64())
+        elif name == "amount":
+            columns[name] = amount_values(column)
+        elif name == "created_at":
+            columns[name] = created_us(column)
+        else:
+            columns[name] = column.cast(pa.string())
+    return pa.table(columns)
+
+
+def table_of(rows: Iterable[OrderRow]) -> pa.Table:
+    """Rows of a record in the normal form."""
+    import pyarrow as pa
+
+    items = list(rows)
+    return normal_table(
+        pa.table(
+            {
+                name: pa.array([getattr(row, name) for row in items], pa.int64() if name == "order_id" else pa.string())
+                for name in COLUMN_NAMES
+            }
+        )
+    )
+
+
+def moment_text(micros: int | None) -> str:
+    """Microseconds since 1970 as a timestamp; a year that Python cannot hold is shown as the number it is."""
+    if micros is None:
+        return "null"
+    try:
+        return format_timestamp(EPOCH + micros * MICROSECOND)
+    except OverflowError:
+        return f"{micros} µs since 1970"
+
+
+def moment_us(text: str) -> int:
+    """A timestamp's text as microseconds since 1970.
+
+    Raises:
+        ValueError: it is no timestamp.
+    """
+    return (parse_timestamp(text) - EPOCH) // MICROSECOND
+
+
+def moment_or_none(text: str | None) -> int | None:
+    """`moment_us`, None for what is no timestamp."""
+    try:
+        return None if text is None else moment_us(text)
+    except (ValueError, OverflowError):
+        return None
+
+
+def cell(value: Any) -> object:
+    """A value of a row as report.json shows it."""
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def _float(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,120 @@
+"""`_spark_metadata`, the log in which Spark's file sink says which files belong to the lake.
+
+Format, as Spark 3.5.1 writes it: file N of batch N holds `v1`, then a JSON line per file with path, size and action.
+Every tenth is `N.compact` and repeats all before it; the files before it stay for a while, so that a union of all
+counts twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from grader.evidence.checksum import is_stale
+from grader.evidence.listing import file_names
+
+FOLDER = "_spark_metadata"
+_NAME = re.compile(r"(\d{1,18})(\.compact)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class LoggedFile:
+    """A line of the log: the file's path on the machine that wrote it, decoded, its size in bytes, and its batch.
+
+    The batch is that of the file the line stands in; for a line of a compact file that is the compacting batch.
+    """
+
+    path: str
+    size: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class SinkLog:
+    """The log in `folder`. Lines that cannot be read are in `problems`, and count for nothing."""
+
+    folder: Path
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """batch -> file name; where both N and N.compact are there, the compact one."""
+        names: dict[int, str] = {}
+        for name in file_names(self.folder):
+            found = _NAME.fullmatch(name)
+            if found:
+                names[int(found[1])] = name  # "10" sorts before "10.compact"
+        return names
+
+    @cached_property
+    def last_batch(self) -> int | None:
+        return max(self._names, default=None)
+
+    @cached_property
+    def _read(self) -> tuple[dict[str, LoggedFile], tuple[str, ...]]:
+        compact = max((batch for batch, name in self._names.items() if name.endswith(".compact")), default=-1)
+        files: dict[str, LoggedFile] = {}
+        problems = []
+        for batch in sorted(batch for batch in self._names if batch >= compact):
+            problem = _apply(self.folder / self._names[batch], batch, files)
+            if problem:
+                problems.append(problem)
+        return files, tuple(problems)
+
+    @property
+    def files(self) -> tuple[LoggedFile, ...]:
+        return tuple(self._read[0].values())
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be read, file by file."""
+        return self._read[1]
+
+    @cached_property
+    def stale_checksums(self) -> tuple[str, ...]:
+        """Log files that were edited after Spark wrote them."""
+        return tuple(name for _, name in sorted(self._names.items()) if is_stale(self.folder / name))
+
+
+def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:
+    """Add a log file's lines to `files`, up to the first that cannot be read: then what is wrong with it."""
+    try:
+        version, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+        if version != "v1":
+            raise ValueError(f"begins with {version[:20]!r}, not v1")
+        for line in lines:
+            entry = json.loads(line)
+            logged = LoggedFile(unquote(urlsplit(entry["path"]).path), int(entry["size"]), batch)
+            if entry.get("action", "add") == "delete":
+                files.pop(logged.path, None)
+            else:
+                files[logged.path] = logged
+    except FileNotFoundError:
+        return None  # Spark has compacted and removed it since the listing
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return f"{FOLDER}/{path.name}: {error or type(error).__name__}"
+    return None
+
+
+def read_sink_log(lake: Path) -> SinkLog | None:
+    """The log of a lake, None without one: a lake written batch by batch (foreachBatch) has none."""
+    folder = lake / FOLDER
+    return SinkLog(folder) if folder.is_dir() and not folder.is_symlink() else None
+
+
+def path_in_lake(logged: str, listing: frozenset[str] | set[str], lake: Path) -> str:
+    """A logged path as a path relative to the lake, also when the lake was moved since.
+
+    A path that lies under the lake counts as it is; else the part from a `key=value` folder on that is there; else
+    the part from the first such folder; else the bare name.
+    """
+    base = f"{lake.as_posix()}/"
+    if logged.startswith(base):
+        return logged[len(base) :]
+    parts = logged.split("/")
+    starts = [at for at, part in enumerate(parts[:-1]) if "=" in part]
+    tails = ["/".join(parts[at:]) for at in starts] or [parts[-1]]
+    return next((tail for tail in tails if tail in listing), tails[0])

@@ -1,0 +1,69 @@
+"""Evidence and rubric in, report out."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+
+from grader import KIT_VERSION
+from grader.evidence import Evidence
+from grader.model import NO_EVIDENCE, Check, Fact, Finding, Mismatch, NoEvidence, Report, Status
+from grader.rubric import Rubric
+
+OnError = Callable[[str], None]  # told a traceback, when the grader itself broke
+
+
+def grade(
+    evidence: Evidence,
+    submission: str,
+    checks: Mapping[str, Check],
+    rubric: Rubric,
+    *,
+    strict: bool = False,
+    on_error: OnError = lambda _: None,
+) -> Report:
+    """Judge every check of the rubric, in its order. `strict` fails a check that has marks and no evidence."""
+    findings: dict[str, Finding] = {}
+
+    def finding(check_id: str) -> Finding:
+        if check_id not in findings:
+            check = checks[check_id]
+            unmet = [need for need in check.needs if finding(need).status is not Status.PASS]
+            findings[check_id] = _judge(check, evidence, rubric.points[check_id], unmet, strict, on_error)
+        return findings[check_id]
+
+    listed = tuple(finding(check_id) for check_id in rubric.points)
+    return Report(submission, KIT_VERSION, rubric.sha256, _facts(evidence, on_error), listed, evidence.assumptions)
+
+
+def _facts(evidence: Evidence, on_error: OnError) -> Mapping[str, Fact]:
+    try:
+        return evidence.facts()
+    except Exception:  # noqa: BLE001 - the findings stand without the figures, and say what broke
+        on_error(traceback.format_exc())
+        return {}
+
+
+def _judge(
+    check: Check, evidence: Evidence, max_points: float, unmet: list[str], strict: bool, on_error: OnError
+) -> Finding:
+    status, points = Status.PASS, max_points
+    expected: str | None = None
+    actual: str | None = None
+    samples: tuple[Mapping[str, object], ...] = ()
+    if unmet:
+        status, points, actual = Status.SKIP, 0.0, f"not judged: {', '.join(unmet)} did not pass"
+    else:
+        try:
+            check.judge(evidence)
+        except Mismatch as mismatch:
+            status, points = Status.FAIL, 0.0
+            expected, actual, samples = mismatch.expected, mismatch.actual, mismatch.samples
+        except NoEvidence as nothing:
+            fails = strict and max_points > 0
+            status, points = (Status.FAIL if fails else Status.SKIP), 0.0
+            expected, actual = ("evidence" if fails else None), f"{NO_EVIDENCE}{nothing}"
+        except Exception as error:  # noqa: BLE001 - the grader's fault must not cost the student anything
+            on_error(traceback.format_exc())
+            status, points, actual = Status.ERROR, 0.0, f"the grader broke: {type(error).__name__}: {error}"
+    return Finding(check.id, check.title, status, points, max_points, expected, actual, samples, check.hint, check.doc)

@@ -1,0 +1,194 @@
+"""The grader's vocabulary: Status, Check, Finding and Report, and the two exceptions that a check answers with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias, overload
+
+if TYPE_CHECKING:
+    from grader.evidence import Evidence
+    from grader.submission import Submission
+
+Row: TypeAlias = Mapping[str, object]  # one example row of a finding: column or label -> a JSON value
+Judge: TypeAlias = "Callable[[Evidence], None]"
+Builder: TypeAlias = "Callable[[Submission], None]"
+Fact: TypeAlias = "int | str | Mapping[str, int] | None"
+
+
+class Status(str, Enum):
+    """What a check concluded. ERROR is the grader's own fault and scores nothing against anyone."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    SKIP = "SKIP"
+    ERROR = "ERROR"
+
+
+class Mismatch(Exception):  # noqa: N818 - a verdict on the submission, not an error
+    """The evidence contradicts the check: what was expected, what was found, and up to a few rows that show it."""
+
+    def __init__(self, expected: str, actual: str, samples: tuple[Row, ...] = ()) -> None:
+        super().__init__(f"expected {expected}, found {actual}")
+        self.expected = expected
+        self.actual = actual
+        self.samples = samples
+
+
+class NoEvidence(Exception):  # noqa: N818 - a verdict on the submission, not an error
+    """The check cannot be judged, because what it would look at is not there. Never a pass and never a fail."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A small submission that a check must pass, or must fail.
+
+    `also` names the other checks that the same mistake fails, or leaves without evidence.
+    """
+
+    name: str
+    build: Builder
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise of the assignment: `judge` returns, or raises Mismatch or NoEvidence.
+
+    `needs` are the checks that must have passed before this one means anything; `hint` is the student's next step;
+    `title` is the first line of the docstring and `doc` the rest of it.
+    """
+
+    id: str
+    title: str
+    doc: str
+    hint: str
+    needs: tuple[str, ...]
+    room: str
+    judge: Judge
+    passing: list[Example] = field(default_factory=list, repr=False, compare=False)
+    failing: list[Example] = field(default_factory=list, repr=False, compare=False)
+
+    def passes(self, build: Builder) -> Builder:
+        """Register a submission, named for what is unusual in it, that this and every other check passes."""
+        self.passing.append(Example(build.__name__, build))
+        return build
+
+    @overload
+    def fails(self, build: Builder) -> Builder: ...
+
+    @overload
+    def fails(self, *, also: tuple[str, ...]) -> Callable[[Builder], Builder]: ...
+
+    def fails(
+        self, build: Builder | None = None, *, also: tuple[str, ...] = ()
+    ) -> Builder | Callable[[Builder], Builder]:
+        """Register a submission, named for its mistake, that this check fails and every check outside `also` does not.
+
+        The checks that need this one are skipped by it, and are not named in `also`.
+        """
+
+        def register(function: Builder) -> Builder:
+            self.failing.append(Example(function.__name__, function, also))
+            return function
+
+        return register if build is None else register(build)
+
+
+def check(*, hint: str, needs: tuple[str, ...] = (), title: str | None = None) -> Callable[[Judge], Check]:
+    """Make a check of a function: its name is the id, its docstring the documentation.
+
+    Raises:
+        TypeError: the function has no docstring, or lies outside grader/checks/<room>/<id>.py.
+    """
+
+    def make(judge: Judge) -> Check:
+        text = inspect.getdoc(judge)
+        package, _, module = judge.__module__.rpartition(".")
+        if not text:
+            raise TypeError(f"check {judge.__name__} needs a docstring: its first line is what the student reads")
+        if module != judge.__name__:
+            raise TypeError(
+                f"check {judge.__name__} is in {module}.py; put it in {judge.__name__}.py, one check a file"
+            )
+        first, _, rest = text.partition("\n")
+        return Check(
+            id=judge.__name__,
+            title=title or first.strip(),
+            doc=rest.strip(),
+            hint=hint,
+            needs=needs,
+            room=package.rpartition(".")[2],
+            judge=judge,
+        )
+
+    return make
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found. Points are marks of the course; `max_points` 0 is advice, which no verdict depends on.
+
+    `actual` holds the reason of a SKIP or ERROR.
+    """
+
+    id: str
+    title: str
+    status: Status
+    points: float
+    max_points: float
+    expected: str | None
+    actual: str | None
+    samples: tuple[Row, ...]
+    hint: str
+    doc: str
+
+    @property
+    def is_advice(self) -> bool:
+        return self.max_points == 0
+
+    @property
+    def lacks_evidence(self) -> bool:
+        return self.status is Status.SKIP and (self.actual or "").startswith(NO_EVIDENCE)
+
+
+NO_EVIDENCE = "no evidence: "
+
+
+@dataclass(frozen=True)
+class Report:
+    """A graded submission. `assumptions` say what was taken for granted, such as where the lake was found."""
+
+    submission: str
+    kit_version: str
+    rubric_sha256: str
+    facts: Mapping[str, Fact]
+    findings: tuple[Finding, ...]
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """`error` when the grader broke at a check with marks, else `fail` or `pass`. Advice decides nothing."""
+        marked = [finding.status for finding in self.findings if not finding.is_advice]
+        if Status.ERROR in marked:
+            return "error"
+        return "fail" if Status.FAIL in marked else "pass"
+
+    @property
+    def score(self) -> float:
+        return sum(finding.points for finding in self.findings)
+
+    @property
+    def max_score(self) -> float:
+        """The marks that could be judged: those of a check without evidence, or that broke, are no one's to lose."""
+        return sum(
+            finding.max_points
+            for finding in self.findings
+            if finding.status is not Status.ERROR and not finding.lacks_evidence
+        )
+
+    @property
+    def exit_code(self) -> int:
+        return {"pass": 0, "fail": 1, "error": 2}[self.verdict]

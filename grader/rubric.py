@@ -1,0 +1,80 @@
+"""configs/rubric.yml: the marks of each check. Nothing else in the grader knows a number of marks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from configs.settings import PROJECT
+
+DEFAULT_RUBRIC = PROJECT / "configs" / "rubric.yml"
+ADVICE = "advice"
+
+
+class RubricError(Exception):
+    """The rubric cannot be used: the message names file and check, and what to do."""
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """check id -> marks, in the rubric's order; `programs` says whose marks they are (advice has none)."""
+
+    points: Mapping[str, float]
+    programs: Mapping[str, str]
+    sha256: str
+
+
+def load_rubric(path: Path, known: Collection[str]) -> Rubric:
+    """Read a rubric: `totals: {program: marks}`, one mapping `check: marks` a program, and `advice: [check]`.
+
+    Raises:
+        RubricError: the file cannot be read, a total is not met, or a check is unknown, missing or named twice.
+    """
+    try:
+        content = path.read_bytes()
+        document = yaml.safe_load(content)
+    except OSError as error:
+        raise RubricError(f"{path}: cannot be read ({error.strerror}). Name a rubric with --rubric path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RubricError(f"{path}: not valid YAML: {error}") from None
+    totals = document.pop("totals", None) if isinstance(document, dict) else None
+    if not isinstance(totals, dict) or not totals:
+        raise RubricError(f"{path}: `totals` is missing; expected the marks of each program, such as producer: 10")
+    points: dict[str, float] = {}
+    programs: dict[str, str] = {}
+    for program, listed in document.items():
+        marks = dict.fromkeys(listed or (), 0) if program == ADVICE else listed
+        if not isinstance(marks, dict) or (program != ADVICE and program not in totals):
+            raise RubricError(f"{path}: {program} is not in `totals`, or is no mapping of checks to marks")
+        for check, mark in marks.items():
+            if check in points:
+                raise RubricError(f"{path}: {check} is named twice; leave it in one place")
+            if isinstance(mark, bool) or not isinstance(mark, (int, float)) or (mark <= 0 and program != ADVICE):
+                raise RubricError(
+                    f"{path}: {program}.{check} is {mark!r}; expected marks above 0, or list it in advice"
+                )
+            points[str(check)], programs[str(check)] = float(mark), str(program)
+    _complete(path, points, programs, totals, known)
+    return Rubric(points, programs, hashlib.sha256(content).hexdigest())
+
+
+def _complete(
+    path: Path,
+    points: Mapping[str, float],
+    programs: Mapping[str, str],
+    totals: Mapping[str, float],
+    known: Collection[str],
+) -> None:
+    unknown, missing = sorted(set(points) - set(known)), sorted(set(known) - set(points))
+    if unknown:
+        raise RubricError(f"{path}: no check has the id {', '.join(unknown)}; `python -m grader checks` lists them")
+    if missing:
+        raise RubricError(f"{path}: {', '.join(missing)} has no marks; give it some, or list it under {ADVICE}")
+    for program, total in totals.items():
+        given = round(sum(mark for check, mark in points.items() if programs[check] == program), 6)
+        if given != total:
+            raise RubricError(f"{path}: the marks of {program} add up to {given:g}, and `totals` says {total:g}")

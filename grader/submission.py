@@ -1,0 +1,364 @@
+"""A small correct submission, as Spark 3.5.1 would leave it, to plant mistakes in: the examples of checks are made so.
+
+Ten base rows went through in one batch, then round 1 and round 2 inserted five rows each. What an example changes is a
+plan until `build` writes it, so that all that follows from a change (sizes, log, checksums, offsets) follows it too;
+`edit` damages the files afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.contract import (
+    AMOUNT_PRECISION,
+    AMOUNT_SCALE,
+    COLUMN_NAMES,
+    EPOCH,
+    ORDER_STATUSES,
+    LakeFileRecord,
+    OrderRow,
+    RoundRecord,
+    RoundRun,
+    Snapshot,
+    format_timestamp,
+    parse_timestamp,
+)
+from grader.evidence.checksum import checksums
+from grader.evidence.listing import file_sha256
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from grader.evidence import Evidence
+
+ROLLNUMBER = "2025em1100471"
+CONFIG = "configs/orders_stream.yml"
+LAKE = "datalake/orders"
+CHECKPOINT = "checkpoints/orders"
+STATE = "state/last_processed_timestamp.txt"
+ROUNDS = "state/rounds"
+PARTITIONS = 3
+COMPACT_INTERVAL = 10  # Spark's: batches 9, 19, ... are compact
+
+_START = datetime(2025, 11, 18, 12, 24, 0, 123456, tzinfo=timezone.utc)
+_SPARK = {"org.apache.spark.version": "3.5.1"}
+_CONFIG = """\
+rollnumber: {rollnumber}
+postgres:
+  jdbc_url: jdbc:postgresql://127.0.0.1:5432/food_delivery
+  host: 127.0.0.1
+  port: 5432
+  db: food_delivery
+  user: student
+  password: secret
+  table: {rollnumber}_orders
+kafka:
+  brokers: 127.0.0.1:9092
+  topic: {topic}
+datalake:
+  path: {lake}
+  format: parquet
+streaming:
+  checkpoint_location: {checkpoint}
+  last_processed_timestamp_location: {state}
+  batch_interval: 5 seconds
+"""
+
+
+def order(order_id: int, created_at: datetime, **values: Any) -> OrderRow:
+    """A row with plausible content."""
+    content = {
+        "customer_name": f"Customer {order_id}",
+        "restaurant_name": f"Restaurant {order_id % 4}",
+        "item": f"Dish {order_id % 7}",
+        "amount": f"{100 + order_id}.50",
+        "order_status": ORDER_STATUSES[order_id % len(ORDER_STATUSES)],
+    }
+    return OrderRow(order_id=order_id, created_at=format_timestamp(created_at), **{**content, **values})
+
+
+def _inserts() -> list[list[OrderRow]]:
+    """The base rows, and what rounds 1 and 2 inserted: over two dates, microseconds that are no whole milliseconds."""
+    later = _START + timedelta(days=1)
+    return [
+        [order(n, _START + timedelta(minutes=n)) for n in range(1, 11)],
+        [order(n, _START + timedelta(hours=2, seconds=n)) for n in range(11, 16)],
+        [order(n, later + timedelta(seconds=n)) for n in range(16, 21)],
+    ]
+
+
+@dataclass
+class Submission:
+    """The plan of a submission. The lists may be changed freely before `build`.
+
+    `inserts` are the rows that Postgres got: base rows, round 1, round 2. `batches` are the rows that each batch of
+    the consumer wrote. `days` puts an order into another folder than its date's. `state` is the state file's text,
+    None for what the rows make it. `types` are the lake's: order_id int32 or int64; amount decimal, double or string;
+    created_at us, ms, int96 or string.
+    """
+
+    folder: Path
+    inserts: list[list[OrderRow]] = field(default_factory=_inserts)
+    batches: list[list[OrderRow]] = field(default_factory=_inserts)
+    days: dict[int, str] = field(default_factory=dict)
+    state: str | None = None
+    topic: str = f"{ROLLNUMBER}_food_orders_raw"
+    types: dict[str, str] = field(
+        default_factory=lambda: {"order_id": "int32", "amount": "decimal", "created_at": "us"}
+    )
+    columns: tuple[str, ...] = COLUMN_NAMES
+    log: bool = True
+    has_database: bool = True
+    revise: list[Callable[[list[RoundRecord]], list[RoundRecord]]] = field(default_factory=list)
+    edits: list[Callable[[Path], object]] = field(default_factory=list)
+
+    @property
+    def rows(self) -> list[OrderRow]:
+        """The lake's rows, oldest batch first."""
+        return [row for batch in self.batches for row in batch]
+
+    def append_batch(self, rows: Iterable[OrderRow]) -> None:
+        """One more batch of the consumer, after the rounds."""
+        self.batches.append(list(rows))
+
+    def insert(self, rows: Iterable[OrderRow]) -> None:
+        """More rows in Postgres, after the rounds, which nobody has published yet."""
+        self.inserts.append(list(rows))
+
+    def change(self, order_id: int, **values: Any) -> None:
+        """Change an order wherever it is: as if it had been inserted so."""
+        for rows in (*self.inserts, *self.batches):
+            rows[:] = [row.model_copy(update=values) if row.order_id == order_id else row for row in rows]
+
+    def change_in_lake(self, order_id: int, **values: Any) -> None:
+        """Change an order in the lake alone: as if the pipeline had altered it."""
+        for rows in self.batches:
+            rows[:] = [row.model_copy(update=values) if row.order_id == order_id else row for row in rows]
+
+    def lose(self, *order_ids: int) -> None:
+        """Leave orders out of the lake."""
+        for rows in self.batches:
+            rows[:] = [row for row in rows if row.order_id not in order_ids]
+
+    def edit(self, action: Callable[[Path], object]) -> None:
+        """Do something to the written submission, given its folder."""
+        self.edits.append(action)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file by hand, without a checksum."""
+        self.edit(lambda root: _write(root / path, text.encode(), sidecar=False))
+
+    def remove(self, pattern: str) -> None:
+        """Remove the files that match."""
+
+        def unlink(root: Path) -> None:
+            for path in sorted(root.glob(pattern)):
+                path.unlink()
+
+        self.edit(unlink)
+
+    def revise_rounds(self, change: Callable[[list[RoundRecord]], list[RoundRecord]]) -> None:
+        """Change the round records before they are written."""
+        self.revise.append(change)
+
+    def build(self) -> Path:
+        """Write all of it, and return the folder."""
+        snapshots = self._write_batches()
+        _write(self.folder / CONFIG, self._config().encode(), sidecar=False)
+        text = snapshots[-1].state if self.state is None else self.state
+        _write(self.folder / STATE, (text or "").encode(), sidecar=False)
+        records = self._records(snapshots)
+        for change in self.revise:
+            records = change(records)
+        for record in records:
+            path = self.folder / ROUNDS / f"round{record.round}.json"
+            _write(path, record.model_dump_json(indent=1).encode(), sidecar=False)
+        for edit in self.edits:
+            edit(self.folder)
+        return self.folder
+
+    def evidence(self) -> Evidence:
+        """The evidence of the built submission, with `inserts` as what Postgres holds."""
+        from grader.evidence import Evidence
+        from grader.evidence.config import submitted_config
+        from grader.evidence.database import KnownDatabase
+        from grader.evidence.orders import table_of
+
+        rows = [row for rows in self.inserts for row in rows] if self.has_database else None
+        database = KnownDatabase(None, "no database", None if rows is None else table_of(rows))
+        return Evidence(submitted_config(self.folder, None), database)
+
+    def _config(self) -> str:
+        return _CONFIG.format(
+            rollnumber=ROLLNUMBER,
+            topic=f"{ROLLNUMBER}_food_orders_raw",
+            lake=LAKE,
+            checkpoint=CHECKPOINT,
+            state=STATE,
+        )
+
+    def _write_batches(self) -> list[Snapshot]:
+        """Write lake and checkpoint batch by batch; where the pipeline stood after each."""
+        checkpoint = self.folder / CHECKPOINT
+        _write(checkpoint / "metadata", json.dumps({"id": _uuid("query")}, separators=(",", ":")).encode())
+        _write(checkpoint / "sources" / "0" / "0", b"\0v1\n" + self._ends(0).encode())
+        snapshots, files, lines = list[Snapshot](), list[LakeFileRecord](), list[str]()
+        published = delivered = inserted = 0
+        newest = EPOCH
+        for batch, rows in enumerate(self.batches):
+            source = self.inserts[batch] if batch < len(self.inserts) else []
+            published += max(len(rows), len(source))
+            inserted += len(source)
+            delivered += len(rows)
+            _write(checkpoint / "offsets" / str(batch), self._offsets(batch, published).encode())
+            new = self._write_files(batch, rows)
+            files += new
+            lines += [self._log_line(file) for file in new]
+            if self.log:
+                compact = (batch + 1) % COMPACT_INTERVAL == 0
+                logged = lines if compact else lines[len(lines) - len(new) :]
+                name = f"{batch}.compact" if compact else str(batch)
+                _write(self.folder / LAKE / "_spark_metadata" / name, "\n".join(["v1", *logged]).encode())
+            _write(checkpoint / "commits" / str(batch), b'v1\n{"nextBatchWatermarkMs":0}')
+            newest = max([newest, *(parse_timestamp(row.created_at) for row in (*rows, *source) if row.created_at)])
+            snapshots.append(
+                Snapshot(
+                    postgres_rows=inserted,
+                    topic_offsets={str(partition): _end(published, partition) for partition in range(PARTITIONS)},
+                    last_offset_batch=batch,
+                    last_commit_batch=batch,
+                    lake_rows=delivered,
+                    lake_files=tuple(sorted(files, key=lambda file: file.path)),
+                    state=format_timestamp(newest),
+                )
+            )
+        return snapshots
+
+    def _ends(self, published: int) -> str:
+        ends = {str(partition): _end(published, partition) for partition in range(PARTITIONS)}
+        return json.dumps({self.topic: ends}, separators=(",", ":"))
+
+    def _offsets(self, batch: int, published: int) -> str:
+        head = {"batchWatermarkMs": 0, "batchTimestampMs": 1_763_468_640_000 + batch, "conf": {}}
+        return "\n".join(["v1", json.dumps(head, separators=(",", ":")), self._ends(published)])
+
+    def _write_files(self, batch: int, rows: list[OrderRow]) -> list[LakeFileRecord]:
+        """One Parquet file a date, as one Spark task writes them."""
+        import pyarrow.parquet as pq
+
+        days: dict[str, list[OrderRow]] = {}
+        for row in rows:
+            day = row.created_at[:10] if row.created_at else "__HIVE_DEFAULT_PARTITION__"
+            days.setdefault(self.days.get(row.order_id, day), []).append(row)
+        records = []
+        for day, some in sorted(days.items()):
+            path = f"date={day}/part-00000-{_uuid(batch, day)}.c000.snappy.parquet"
+            target = self.folder / LAKE / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            table = self._table(some)
+            with pq.ParquetWriter(
+                target,
+                table.schema,
+                store_schema=False,
+                use_deprecated_int96_timestamps=self.types["created_at"] == "int96",
+                coerce_timestamps="ms" if self.types["created_at"] == "ms" else None,
+                allow_truncated_timestamps=True,
+            ) as writer:
+                writer.write_table(table)
+                writer.add_key_value_metadata(_SPARK)
+            _write(target, target.read_bytes())
+            digest = file_sha256(target) or ""
+            records.append(LakeFileRecord(path=path, size=target.stat().st_size, sha256=digest, rows=len(some)))
+        return records
+
+    def _table(self, rows: list[OrderRow]) -> pa.Table:
+        import pyarrow as pa
+
+        kinds: dict[str, tuple[pa.DataType, Callable[[Any], Any]]] = {
+            "int32": (pa.int32(), int),
+            "int64": (pa.int64(), int),
+            "decimal": (pa.decimal128(AMOUNT_PRECISION, AMOUNT_SCALE), Decimal),
+            "double": (pa.float64(), float),
+            "string": (pa.string(), str),
+            "us": (pa.timestamp("us", "UTC"), parse_timestamp),
+            "ms": (pa.timestamp("us", "UTC"), parse_timestamp),
+            "int96": (pa.timestamp("us", "UTC"), parse_timestamp),
+        }
+        arrays = {}
+        for name in self.columns:
+            kind, convert = kinds[self.types.get(name, "string")]
+            values = [getattr(row, name, None) for row in rows]
+            arrays[name] = pa.array([None if value is None else convert(value) for value in values], kind)
+        return pa.table(arrays)
+
+    def _log_line(self, file: LakeFileRecord) -> str:
+        entry = {
+            "path": (self.folder / LAKE / file.path).absolute().as_uri(),
+            "size": file.size,
+            "isDir": False,
+            "modificationTime": 1_763_468_640_000,
+            "blockReplication": 1,
+            "blockSize": 33_554_432,
+            "action": "add",
+        }
+        return json.dumps(entry, separators=(",", ":"))
+
+    def _records(self, snapshots: list[Snapshot]) -> list[RoundRecord]:
+        records = []
+        for number in (1, 2):
+            inserted = tuple(self.inserts[number])
+            run = RoundRun(
+                started_at=format_timestamp(_START + timedelta(days=number)),
+                finished_at=format_timestamp(_START + timedelta(days=number, seconds=6)),
+                table=f"{ROLLNUMBER}_orders",
+                topic=f"{ROLLNUMBER}_food_orders_raw",
+                inserted=inserted,
+                expected_ids=tuple(row.order_id for row in inserted),
+                complete=True,
+                before=snapshots[number - 1],
+                after=snapshots[number],
+            )
+            records.append(RoundRecord(round=number, rollnumber=ROLLNUMBER, runs=(run,)))
+        return records
+
+
+def _end(published: int, partition: int) -> int:
+    """Of `published` rows dealt out in turn, those that went to `partition`."""
+    return (published + PARTITIONS - 1 - partition) // PARTITIONS
+
+
+def _uuid(*parts: object) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(map(str, parts))))
+
+
+def _write(path: Path, content: bytes, *, sidecar: bool = True) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    if sidecar:
+        path.with_name(f".{path.name}.crc").write_bytes(checksums(content))
+
+
+MOMENT = _START + timedelta(days=2)
+"""A created_at later than that of any order of a new submission."""
+
+
+def leave_orphan(root: Path) -> None:
+    """What a consumer leaves that was killed before it wrote its log: a whole file with checksum, in no log."""
+    first = min((root / LAKE).glob("date=*/*.parquet"))
+    orphan = first.with_name(f"part-00000-{_uuid('orphan')}.c000.snappy.parquet")
+    _write(orphan, first.read_bytes())
+
+
+def pretend_arrival(records: list[RoundRecord]) -> list[RoundRecord]:
+    """Make round 2 say that all its rows were there when it ended, and so lost only since."""
+    first, second = records
+    (run,) = second.runs
+    after = run.after.model_copy(update={"lake_rows": run.before.lake_rows + len(run.expected_ids)})
+    return [first, second.model_copy(update={"runs": (run.model_copy(update={"after": after}),)})]
