@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 if TYPE_CHECKING:
     from grader.evidence import Evidence
@@ -169,7 +169,7 @@ class Report:
     assumptions: tuple[str, ...] = ()
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Literal["pass", "fail", "error"]:
         """`error` when the grader broke at a check with marks, else `fail` or `pass`. Advice decides nothing."""
         marked = [finding.status for finding in self.findings if not finding.is_advice]
         if Status.ERROR in marked:

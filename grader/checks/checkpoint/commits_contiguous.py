@@ -15,7 +15,7 @@ def commits_contiguous(evidence: Evidence) -> None:
     """
     checkpoint = evidence.checkpoint
     planned, finished = checkpoint.offset_batches, checkpoint.commit_batches
-    begin = max(planned[0], finished[0]) if finished else planned[-1]
+    begin = max(planned[0], finished[0]) if finished else planned[0]
     gaps = sorted(set(range(begin, planned[-1] + 1)) - set(planned))
     if gaps:
         raise Mismatch(

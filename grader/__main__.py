@@ -1,0 +1,176 @@
+"""`python -m grader`: grade a project or a submission, list the checks, explain one.
+
+Exit codes of `grade`: 0 all passed (advice and skips aside), 1 something failed, 2 the grader could not decide or was
+called wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from configs.settings import SettingsError
+from grader.rubric import DEFAULT_RUBRIC, RubricError
+
+if TYPE_CHECKING:
+    from grader.evidence import Evidence
+    from grader.model import Report
+
+UNDECIDED = 2
+
+
+class UsageError(Exception):
+    """The grader was called in a way it cannot serve; the message says what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (UsageError, RubricError, SettingsError) as error:
+        print(f"grader: {error}", file=sys.stderr)
+        return UNDECIDED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNDECIDED
+    except KeyboardInterrupt:
+        print("grader: stopped before it was done; nothing was written", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m grader", description="Grade what a pipeline left behind.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    grade = commands.add_parser("grade", help="grade a project or a submission", description=_grade.__doc__)
+    grade.add_argument(
+        "root", nargs="?", type=Path, metavar="ROOT", help="a submission's folder; without it, the project"
+    )
+    grade.add_argument("--config", type=Path, metavar="FILE", help="its config, if not the one found in ROOT")
+    grade.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
+    grade.add_argument("--database", choices=("auto", "off"), default="auto", help="look into Postgres if it answers")
+    grade.add_argument("--out", type=Path, metavar="DIR", help="where the reports go (ROOT/reports)")
+    grade.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
+    grade.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
+    grade.set_defaults(run=_grade)
+
+    checks = commands.add_parser("checks", help="list the checks and their marks")
+    checks.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
+    checks.set_defaults(run=_checks)
+
+    explain = commands.add_parser("explain", help="say what a check looks at, and what to do when it fails")
+    explain.add_argument("check", metavar="CHECK", help="its id, as `checks` lists them")
+    explain.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
+    explain.set_defaults(run=_explain)
+    return parser
+
+
+def _grade(options: argparse.Namespace) -> int:
+    """Exit code 0: all passed, 1: something failed, 2: the grader could not decide or was called wrongly."""
+    from grader.checks import all_checks
+    from grader.grading import grade
+    from grader.renderers import terminal
+    from grader.rubric import load_rubric
+
+    checks = all_checks()
+    rubric = load_rubric(options.rubric, checks)
+    evidence = _evidence(options)
+    if options.root is None and evidence.is_empty:
+        raise UsageError(
+            f"nothing to grade yet: no lake, checkpoint or state in {evidence.config.root}. Run `make round1` first"
+        )
+    report = grade(
+        evidence,
+        _submission(options.root, evidence),
+        checks,
+        rubric,
+        strict=options.strict,
+        on_error=(lambda trace: print(trace, file=sys.stderr)) if options.debug else (lambda _: None),
+    )
+    sys.stdout.write(terminal.render(report, colour=_wants_colour(sys.stdout)))
+    sys.stdout.flush()
+    _write(report, options.out or (options.root or evidence.config.root) / "reports")
+    return report.exit_code
+
+
+def _evidence(options: argparse.Namespace) -> Evidence:
+    from grader.evidence import Evidence
+    from grader.evidence.config import own_config, submitted_config
+    from grader.evidence.database import Database
+
+    if options.root is not None and not options.root.is_dir():
+        raise UsageError(f"{options.root}: no such folder. Name the folder of a project or submission")
+    if options.config is not None and not options.config.is_file():
+        raise UsageError(f"{options.config}: no such config file. Name one with --config path")
+    config = own_config(options.config) if options.root is None else submitted_config(options.root, options.config)
+    if options.database == "off":
+        return Evidence(config, Database(None, "the database was switched off with --database off"))
+    return Evidence(config, Database(config.settings))
+
+
+def _submission(root: Path | None, evidence: Evidence) -> str:
+    settings = evidence.config.settings
+    return root.resolve().name if root is not None else settings.rollnumber if settings else evidence.config.root.name
+
+
+def _write(report: Report, folder: Path) -> None:
+    from grader.renderers import html
+    from grader.renderers import json as json_renderer
+
+    graded_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for renderer in (json_renderer, html):
+            (folder / renderer.FILE_NAME).write_text(renderer.render(report, graded_at), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: the reports cannot be written ({error.strerror}). Name a folder with --out"
+        ) from None
+    print(f"{folder / html.FILE_NAME} and {json_renderer.FILE_NAME} beside it")
+
+
+def _checks(options: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from grader.checks import all_checks
+    from grader.renderers import number
+    from grader.rubric import load_rubric
+
+    checks = all_checks()
+    rubric = load_rubric(options.rubric, checks)
+    rows = [
+        (id_, rubric.programs[id_], number(marks) or "-", checks[id_].title) for id_, marks in rubric.points.items()
+    ]
+    print(tabulate(rows, headers=("check", "marks of", "marks", "what"), disable_numparse=True))
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    import difflib
+
+    from grader.checks import all_checks
+    from grader.documentation import check_text
+    from grader.rubric import load_rubric
+
+    checks = all_checks()
+    if options.check not in checks:
+        close = difflib.get_close_matches(options.check, checks, n=1)
+        guess = f"did you mean {close[0]}?" if close else "`python -m grader checks` lists them"
+        raise UsageError(f"{options.check}: no such check; {guess}")
+    print(check_text(checks[options.check], load_rubric(options.rubric, checks)))
+    return 0
+
+
+def _wants_colour(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

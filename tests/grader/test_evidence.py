@@ -1,0 +1,166 @@
+"""The readers of evidence, each by itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from configs.contract import LakeFileRecord
+from configs.settings import Settings, load_settings
+from grader.evidence import snapshot
+from grader.evidence.checkpoint import Checkpoint
+from grader.evidence.checksum import checksums, is_stale
+from grader.evidence.lake import Lake, LakeFile
+from grader.evidence.sink_log import path_in_lake, read_sink_log
+from grader.submission import CHECKPOINT, CONFIG, LAKE, MOMENT, STATE, Submission, order
+
+
+@pytest.fixture
+def submission(tmp_path: Path) -> Submission:
+    return Submission(tmp_path / "home")
+
+
+def settings_of(submission: Submission) -> Settings:
+    return load_settings(submission.build() / CONFIG, environment={})
+
+
+def test_checksum_is_hadoops() -> None:
+    # The metadata file and its sidecar that Spark 3.5.1 left on 2026-11-24.
+    content = b'{"id":"54305240-2884-442b-a235-5b45acdff09e"}'
+    assert checksums(content) == b"crc\0\x00\x00\x02\x00\x11\x90\xe7\xe0"
+
+
+def test_checksum_of_several_chunks_and_of_nothing(tmp_path: Path) -> None:
+    assert len(checksums(b"x" * 1025)) == 8 + 3 * 4
+    path = tmp_path / "0"
+    path.write_bytes(b"")
+    assert not is_stale(path)
+    (tmp_path / ".0.crc").write_bytes(b"crc")
+    assert is_stale(path)
+
+
+def test_latest_compact_file_and_later_ones_make_the_log(submission: Submission) -> None:
+    for order_id in range(21, 33):
+        submission.append_batch([order(order_id, MOMENT)])
+    root = submission.build()
+    lake = Lake(root / LAKE)
+    assert {path.name for path in (root / LAKE / "_spark_metadata").glob("[0-9]*")} >= {"8", "9.compact", "10"}
+    assert len(lake.files) == 3 + 12
+    assert lake.figures.rows == 32
+    assert lake.log is not None
+    assert lake.log.last_batch == 14
+
+
+def test_deleted_entries_of_the_log_do_not_count(tmp_path: Path) -> None:
+    folder = tmp_path / "_spark_metadata"
+    folder.mkdir()
+    line = {"path": "file:///a/date=1/x.parquet", "size": 1, "action": "add"}
+    (folder / "0").write_text("v1\n" + json.dumps(line))
+    (folder / "1").write_text("v1\n" + json.dumps({**line, "action": "delete"}))
+    log = read_sink_log(tmp_path)
+    assert log is not None
+    assert log.files == ()
+
+
+@pytest.mark.parametrize(
+    ("logged", "expected"),
+    [
+        ("/lake/date=2025-11-18/a.parquet", "date=2025-11-18/a.parquet"),
+        ("/old/place/date=2025-11-18/a.parquet", "date=2025-11-18/a.parquet"),
+        ("/old/run=3/date=2025-11-18/a.parquet", "date=2025-11-18/a.parquet"),
+        ("/old/date=2025-11-18/gone.parquet", "date=2025-11-18/gone.parquet"),
+        ("/old/flat.parquet", "flat.parquet"),
+    ],
+)
+def test_logged_paths_of_a_moved_lake(logged: str, expected: str) -> None:
+    listing = {"date=2025-11-18/a.parquet", "flat.parquet"}
+    assert path_in_lake(logged, listing, Path("/lake")) == expected
+
+
+def test_spaces_in_the_path_of_a_lake(tmp_path: Path) -> None:
+    submission = Submission(tmp_path / "my home %20 é")
+    submission.build()
+    assert submission.evidence().lake.missing == ()
+
+
+def test_day_is_that_of_the_date_folder() -> None:
+    assert LakeFile("region=x/date=2025-11-18/a.parquet", 1, None).day == "2025-11-18"
+    assert LakeFile("day=2025-11-18/a.parquet", 1, None).day == "2025-11-18"
+    assert LakeFile("a.parquet", 1, None).day is None
+
+
+def test_checkpoint_of_a_running_query(submission: Submission) -> None:
+    checkpoint = Checkpoint(submission.build() / CHECKPOINT)
+    assert checkpoint.offset_batches == checkpoint.commit_batches == (0, 1, 2)
+    assert checkpoint.offsets[2] == {submission.topic: {0: 7, 1: 7, 2: 6}}
+    assert checkpoint.start_offsets == {submission.topic: {0: 0, 1: 0, 2: 0}}
+    assert checkpoint.end_offset == 20
+    assert checkpoint.problems == checkpoint.stale_checksums == ()
+
+
+def test_void_source_line_is_no_problem(submission: Submission) -> None:
+    submission.write(f"{CHECKPOINT}/offsets/3", "v1\n{}\n-")
+    assert Checkpoint(submission.build() / CHECKPOINT).problems == ()
+
+
+def test_repeats_within_and_over_files(submission: Submission) -> None:
+    submission.append_batch([order(20, MOMENT), order(21, MOMENT), order(21, MOMENT)])
+    lake = Lake(submission.build() / LAKE)
+    found = lake.repeated_ids(limit=1)
+    assert found.total == 2
+    assert found.rows[0]["order_id"] == 20
+    assert str(found.rows[0]["files"]).count(".parquet") == 2
+    assert lake.figures.duplicate_rows == 2
+
+
+@pytest.mark.parametrize("created_at", ["us", "ms", "int96", "string"])
+def test_newest_created_at_in_every_type(created_at: str, submission: Submission) -> None:
+    submission.types["created_at"] = created_at
+    lake = Lake(submission.build() / LAKE)
+    expected = "2025-11-19T12:24:20.123000Z" if created_at == "ms" else "2025-11-19T12:24:20.123456Z"
+    assert lake.figures.max_created_at == expected
+    assert lake.created_at_unit_us == (1000 if created_at == "ms" else 1)
+    assert lake.figures.misplaced_rows == 0
+
+
+def test_snapshot_of_a_pipeline(submission: Submission) -> None:
+    settings = settings_of(submission)
+    files = snapshot.lake_files(settings)
+    assert [file.rows for file in files] == [10, 5, 5] or sum(file.rows for file in files) == 20
+    assert isinstance(files[0], LakeFileRecord)
+    assert len(files[0].sha256) == 64
+    assert snapshot.lake_rows(settings) == 20
+    assert snapshot.lake_ids(settings) == frozenset(range(1, 21))
+    assert snapshot.last_offset_batch(settings) == snapshot.last_commit_batch(settings) == 2
+    assert snapshot.end_offsets(settings) == {"0": 7, "1": 7, "2": 6}
+    assert snapshot.state_text(settings) == "2025-11-19T12:24:20.123456Z"
+
+
+def test_snapshot_before_anything_ran(tmp_path: Path) -> None:
+    submission = Submission(tmp_path)
+    submission.build()
+    config = (tmp_path / CONFIG).read_text()
+    empty = tmp_path / "empty" / "configs" / "orders_stream.yml"
+    empty.parent.mkdir(parents=True)
+    empty.write_text(config)
+    settings = load_settings(empty, environment={})
+    assert snapshot.lake_files(settings) == ()
+    assert snapshot.lake_rows(settings) == 0
+    assert snapshot.lake_ids(settings) == frozenset()
+    assert snapshot.last_offset_batch(settings) is snapshot.last_commit_batch(settings) is None
+    assert snapshot.end_offsets(settings) == {}
+    assert snapshot.state_text(settings) is None
+
+
+def test_snapshot_passes_over_what_is_half_written(submission: Submission) -> None:
+    submission.edit(lambda root: min((root / LAKE).glob("date=2025-11-19/*.parquet")).write_bytes(b"PAR1"))
+    submission.write(f"{CHECKPOINT}/offsets/3", "")
+    submission.write(STATE, "")
+    settings = settings_of(submission)
+    assert snapshot.lake_rows(settings) == 15
+    assert snapshot.lake_ids(settings) == frozenset(range(1, 16))
+    assert len(snapshot.lake_files(settings)) == 2
+    assert snapshot.last_offset_batch(settings) == 3
+    assert snapshot.state_text(settings) == ""
