@@ -28,7 +28,7 @@ def grade(
     def finding(check_id: str) -> Finding:
         if check_id not in findings:
             check = checks[check_id]
-            unmet = [need for need in check.needs if finding(need).status is not Status.PASS]
+            unmet = [finding(need) for need in check.needs if finding(need).status is not Status.PASS]
             findings[check_id] = _judge(check, evidence, rubric.points[check_id], unmet, strict, on_error)
         return findings[check_id]
 
@@ -45,14 +45,18 @@ def _facts(evidence: Evidence, on_error: OnError) -> Mapping[str, Fact]:
 
 
 def _judge(
-    check: Check, evidence: Evidence, max_points: float, unmet: list[str], strict: bool, on_error: OnError
+    check: Check, evidence: Evidence, max_points: float, unmet: list[Finding], strict: bool, on_error: OnError
 ) -> Finding:
     status, points = Status.PASS, max_points
     expected: str | None = None
     actual: str | None = None
     samples: tuple[Mapping[str, object], ...] = ()
     if unmet:
-        status, points, actual = Status.SKIP, 0.0, f"not judged: {', '.join(unmet)} did not pass"
+        status, points = Status.SKIP, 0.0
+        if all(need.lacks_evidence for need in unmet):
+            actual = unmet[0].actual  # what is no fault of a needed check is none of this one
+        else:
+            actual = f"not judged: {', '.join(need.id for need in unmet)} did not pass"
     else:
         try:
             check.judge(evidence)

@@ -138,8 +138,8 @@ def _same(name: str, left: pa.ChunkedArray, right: pa.ChunkedArray, lake: Lake) 
     import pyarrow.compute as pc
 
     if name == "amount":
-        both_nan = pc.and_(pc.is_nan(left), pc.is_nan(right))
-        return pc.or_(both_nan, pc.less_equal(pc.abs(pc.subtract(left, right)), _HALF_A_CENT * 1.0001))
+        identical = pc.or_(pc.equal(left, right), pc.and_(pc.is_nan(left), pc.is_nan(right)))  # infinity, NaN
+        return pc.or_(identical, pc.less_equal(pc.abs(pc.subtract(left, right)), _HALF_A_CENT * 1.0001))
     if name == "created_at" and not pc.all(pc.equal(left, right)).as_py():
         unit = lake.created_at_unit_us
         return pc.equal(pc.divide(left, unit), pc.divide(right, unit))

@@ -22,8 +22,9 @@ _COLUMNS = """
     SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
 """
 _EXPRESSIONS = {
-    # Whole microseconds: to_char and extract lose none, and a double would past 2255.
-    "created_at": "(extract(epoch FROM {column})::numeric * 1000000)::bigint",
+    # Whole microseconds. The session is in UTC, so a timestamp without a zone is read as UTC; infinity becomes null.
+    "created_at": "CASE WHEN isfinite({column}::timestamptz) "
+    "THEN (extract(epoch FROM {column}::timestamptz)::numeric * 1000000)::bigint END",
     "amount": "{column}::text",
 }
 
@@ -58,7 +59,7 @@ class Database:
         try:
             connection.set_session(readonly=True)
             return _table(connection, postgres.table)
-        except psycopg2.Error as error:
+        except (psycopg2.Error, ValueError) as error:  # pyarrow's errors are ValueErrors
             return None, f"table {postgres.table} cannot be read ({str(error).splitlines()[0]})"
         finally:
             connection.close()

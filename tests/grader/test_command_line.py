@@ -171,6 +171,14 @@ def test_missing_parts_are_findings_not_errors(gone: str, submission: Submission
     assert "ERROR" not in statuses(submission).values()
 
 
+def test_without_rounds_their_checks_lack_evidence_and_cost_nothing(submission: Submission) -> None:
+    submission.remove(f"{ROUNDS}/*")
+    assert grade(submission) == 0
+    report = json.loads((submission.folder / "reports" / "report.json").read_text())
+    assert {c["status"] for c in report["checks"] if c["id"].startswith("round")} == {"SKIP"}
+    assert report["score"] == report["max_score"]
+
+
 def test_temporary_files_of_a_running_consumer_do_not_count(submission: Submission) -> None:
     def litter(root: Path) -> None:
         day = first_file(root).parent

@@ -53,6 +53,15 @@ def test_latest_compact_file_and_later_ones_make_the_log(submission: Submission)
     assert lake.log.last_batch == 14
 
 
+def test_log_files_before_the_compact_one_are_not_read(submission: Submission) -> None:
+    for order_id in range(21, 33):
+        submission.append_batch([order(order_id, MOMENT)])
+    submission.write(f"{LAKE}/_spark_metadata/3", "half")
+    lake = Lake(submission.build() / LAKE)
+    assert lake.log is not None
+    assert lake.log.problems == ()
+
+
 def test_deleted_entries_of_the_log_do_not_count(tmp_path: Path) -> None:
     folder = tmp_path / "_spark_metadata"
     folder.mkdir()

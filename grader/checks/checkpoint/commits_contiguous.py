@@ -45,6 +45,16 @@ def batch_deleted(submission: Submission) -> None:
     submission.remove(f"{CHECKPOINT}/commits/1")
 
 
+@commits_contiguous.fails
+def offsets_deleted_and_commit_kept(submission: Submission) -> None:
+    submission.write(f"{CHECKPOINT}/commits/3", "v1")
+
+
+@commits_contiguous.fails
+def every_commit_deleted(submission: Submission) -> None:
+    submission.remove(f"{CHECKPOINT}/commits/*")
+
+
 @commits_contiguous.passes
 def last_batch_in_flight(submission: Submission) -> None:
     submission.remove(f"{CHECKPOINT}/commits/2")

@@ -24,5 +24,11 @@ def folder_of_the_wrong_day(submission: Submission) -> None:
 
 
 @date_folders.fails
+def midnight_in_the_folder_of_the_day_before(submission: Submission) -> None:
+    submission.change(16, created_at="2025-11-19T00:00:00.000000Z")
+    submission.days[16] = "2025-11-18"
+
+
+@date_folders.fails
 def folder_is_no_date(submission: Submission) -> None:
     submission.days[12] = "18-11-2025"

@@ -31,6 +31,17 @@ def nan_kept(submission: Submission) -> None:
 
 
 @no_negative_amount.fails
+def infinity_kept(submission: Submission) -> None:
+    submission.types["amount"] = "double"
+    submission.change(7, amount="inf")
+
+
+@no_negative_amount.fails
+def null_amount_kept(submission: Submission) -> None:
+    submission.change(7, amount=None)
+
+
+@no_negative_amount.fails
 def refund_kept_as_text(submission: Submission) -> None:
     submission.types["amount"] = "string"
     submission.change(7, amount="-5.00")
