@@ -27,8 +27,9 @@ class Column:
     spark_type: str
 
 
-# NUMERIC(10, 2) of db/orders.sql. An amount that does not fit is a bad row, not a rounded one.
-AMOUNT_PRECISION, AMOUNT_SCALE = 10, 2
+# Wider than the NUMERIC(10, 2) of db/orders.sql: a table may say NUMERIC alone. An amount that does not fit is a bad
+# row, not a rounded one.
+AMOUNT_PRECISION, AMOUNT_SCALE = 18, 4
 
 COLUMNS = (
     Column("order_id", "INT"),

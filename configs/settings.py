@@ -49,6 +49,13 @@ def _moment(value: object) -> object:
     return value
 
 
+def _interval(value: object) -> object:
+    """An interval for Spark, such as "7 days"; None where the config leaves it empty."""
+    if value is None or (isinstance(value, str) and re.fullmatch(r"\d+ (?:second|minute|hour|day)s?", value.strip())):
+        return value.strip() if isinstance(value, str) else None
+    raise ValueError('empty, or an interval such as "7 days"')
+
+
 def _text(value: object) -> object:
     # YAML reads 2025 or 123456 as a number, and a roll number or password may well be one.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -111,19 +118,25 @@ class Kafka(_Section):
 
 
 class Datalake(_Section):
-    """Where the Parquet lake is: an absolute path or a URI, once loaded."""
+    """Where the Parquet lake and the rejected messages are: absolute paths or URIs, once loaded."""
 
     path: Text
     format: Literal["parquet"]
+    quarantine_path: Text = ""  # empty: beside the lake, with _quarantine after its name
 
 
 class Streaming(_Section):
-    """Checkpoint and state file (absolute paths or URIs, once loaded), and the consumer's trigger in seconds."""
+    """Checkpoint and state file (absolute paths or URIs, once loaded), and the consumer's trigger in seconds.
+
+    `duplicates_window` None: repeats are found however late they come. `state_partitions` is fixed by the first run.
+    """
 
     checkpoint_location: Text
     last_processed_timestamp_location: Text
     batch_interval: Seconds
     max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
+    state_partitions: Annotated[int, Field(ge=1, le=200)] = 1
+    duplicates_window: Annotated[str | None, BeforeValidator(_interval)] = None
 
 
 class Cdc(_Section):
@@ -132,6 +145,8 @@ class Cdc(_Section):
     poll_interval_sec: Seconds = 2.0
     batch_limit: Annotated[int, Field(ge=1)] | None = 50_000
     default_start_timestamp: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    horizon_margin_sec: Seconds = 0.05
+    fallback_lag_sec: Seconds = 5.0
 
 
 class Spark(_Section):
@@ -207,17 +222,19 @@ def load_settings(path: Path | str | None = None, environment: Mapping[str, str]
     misspelt = _misspelt(filled)
     if misspelt:
         raise SettingsError("\n".join(f"{source}: {line}" for line in misspelt))
+    lake, streaming = settings.datalake, settings.streaming
+    path = _absolute(lake.path, root)
+    quarantine = _absolute(lake.quarantine_path, root) if lake.quarantine_path else f"{path.rstrip('/')}_quarantine"
+    locations = {key: _absolute(getattr(streaming, key), root) for key in _STREAMING_LOCATIONS}
     return settings.model_copy(
         update={
-            "datalake": settings.datalake.model_copy(update={"path": _absolute(settings.datalake.path, root)}),
-            "streaming": settings.streaming.model_copy(
-                update={
-                    key: _absolute(getattr(settings.streaming, key), root)
-                    for key in ("checkpoint_location", "last_processed_timestamp_location")
-                }
-            ),
+            "datalake": lake.model_copy(update={"path": path, "quarantine_path": quarantine}),
+            "streaming": streaming.model_copy(update=locations),
         }
     )
+
+
+_STREAMING_LOCATIONS = ("checkpoint_location", "last_processed_timestamp_location")
 
 
 def _read(source: Path) -> dict[str, Any]:

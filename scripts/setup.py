@@ -53,7 +53,9 @@ def _venv_version() -> str | None:
 
 
 def install(*what: str) -> None:
-    _run([str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *what], "Installing packages failed", SHOWN)
+    _run(
+        [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *what], "Installing packages failed", SHOWN
+    )
 
 
 def _run(command: list[str], failure: str, shown: tuple[str, ...] = ()) -> None:
@@ -87,7 +89,9 @@ def main() -> int:
             install(java_finder.PACKAGED)
             java = java_finder.find_java(PYTHON)
         if java is None:
-            raise KitError(f"No Java 17 here and {java_finder.PACKAGED} does not run. Install a Java 17, then `make setup`.")
+            raise KitError(
+                f"No Java 17 here and {java_finder.PACKAGED} does not run. Install a Java 17, then `make setup`."
+            )
         step(3, f"Java {java.version} ({java.origin})")
         step(4, f"{len(pinned())} jars, checked by sha256, in {cache_folder()}")
         ivy = next(VENV.glob("lib/python3.*/site-packages/pyspark/jars/ivy-*.jar"), None)

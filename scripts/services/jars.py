@@ -114,5 +114,5 @@ def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], say: Callabl
             _compare(source, pinned()[path])
             target = folder / path
             target.parent.mkdir(exist_ok=True)
-            os.replace(source, target)
+            source.replace(target)
     shutil.rmtree(folder / ".ivy", ignore_errors=True)

@@ -63,7 +63,9 @@ def up(stack: Stack) -> str:
     if process is not None:
         return f"Kafka is already up on port {port} (pid {process.pid})"
     require_free_port(port, "127.0.0.1", "Kafka", "kafka.brokers of the config")
-    require_free_port(port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller takes the next one)")
+    require_free_port(
+        port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller takes the next one)"
+    )
     folder = stack.home / NAME
     java = [str(require_java().executable), *MEMORY, f"-Dlog4j2.configurationFile={LOGGING}"]
     java += ["-cp", ":".join(str(jar) for jar in jar_paths("kafka"))]

@@ -194,7 +194,9 @@ def _data_folder(stack: Stack, uid_gid: tuple[int, int] | None) -> Path:
         link.mkdir(parents=True, exist_ok=True)
         return link
     if link.is_dir() and not link.is_symlink():
-        raise KitError(f"{link} holds data that another user made. Go on as that user, or run `make reset` to begin anew.")
+        raise KitError(
+            f"{link} holds data that another user made. Go on as that user, or run `make reset` to begin anew."
+        )
     if link.is_symlink() and link.is_dir():
         return link.readlink()
     _make_root_folder()
@@ -225,7 +227,9 @@ def _initdb(binaries: Path, data: Path, settings: PostgresSettings, uid_gid: tup
         )
     if done.returncode:
         reason = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise KitError(f"Postgres could not make its data folder {data}: {reason[-1] if reason else 'no reason given'}.")
+        raise KitError(
+            f"Postgres could not make its data folder {data}: {reason[-1] if reason else 'no reason given'}."
+        )
     making.rename(data)
 
 
@@ -244,8 +248,8 @@ def _remove_stale_lock(data: Path) -> None:
         lock.unlink()
         return
     raise KitError(
-        f"A Postgres that this kit has lost track of (pid {pid}) still uses {data}. Stop it with `kill -INT {pid}`, then "
-        "run `make up` again."
+        f"A Postgres that this kit has lost track of (pid {pid}) still uses {data}. Stop it with `kill -INT {pid}`, "
+        "then run `make up` again."
     )
 
 
@@ -269,7 +273,9 @@ def _wait_for_server(process: psutil.Process, settings: PostgresSettings, log: P
         return True
 
     if not wait_until(answers, timeout=START_TIMEOUT):
-        raise KitError(f"Postgres does not answer on port {settings.port} after {START_TIMEOUT:.0f} s: {problem}. See {log}.")
+        raise KitError(
+            f"Postgres does not answer on port {settings.port} after {START_TIMEOUT:.0f} s: {problem}. See {log}."
+        )
 
 
 def _ensure_database(settings: PostgresSettings) -> None:

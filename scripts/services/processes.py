@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from scripts.services.errors import KitError
 
 @dataclass(frozen=True)
 class PidFile:
-    """Remembers a process by pid and start time, so that a pid that was given to another process is not taken for it."""
+    """Remembers a process by pid and start time, so that a pid that was given away is not taken for it."""
 
     path: Path
 
@@ -56,7 +57,9 @@ def launch(
 ) -> psutil.Process:
     """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal reaches it."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    identity: dict[str, object] = {} if uid_gid is None else {"user": uid_gid[0], "group": uid_gid[1], "extra_groups": []}
+    identity: dict[str, object] = (
+        {} if uid_gid is None else {"user": uid_gid[0], "group": uid_gid[1], "extra_groups": []}
+    )
     with log.open("ab") as stream:
         started = subprocess.Popen(  # type: ignore[call-overload]
             [str(word) for word in command],
@@ -79,16 +82,12 @@ def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> 
     if process is None:
         return False
     family = [process, *process.children(recursive=True)]
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(signum)
-    except psutil.NoSuchProcess:
-        pass
     _, alive = psutil.wait_procs(family, timeout=timeout)
     for straggler in alive:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             straggler.kill()
-        except psutil.NoSuchProcess:
-            continue
     psutil.wait_procs(alive, timeout=10)
     pid_file.path.unlink(missing_ok=True)
     return True
@@ -118,15 +117,16 @@ def require_free_port(port: int, host: str, service: str, key: str) -> None:
             raise KitError(f"{service} may not listen on port {port}: choose one over 1023 in {key}.") from None
         except OSError:
             raise KitError(
-                f"{service} cannot start: port {port} is in use{_owner(port)}. Stop that program, or choose another port "
-                f"in {key}, or, if it is the {service} you want to use, run with SERVICES=external."
+                f"{service} cannot start: port {port} is in use{_owner(port)}. Stop that program, or choose another "
+                f"port in {key}, or, if it is the {service} you want to use, run with SERVICES=external."
             ) from None
 
 
 def _owner(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            at = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and at and at.port == port and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except (psutil.AccessDenied, psutil.NoSuchProcess, OSError):
         pass

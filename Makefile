@@ -1,0 +1,70 @@
+# Every verb of the kit, one line each; `make` alone lists them. The work is done in scripts/ and grader/.
+#
+# Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
+#            SPARK_MASTER, SERVICES=embedded|docker|external
+export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES
+.DEFAULT_GOAL := help
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 grade demo test lint clean reset
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+setup: ## a venv, the pinned packages, Java 17, the jars; again: seconds
+	@scripts/kit setup
+
+doctor: ## what this machine has and lacks, each lack with its remedy
+	@scripts/kit scripts doctor
+
+up: ## start Postgres and Kafka
+	@scripts/kit scripts up
+
+down: ## stop the two programs, Kafka and Postgres; the data is kept
+	@scripts/kit scripts down
+
+status: ## what runs, and how far the rows have come
+	@scripts/kit scripts status
+
+logs: ## the end of every log
+	@scripts/kit scripts logs
+
+db: ## the orders table with its base rows
+	@scripts/kit scripts db
+
+topic: ## the Kafka topic, listed and described
+	@scripts/kit scripts topic
+
+producer: ## the producer in the foreground; Ctrl-C stops it
+	@scripts/kit scripts producer
+
+consumer: ## the consumer in the foreground; Ctrl-C stops it
+	@scripts/kit scripts consumer
+
+start: ## both programs in the background
+	@scripts/kit scripts start
+
+stop: ## stop both programs
+	@scripts/kit scripts stop
+
+round1: ## insert 5 rows, wait until the lake has them, record what changed
+	@scripts/kit scripts round1
+
+round2: ## the same with 5 later rows
+	@scripts/kit scripts round2
+
+grade: ## grade the lake, the checkpoint and the state; writes reports/
+	@scripts/kit grader grade
+
+demo: ## setup, up, db, topic, round1, round2, grade, down
+	@scripts/kit scripts demo
+
+test: ## the tests, with real services on ports of their own
+	@scripts/kit pytest
+
+lint: ## ruff and mypy
+	@scripts/kit ruff format --check . && scripts/kit ruff check . && scripts/kit mypy
+
+clean: ## remove reports, logs and caches
+	@scripts/kit scripts clean
+
+reset: ## stop everything and remove the data, the lake, the checkpoints and the state
+	@scripts/kit scripts reset

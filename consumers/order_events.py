@@ -1,0 +1,65 @@
+"""What a message must be to reach the lake: parsed with an explicit schema, given a reason where it may not pass."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - the name that everybody gives it
+
+from configs.contract import COLUMN_NAMES, COLUMNS, PARTITION_COLUMN
+
+_CORRUPT = "_corrupt"
+# created_at is read as text and cast below: as a TIMESTAMP, from_json takes epoch milliseconds for seconds (the year
+# 55969) and guesses at half a date.
+_SCHEMA = ", ".join(
+    [f"{c.name} {'STRING' if c.spark_type == 'TIMESTAMP' else c.spark_type}" for c in COLUMNS if c.name != "amount"]
+    # As wide as Spark has it, so that an amount that does not fit the lake's type is seen instead of rounded.
+    + ["amount DECIMAL(38, 18)", f"{_CORRUPT} STRING"]
+)
+_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}([.]\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$"
+_AMOUNT_TYPE = next(c.spark_type for c in COLUMNS if c.name == "amount")
+
+REASON = "reason"
+_PLACE = ("topic", "partition", "offset", "timestamp")  # Kafka's own columns of a message
+
+
+def with_reasons(messages: DataFrame) -> DataFrame:
+    """A message of Kafka's source becomes: `event` (struct of the contract's columns and `date`), `raw` (the value as
+    text), topic, partition, offset, timestamp, and `reason` (null: the event may enter the lake).
+    """
+    raw = messages.select(F.col("value").cast("string").alias("raw"), *_PLACE)
+    options = {"columnNameOfCorruptRecord": _CORRUPT, "mode": "PERMISSIVE"}
+    parsed = raw.withColumn("parsed", F.from_json("raw", _SCHEMA, options))
+    typed = parsed.withColumns(
+        {
+            "amount": F.col("parsed.amount").cast(_AMOUNT_TYPE),
+            "created_at": F.when(
+                F.col("parsed.created_at").rlike(_TIMESTAMP), F.col("parsed.created_at").cast("timestamp")
+            ),
+        }
+    )
+    event = F.struct(
+        *(F.col(name) if name in ("amount", "created_at") else F.col(f"parsed.{name}") for name in COLUMN_NAMES),
+        F.date_format("created_at", "yyyy-MM-dd").alias(PARTITION_COLUMN),
+    )
+    return typed.select("raw", *_PLACE, event.alias("event"), _reason().alias(REASON))
+
+
+def _reason() -> Column:
+    parsed_amount = F.col("parsed.amount")
+    reasons = [
+        (F.col("raw").isNull(), "the message is empty"),
+        (F.col("parsed").isNull(), "not a JSON object"),
+        (~F.ltrim("raw").startswith("{"), "not a JSON object"),
+        (F.col(f"parsed.{_CORRUPT}").isNotNull(), "not valid JSON, or a field of another type than the contract's"),
+        (F.col("parsed.order_id").isNull(), "order_id is missing"),
+        (parsed_amount.isNull(), "amount is missing"),
+        (parsed_amount < 0, "amount is negative"),
+        (F.col("amount").isNull() | (F.col("amount") != parsed_amount), f"amount does not fit {_AMOUNT_TYPE}"),
+        (F.col("parsed.created_at").isNull(), "created_at is missing"),
+        (F.col("created_at").isNull(), "created_at is not a timestamp such as 2025-11-18T12:24:00Z"),
+    ]
+    # A condition that is null must not fall through to "no reason".
+    chosen = F.lit(None).cast("string")
+    for condition, reason in reversed(reasons):
+        chosen = F.when(F.coalesce(condition, F.lit(False)), F.lit(reason)).otherwise(chosen)
+    return chosen

@@ -1,0 +1,185 @@
+"""The consumer: reads the topic as a stream, checks every message, and appends the orders to the Parquet lake.
+
+    spark-submit ... consumers/orders_stream_consumer.py --config configs/orders_stream.yml
+
+Two streams read the topic. One parses, drops repeats by order_id and appends to the lake, one folder per date; the
+other keeps every message that may not enter the lake, with its reason and its place in the topic. Each has its own
+checkpoint, so that each is exactly-once by itself: topic = lake + quarantine + repeats.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # spark-submit puts only this folder on the path
+
+from confluent_kafka import KafkaException
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that everybody gives it
+from pyspark.sql.streaming.query import StreamingQuery
+
+from configs.contract import PARTITION_COLUMN
+from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_line, run_program
+from configs.settings import Settings
+from configs.spark_session import start_session
+from consumers.order_events import REASON, with_reasons
+from consumers.start_checks import check_start
+
+NAME = "orders_stream_consumer"
+LAKE, QUARANTINE = "lake", "quarantine"
+TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
+# Errors of a stream that come again however often it is tried.
+PERMANENT = (
+    "Cannot find earliest offset",
+    "Some data may have been lost",
+    "offset was changed from",
+    "Partitions' offset",
+)
+
+
+def session_options(settings: Settings) -> dict[str, str]:
+    """The ids seen are kept in RocksDB, outside the heap, with only the changes of a batch written at its end."""
+    store = "spark.sql.streaming.stateStore"
+    return {
+        "spark.sql.shuffle.partitions": str(settings.streaming.state_partitions),
+        f"{store}.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+        f"{store}.rocksdb.changelogCheckpointing.enabled": "true",
+        f"{store}.rocksdb.trackTotalNumberOfRows": "false",
+        "spark.sql.streaming.metricsEnabled": "false",
+    }
+
+
+def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
+    reader = spark.readStream.format("kafka")
+    for key, value in {
+        "kafka.bootstrap.servers": settings.kafka.brokers,
+        "subscribe": settings.kafka.topic,
+        "startingOffsets": "earliest",
+        "failOnDataLoss": "true",
+        "maxOffsetsPerTrigger": str(settings.streaming.max_offsets_per_trigger),
+    }.items():
+        reader = reader.option(key, value)
+    return reader.load()
+
+
+def without_repeats(orders: DataFrame, window: str | None) -> DataFrame:
+    """Each order_id once. Without a window every id is remembered; with one, ids older than it are forgotten."""
+    if window is None:
+        return orders.dropDuplicates(["order_id"])
+    return orders.withWatermark("created_at", window).dropDuplicatesWithinWatermark(["order_id"])
+
+
+def start_stream(spark: SparkSession, settings: Settings, name: str) -> StreamingQuery:
+    """Start one of the two streams.
+
+    Raises:
+        ProgramError: lake, checkpoint and topic do not belong together.
+        KafkaException: no broker answers.
+    """
+    path, checkpoint = locations(settings)[name]
+    check_start(settings, path, checkpoint)
+    messages = with_reasons(read_topic(spark, settings))
+    if name == LAKE:
+        orders = messages.where(F.col(REASON).isNull()).select("event.*")
+        output = without_repeats(orders, settings.streaming.duplicates_window)
+    else:
+        output = (
+            messages.where(F.col(REASON).isNotNull()).select(REASON, "topic", "partition", "offset", "raw").coalesce(1)
+        )
+    writer = output.writeStream.queryName(name).format(settings.datalake.format).outputMode("append")
+    writer = writer.option("path", path).option("checkpointLocation", checkpoint)
+    if name == LAKE:
+        writer = writer.partitionBy(PARTITION_COLUMN)
+    return writer.trigger(processingTime=f"{round(settings.streaming.batch_interval * 1000)} milliseconds").start()
+
+
+def locations(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Name of a stream -> where it writes, and its checkpoint."""
+    checkpoint = settings.streaming.checkpoint_location
+    return {
+        LAKE: (settings.datalake.path, checkpoint),
+        QUARANTINE: (settings.datalake.quarantine_path, f"{checkpoint.rstrip('/')}_quarantine"),
+    }
+
+
+class ProgressLog:
+    """Says of each batch what came of its messages, once."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._said: dict[str, int] = {}
+
+    def report(self, query: StreamingQuery) -> bool:
+        """Log the batches that have ended since the last call; True if there were any."""
+        fresh = [p for p in query.recentProgress if p["numInputRows"] and p["batchId"] > self._said.get(p["id"], -1)]
+        for progress in fresh:
+            self._said[progress["id"]] = progress["batchId"]
+            seconds = progress["durationMs"].get("triggerExecution", 0) / 1000
+            if query.name == LAKE:
+                store = progress["stateOperators"][0]
+                self._log.info(
+                    "lake batch %d: read %d messages, wrote %d rows, dropped %d repeats (%.2f s)",
+                    progress["batchId"],
+                    progress["numInputRows"],
+                    store["numRowsUpdated"],
+                    store.get("customMetrics", {}).get("numDroppedDuplicateRows", 0),
+                    seconds,
+                )
+        return bool(fresh)
+
+
+def run_streams(spark: SparkSession, settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
+    """Keep both streams running until the stop signal; start one that failed again, with growing pauses."""
+    queries: dict[str, StreamingQuery] = {}
+    backoff, progress = Backoff(), ProgressLog(log)
+    while not stop.is_set():
+        try:
+            for name in (LAKE, QUARANTINE):
+                if name not in queries:
+                    queries[name] = start_stream(spark, settings, name)
+                    log.info("%s: %s, checkpoint %s", name, *locations(settings)[name])
+            for name, query in list(queries.items()):
+                if progress.report(query):
+                    backoff.reset()
+                if not query.isActive:
+                    del queries[name]
+                    raise query.exception() or ConnectionError(f"the stream {name} ended by itself")
+        except TRANSIENT as error:
+            if stop.is_set():
+                break
+            if any(words in str(error) for words in PERMANENT):
+                raise ProgramError(
+                    "Kafka no longer has messages that are still to be read after the checkpoint "
+                    f"{settings.streaming.checkpoint_location}: {first_line(error)}. They were removed "
+                    "from the topic; nothing here can bring them back."
+                ) from error
+            pause = backoff.next_pause()
+            log.warning("a stream failed, nothing is lost: %s; trying again in %g s", first_line(error), pause)
+            stop.wait(pause)
+            continue
+        stop.wait(0.5)
+    for query in queries.values():
+        with contextlib.suppress(*TRANSIENT):
+            query.stop()
+            progress.report(query)
+
+
+def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
+    with exclusive(settings, "consumer"):
+        log.info("starting; topic %s, a batch every %g s", settings.kafka.topic, settings.streaming.batch_interval)
+        spark = start_session(NAME, session_options(settings))
+        stop.install()
+        try:
+            run_streams(spark, settings, stop, log)
+        finally:
+            with contextlib.suppress(Py4JError, OSError):
+                spark.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(NAME, main))

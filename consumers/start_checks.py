@@ -1,0 +1,92 @@
+"""What must be right before the streams start: Spark itself would lose rows over these without a word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from configs.program import ProgramError
+from configs.settings import Kafka, Settings, local_path
+
+TOPIC_FILE = "kafka_topic.json"  # in the checkpoint folder; Spark leaves names that it does not know alone
+
+
+def check_start(settings: Settings, lake: str, checkpoint: str) -> None:
+    """Compare lake, checkpoint and topic of one stream; note the topic's id in a new checkpoint.
+
+    Raises:
+        ProgramError: they do not belong together.
+        KafkaException: no broker answers.
+    """
+    lake_folder, checkpoint_folder = local_path(lake), local_path(checkpoint)
+    _check_lake(lake_folder, checkpoint_folder)
+    _check_topic(settings.kafka, checkpoint_folder, lake_folder)
+
+
+def _check_lake(lake: Path, checkpoint: Path) -> None:
+    """A lake whose log is ahead of the checkpoint: Spark takes every batch up to that id for written, and skips it."""
+    in_lake = _last_batch(lake / "_spark_metadata")
+    planned = _last_batch(checkpoint / "offsets")
+    if in_lake is not None and (planned is None or in_lake > planned):
+        state = "has no batch" if planned is None else f"ends at batch {planned}"
+        raise ProgramError(
+            f"The lake {lake} has batches up to {in_lake}, but its checkpoint {checkpoint} {state}: it was deleted or "
+            f"is of another run, and Spark would skip rows without a word. Put the checkpoint back; or move the lake "
+            "away (mv it, delete nothing), and all of the topic is read into a new one."
+        )
+
+
+def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
+    if kafka.topic not in admin.list_topics(timeout=5).topics:
+        raise ProgramError(f"Kafka at {kafka.brokers} has no topic {kafka.topic}. `make topic` makes it.")
+    description = admin.describe_topics(TopicCollection([kafka.topic]), request_timeout=10)[kafka.topic].result()
+    now = {"topic": kafka.topic, "id": str(description.topic_id)}
+    remedy = (
+        f"To read the new topic from its beginning, move the checkpoint {checkpoint} and the lake {lake} away (mv "
+        "them, delete nothing); to go on, put the old topic back."
+    )
+    for topic in _topics_of_last_batch(checkpoint):
+        if topic != kafka.topic:
+            raise ProgramError(
+                f"The checkpoint {checkpoint} has read the topic {topic}, the config says {kafka.topic}. {remedy}"
+            )
+    noted = checkpoint / TOPIC_FILE
+    try:
+        before = json.loads(noted.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        temporary = noted.with_name(f".{TOPIC_FILE}.new")
+        temporary.write_text(json.dumps(now), encoding="utf-8")
+        temporary.replace(noted)
+        return
+    except ValueError:
+        raise ProgramError(
+            f"{noted} is not JSON. Delete it if you are sure that the topic was not made anew."
+        ) from None
+    if before != now:
+        raise ProgramError(
+            f"The topic {kafka.topic} is not the one that the checkpoint has read: it was deleted and made anew (id "
+            f"{before.get('id')} then, {now['id']} now), so its offsets mean other rows. {remedy}"
+        )
+
+
+def _last_batch(folder: Path) -> int | None:
+    if not folder.is_dir():
+        return None
+    names = (path.name.removesuffix(".compact") for path in folder.iterdir())
+    return max((int(name) for name in names if name.isdigit()), default=None)
+
+
+def _topics_of_last_batch(checkpoint: Path) -> list[str]:
+    last = _last_batch(checkpoint / "offsets")
+    if last is None:
+        return []
+    try:
+        source = json.loads((checkpoint / "offsets" / str(last)).read_text(encoding="utf-8").splitlines()[-1])
+    except (ValueError, IndexError):
+        return []  # a batch whose plan was cut by a crash; Spark itself says so
+    return list(source) if isinstance(source, dict) else []

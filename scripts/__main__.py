@@ -1,0 +1,108 @@
+"""The verbs of the Makefile: python -m scripts VERB."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from configs.settings import SettingsError
+from scripts import demo, doctor, programs, remove, rounds, status, table, topic
+from scripts.services import bring_up
+from scripts.services.errors import KitError
+from scripts.services.stack import Stack, open_stack
+
+
+def _say(lines: Sequence[str]) -> int:
+    print(*lines, sep="\n", flush=True)
+    return 0
+
+
+def _up(stack: Stack) -> int:
+    with stack.locked():
+        return _say(bring_up.up(stack))
+
+
+def _down(stack: Stack) -> int:
+    with stack.locked():
+        return _say([*programs.stop_programs(stack), *bring_up.down(stack)])
+
+
+def _start(stack: Stack) -> int:
+    with stack.locked():
+        return _say(programs.start(stack))
+
+
+def _stop(stack: Stack) -> int:
+    with stack.locked():
+        return _say(programs.stop_programs(stack))
+
+
+def _reset(stack: Stack) -> int:
+    with stack.locked():
+        return _say(remove.reset(stack))
+
+
+def _doctor(stack: Stack) -> int:
+    diagnoses = doctor.examine(stack)
+    print(doctor.report(diagnoses))
+    return 1 if any(item.remedy for item in diagnoses) else 0
+
+
+def _round(number: int) -> Callable[[Stack], int]:
+    def run(stack: Stack) -> int:
+        rounds.run_round(stack, number)
+        return 0
+
+    return run
+
+
+VERBS: dict[str, Callable[[Stack], int]] = {
+    "doctor": _doctor,
+    "up": _up,
+    "down": _down,
+    "status": lambda stack: _say([status.status(stack)]),
+    "logs": lambda stack: _say([status.logs(stack)]),
+    "db": lambda stack: _say([table.make_table(stack.settings)]),
+    "topic": lambda stack: _say([topic.make_topic(stack.settings.kafka)]),
+    "start": _start,
+    "stop": _stop,
+    "round1": _round(1),
+    "round2": _round(2),
+    "demo": demo.run_demo,
+    "clean": lambda stack: _say(remove.clean(stack)),
+    "reset": _reset,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts", description="What the Makefile calls.")
+    parser.add_argument("verb", choices=[*VERBS, *programs.PROGRAMS])
+    parser.add_argument("--config", help="the config file (default: CONFIG, else configs/orders_stream.yml)")
+    parser.add_argument("--debug", action="store_true", help="show the trace of an error")
+    arguments = parser.parse_args()
+    try:
+        stack = open_stack(arguments.config)
+        if arguments.verb in programs.PROGRAMS:
+            programs.run_in_foreground(stack, arguments.verb, arguments.debug)
+        return VERBS[arguments.verb](stack)
+    except SettingsError as error:
+        return _complain(error, 2, arguments.debug)
+    except KitError as error:
+        return _complain(error, 1, arguments.debug)
+    except OSError as error:  # a full disk, a folder that cannot be written
+        return _complain(error, 1, arguments.debug)
+    except KeyboardInterrupt:
+        print("\nInterrupted. `make status` shows what runs, `make down` stops it.", file=sys.stderr)
+        return 130
+
+
+def _complain(error: Exception, code: int, debug: bool) -> int:
+    if debug:
+        raise error
+    print(f"\n{error}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

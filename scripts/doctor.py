@@ -1,0 +1,141 @@
+"""`make doctor`: what the machine has and lacks, each lack with its remedy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import sys
+from dataclasses import dataclass
+
+import psutil
+from tabulate import tabulate
+
+from configs.settings import PROJECT
+from scripts.services import java, postgres
+from scripts.services.errors import KitError
+from scripts.services.jars import cache_folder, jar_paths
+from scripts.services.processes import is_root, require_free_port
+from scripts.services.stack import Stack
+
+MEMORY_NEEDED = 3 * 2**30  # bytes, of services and both programs together
+DISK_NEEDED = 1 * 2**30  # bytes, for a course's data beside what setup has installed
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One line of the report. `remedy` is empty where nothing is lacking."""
+
+    what: str
+    found: str
+    remedy: str = ""
+
+
+def examine(stack: Stack) -> list[Diagnosis]:
+    """Everything that a run depends on."""
+    return [
+        Diagnosis("Python", sys.version.split()[0]),
+        *_packages(),
+        _java(),
+        _jars(),
+        *_ports(stack),
+        _memory(),
+        _disk(),
+        _writable(stack),
+        *_abandoned(),
+    ]
+
+
+def report(diagnoses: list[Diagnosis]) -> str:
+    rows = [["lacking" if item.remedy else "ok", item.what, item.found, item.remedy] for item in diagnoses]
+    return tabulate(
+        rows, headers=["", "what", "found", "remedy"], maxcolwidths=[None, None, 60, 60], disable_numparse=True
+    )
+
+
+def _packages() -> list[Diagnosis]:
+    diagnoses = []
+    for line in (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        name, separator, wanted = line.partition("==")
+        if not separator:
+            continue
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found = "not installed"
+        if found != wanted:
+            diagnoses.append(
+                Diagnosis(name, found, f"requirements.txt pins {wanted}: delete .venv and run `make setup`")
+            )
+    return diagnoses or [Diagnosis("packages", f"as pinned; pyspark {importlib.metadata.version('pyspark')}")]
+
+
+def _java() -> Diagnosis:
+    found = java.find_java()
+    if found is None:
+        return Diagnosis("Java 17", "none", "run `make setup`, which installs one into .venv")
+    return Diagnosis("Java 17", f"{found.version} ({found.origin}: {found.home})")
+
+
+def _jars() -> Diagnosis:
+    try:
+        count = len(jar_paths("kafka")) + len(jar_paths("spark"))
+    except KitError as error:
+        return Diagnosis("jars", "incomplete", str(error))
+    return Diagnosis("jars", f"{count} in {cache_folder()}")
+
+
+def _ports(stack: Stack) -> list[Diagnosis]:
+    if stack.services != "embedded":
+        return [Diagnosis("ports", f"not needed: SERVICES={stack.services}")]
+    settings = stack.settings
+    broker = settings.kafka.first_broker[1]
+    wanted = [
+        ("Postgres", postgres.NAME, settings.postgres.port, "postgres.port"),
+        ("Kafka", "kafka", broker, "kafka.brokers"),
+        ("Kafka's controller", "kafka", broker + 1, "kafka.brokers"),
+    ]
+    diagnoses = []
+    for service, name, port, key in wanted:
+        if stack.pid_file(name).process() is not None:
+            diagnoses.append(Diagnosis(f"port {port}", f"{service} of this kit is up on it"))
+            continue
+        try:
+            require_free_port(port, "127.0.0.1", service, f"{key} of {settings.source.name}")
+        except KitError as error:
+            diagnoses.append(Diagnosis(f"port {port}", "in use", str(error)))
+        else:
+            diagnoses.append(Diagnosis(f"port {port}", f"free for {service}"))
+    return diagnoses
+
+
+def _memory() -> Diagnosis:
+    available = psutil.virtual_memory().available
+    found = f"{available / 2**30:.1f} GiB available"
+    lacking = "services and both programs take up to 3 GiB: close something, or lower spark.driver_memory"
+    return Diagnosis("memory", found, "" if available >= MEMORY_NEEDED else lacking)
+
+
+def _disk() -> Diagnosis:
+    free = shutil.disk_usage(PROJECT).free
+    found = f"{free / 2**30:.1f} GiB free at {PROJECT}"
+    return Diagnosis("disk", found, "" if free >= DISK_NEEDED else "make room: Kafka and Postgres stop on a full disk")
+
+
+def _writable(stack: Stack) -> Diagnosis:
+    try:
+        stack.home.mkdir(parents=True, exist_ok=True)
+        probe = stack.home / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        return Diagnosis("project folder", f"cannot be written: {error}", "clone the project into a folder of yours")
+    return Diagnosis("project folder", str(stack.settings.root))
+
+
+def _abandoned() -> list[Diagnosis]:
+    if not is_root():
+        return []
+    return [
+        Diagnosis("old data", str(folder), f"its clone is gone. If you do not need it: rm -r {folder}")
+        for folder in postgres.abandoned()
+    ]

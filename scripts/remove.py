@@ -1,0 +1,76 @@
+"""`make clean` and `make reset`: remove what running made, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from configs.contract import state_file
+from configs.program import lock_file
+from configs.settings import PROJECT, local_path
+from scripts import programs
+from scripts.services import bring_up
+from scripts.services.stack import Stack
+
+REPORTS = ("report.json", "report.html", "report.xml", "report.md", "results.json")
+CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+
+
+def clean(stack: Stack) -> list[str]:
+    """Remove reports, caches, and the logs of what does not run."""
+    for name in REPORTS:
+        (stack.settings.root / "reports" / name).unlink(missing_ok=True)
+    for cache in [*(PROJECT / name for name in CACHES), *_bytecode()]:
+        shutil.rmtree(cache, ignore_errors=True)
+    for log in stack.logs.glob("*.log"):
+        if stack.pid_file(log.stem).process() is None:
+            log.unlink()
+    return ["Reports, logs and caches are removed; data, state and checkpoints are kept (`make reset` removes them)"]
+
+
+def _bytecode() -> list[Path]:
+    return [
+        folder
+        for top in ("configs", "producers", "consumers", "scripts", "grader", "tests")
+        for folder in (PROJECT / top).rglob("__pycache__")
+    ]
+
+
+def reset(stack: Stack) -> list[str]:
+    """Stop everything, then remove the services' data, the lake, the checkpoints, the state and the rounds."""
+    lines = [*programs.stop_programs(stack), *bring_up.down(stack)]
+    if any(programs.is_running(stack, name) for name in programs.PROGRAMS):
+        return [*lines, "Nothing was removed: a program still runs"]
+    bring_up.remove_data(stack)
+    settings = stack.settings
+    checkpoint = local_path(settings.streaming.checkpoint_location)
+    made = {
+        local_path(settings.datalake.path): "_spark_metadata",
+        local_path(settings.datalake.quarantine_path): "_spark_metadata",
+        checkpoint: "metadata",
+        checkpoint.with_name(checkpoint.name + "_quarantine"): "metadata",
+    }
+    for folder, mark in made.items():
+        if (folder / mark).exists():
+            shutil.rmtree(folder)
+        elif folder.is_dir() and any(folder.iterdir()):
+            lines.append(f"Left alone: {folder} has no {mark}, so no Spark stream of this kit made it")
+    state = state_file(local_path(settings.streaming.last_processed_timestamp_location))
+    for path in [
+        state,
+        *(lock_file(settings, name) for name in programs.PROGRAMS),
+        *settings.rounds_folder.glob("round*.json"),
+    ]:
+        path.unlink(missing_ok=True)
+    for folder in [*made, state, settings.rounds_folder / "."]:
+        _remove_empty(folder.parent, settings.root)
+    clean(stack)
+    shutil.rmtree(stack.home)
+    return [*lines, "Data, lake, checkpoints, state and rounds are removed"]
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder and those above it while they are empty, below the project's own three."""
+    while root in folder.parents and folder.parent != root and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent

@@ -1,0 +1,208 @@
+"""`make round1`, `make round2`: insert five rows, wait until the lake has them, record what changed."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psycopg2.extensions
+from tabulate import tabulate
+
+from configs.contract import UTC, RoundRecord, RoundRun, Snapshot, format_timestamp, parse_state
+from configs.settings import Settings, local_path
+from grader.evidence import snapshot
+from grader.evidence.checkpoint import Checkpoint
+from scripts import programs
+from scripts.insert_test_orders import insert_orders, make_test_orders
+from scripts.services import bring_up
+from scripts.services.errors import KitError
+from scripts.services.postgres import require_connection
+from scripts.services.processes import wait_until
+from scripts.services.stack import Stack
+from scripts.table import make_table, require_table
+from scripts.topic import end_offsets, make_topic
+from scripts.where_rows_are import explain, find_on_topic, locate
+
+ROWS = 5
+# A state file is often finer than what was published, or cut to seconds: formats of handed-in work.
+STATE_TOLERANCE = timedelta(seconds=1)
+Say = Callable[[str], None]
+
+
+def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
+    """Run a round and write its record; the record is written also when rows did not arrive in time.
+
+    Raises:
+        KitError: an earlier round is missing, a service or program does not run, or rows are stuck: the message says
+            where.
+    """
+    settings = stack.settings
+    record_file = settings.rounds_folder / f"round{number}.json"
+    record = read_record(record_file) or RoundRecord(round=number, rollnumber=settings.rollnumber, runs=())
+    if number > 1 and not (settings.rounds_folder / f"round{number - 1}.json").is_file():
+        raise KitError(f"Round {number} comes after round {number - 1}. Run `make round{number - 1}` first.")
+    with stack.locked():
+        for line in bring_up.up(stack):
+            say(line)
+        say(make_table(settings))
+        make_topic(settings.kafka)
+        for line in programs.start(stack):
+            say(line)
+    deadline = time.monotonic() + settings.rounds.timeout_sec
+    with contextlib.closing(require_connection(settings.postgres)) as connection:
+        table = require_table(connection, settings).name
+        _catch_up(stack, connection, table, deadline)
+        before = take_snapshot(settings, connection, table)
+        say(f"Caught up: {before.postgres_rows} rows in Postgres, {before.lake_rows} in the lake")
+        label = f"round{number}" if not record.runs else f"round{number} again {len(record.runs)}"
+        started = datetime.now(UTC)
+        inserted = insert_orders(connection, table, make_test_orders(settings.rollnumber, label, ROWS))
+        clock = time.monotonic()
+        ids = [row.order_id for row in inserted]
+        say(f"Inserted {len(ids)} rows: order_id {ids[0]} to {ids[-1]}")
+        complete = _wait_for(stack, ids, clock + settings.rounds.timeout_sec)
+        seconds = time.monotonic() - clock
+        complete = complete and wait_until(
+            lambda: _is_settled(settings, connection, table), timeout=max(1.0, deadline - time.monotonic())
+        )
+        after = take_snapshot(settings, connection, table)
+        run = RoundRun(
+            started_at=format_timestamp(started),
+            finished_at=format_timestamp(datetime.now(UTC)),
+            table=settings.postgres.table,
+            topic=settings.kafka.topic,
+            inserted=inserted,
+            expected_ids=tuple(ids),
+            complete=complete,
+            before=before,
+            after=after,
+        )
+        write_record(record_file, record.model_copy(update={"runs": (*record.runs, run)}))
+        if not complete:
+            raise KitError(_stuck(stack, ids, before, f"Round {number}"))
+    again = f" (run {len(record.runs) + 1} of this round)" if record.runs else ""
+    say(f"Round {number}{again}: all {len(ids)} rows in the lake after {seconds:.1f} s. Recorded in {record_file}")
+    say(_changes(before, after))
+    return run
+
+
+def read_record(path: Path) -> RoundRecord | None:
+    """A round's record, None if there is none.
+
+    Raises:
+        KitError: it is there and cannot be read.
+    """
+    try:
+        return RoundRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        raise KitError(f"{path} is no record of a round. Move it away; the round then begins a new one.") from None
+
+
+def write_record(path: Path, record: RoundRecord) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def take_snapshot(settings: Settings, connection: psycopg2.extensions.connection, table: str) -> Snapshot:
+    """Where every stage stands."""
+    files = snapshot.lake_files(settings)
+    return Snapshot(
+        postgres_rows=_scalar(connection, f"SELECT count(*) FROM {table}"),
+        topic_offsets=end_offsets(settings.kafka),
+        last_offset_batch=snapshot.last_offset_batch(settings),
+        last_commit_batch=snapshot.last_commit_batch(settings),
+        lake_rows=sum(file.rows for file in files),
+        lake_files=files,
+        state=snapshot.state_text(settings),
+    )
+
+
+def _scalar(connection: psycopg2.extensions.connection, query: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _is_settled(settings: Settings, connection: psycopg2.extensions.connection, table: str) -> bool:
+    """The producer has reached the newest row, and the consumer has finished all that is on the topic."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT max(created_at) FROM {table} WHERE created_at < now() AT TIME ZONE 'UTC'")
+        row = cursor.fetchone()
+    newest = row[0].replace(tzinfo=UTC) if row and row[0] else None
+    text = snapshot.state_text(settings)
+    try:
+        reached = parse_state(text).timestamp if text else None
+    except ValueError:
+        return False
+    if newest is not None and (reached is None or reached < newest - STATE_TOLERANCE):
+        return False
+    last = snapshot.last_offset_batch(settings)
+    return snapshot.last_commit_batch(settings) == last and snapshot.end_offsets(settings) == {
+        partition: end for partition, end in end_offsets(settings.kafka).items() if last is not None or end
+    }
+
+
+def _catch_up(stack: Stack, connection: psycopg2.extensions.connection, table: str, deadline: float) -> None:
+    def settled() -> bool:
+        programs.require_alive(stack)
+        return _is_settled(stack.settings, connection, table)
+
+    if wait_until(settled, timeout=deadline - time.monotonic(), interval=0.2):
+        return
+    state = snapshot.state_text(stack.settings)
+    raise KitError(
+        f"The pipeline has not caught up with the table within {stack.settings.rounds.timeout_sec:.0f} s, so the round "
+        f"has inserted nothing. State {state or 'not there'}; topic end offsets {end_offsets(stack.settings.kafka)}, "
+        f"the consumer's {snapshot.end_offsets(stack.settings)}. Look at {stack.logs}/producer.log and consumer.log."
+    )
+
+
+def _wait_for(stack: Stack, ids: Iterable[int], deadline: float) -> bool:
+    wanted = frozenset(ids)
+
+    def arrived() -> bool:
+        programs.require_alive(stack)
+        return wanted <= snapshot.lake_ids(stack.settings)
+
+    return wait_until(arrived, timeout=deadline - time.monotonic(), interval=0.1)
+
+
+def _stuck(stack: Stack, ids: Iterable[int], before: Snapshot, what: str) -> str:
+    settings = stack.settings
+    checkpoint = Checkpoint(local_path(settings.streaming.checkpoint_location))
+    committed = checkpoint.last_commit_batch
+    ends = checkpoint.offsets.get(committed, {}) if committed is not None else {}
+    journey = locate(
+        ids,
+        on_topic=find_on_topic(settings.kafka, before.topic_offsets, end_offsets(settings.kafka)),
+        planned=snapshot.end_offsets(settings),
+        committed={str(partition): offset for partition, offset in ends.get(settings.kafka.topic, {}).items()},
+        in_lake=snapshot.lake_ids(settings),
+    )
+    where = explain(journey, state=snapshot.state_text(settings), logs=str(stack.logs))
+    arrived = f"{len(journey.in_lake)} of {len(tuple(ids))} rows are in the lake"
+    where = where or "  All arrived; the checkpoint or the state has not followed."
+    return f"{what} gave up after {settings.rounds.timeout_sec:.0f} s: {arrived}.\n{where}"
+
+
+def _changes(before: Snapshot, after: Snapshot) -> str:
+    def offsets(one: Snapshot) -> int:
+        return sum(one.topic_offsets.values())
+
+    rows: list[list[object]] = [
+        ["rows in Postgres", before.postgres_rows, after.postgres_rows],
+        ["messages on the topic", offsets(before), offsets(after)],
+        ["last batch committed", before.last_commit_batch, after.last_commit_batch],
+        ["rows in the lake", before.lake_rows, after.lake_rows],
+        ["files in the lake", len(before.lake_files), len(after.lake_files)],
+        ["state", before.state, after.state],
+    ]
+    return tabulate(rows, headers=["", "before", "after"], missingval="-", disable_numparse=True)

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# scripts/spark_submit.sh PROGRAM [--config PATH] [...]: run one of the two programs through spark-submit.
+#
+# Ctrl-C and SIGTERM go to the program alone, which finishes what is under way and ends Spark itself: spark-submit's
+# JVM is started with both ignored, in a process group of its own, and the program in it listens for them.
+set -euo pipefail
+kit=$(cd "$(dirname "$0")/.." && pwd)
+program=$1
+shift
+
+config=${CONFIG:-$kit/configs/orders_stream.yml}
+for ((i = 1; i <= $#; i++)); do
+    if [ "${!i}" = --config ]; then j=$((i + 1)); config=${!j:-}; fi
+done
+
+# JAVA_HOME, MASTER, DRIVER_MEMORY and JARS, from the config and the machine. The venv's Spark, whatever else there is.
+variables=$(PYTHONPATH=$kit "$kit/.venv/bin/python" -m scripts.services.spark_environment "$config")
+eval "$variables"
+export JAVA_HOME PATH="$kit/.venv/bin:$PATH" SPARK_HOME= PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1
+unset SPARK_HOME
+if [[ $MASTER == local* ]]; then export SPARK_LOCAL_IP=127.0.0.1; fi
+
+set -m
+(
+    trap '' INT TERM
+    exec spark-submit --master "$MASTER" --driver-memory "$DRIVER_MEMORY" --jars "$JARS" \
+        --driver-java-options "-Duser.timezone=UTC -XX:+UseSerialGC -Dlog4j2.configurationFile=$kit/scripts/services/log4j2.properties" \
+        --conf spark.ui.enabled="${SPARK_UI:-false}" \
+        "$kit/$program" "$@"
+) &
+child=$!
+trap 'kill -TERM -- "-$child" 2>/dev/null || true' INT TERM HUP
+status=0
+while kill -0 "$child" 2>/dev/null; do
+    wait "$child" && status=0 || status=$?
+done
+exit "$status"

@@ -1,0 +1,74 @@
+"""`make db`: the database's table with its base rows, from db/orders.sql."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+import psycopg2.extensions
+from psycopg2 import errors, sql
+
+from configs.contract import table_spellings
+from configs.settings import PROJECT, Settings
+from scripts.services.errors import KitError
+from scripts.services.postgres import require_connection
+
+TABLE_SQL = PROJECT / "db" / "orders.sql"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The orders table as Postgres knows it: its quoted name, and its number of rows."""
+
+    name: str
+    rows: int
+
+
+def find_table(connection: psycopg2.extensions.connection, settings: Settings) -> Table | None:
+    """Look the configured table up, quoted as it stands or folded to lower case."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(to_regclass(%s), to_regclass(%s))::text", table_spellings(settings.postgres.table)
+        )
+        found = cursor.fetchone()
+        if found is None or found[0] is None:
+            return None
+        cursor.execute(f"SELECT count(*) FROM {found[0]}")
+        counted = cursor.fetchone()
+        return Table(found[0], counted[0] if counted else 0)
+
+
+def require_table(connection: psycopg2.extensions.connection, settings: Settings) -> Table:
+    """The orders table.
+
+    Raises:
+        KitError: it is not there.
+    """
+    table = find_table(connection, settings)
+    if table is None:
+        raise KitError(f"The database {settings.postgres.db} has no table {settings.postgres.table}. Run `make db`.")
+    return table
+
+
+def make_table(settings: Settings) -> str:
+    """Create the table and its base rows where they are missing; return a line for the user.
+
+    Raises:
+        KitError: Postgres does not answer, or refuses.
+    """
+    with contextlib.closing(require_connection(settings.postgres)) as connection:
+        before = find_table(connection, settings)
+        if before is None or before.rows == 0:
+            name = before.name if before else table_spellings(settings.postgres.table)[0]
+            index = sql.Identifier(f"{settings.postgres.table.rpartition('.')[2].strip(chr(34))}_created_at").as_string(
+                connection
+            )
+            statements = TABLE_SQL.read_text(encoding="utf-8").replace("{table}", name).replace("{index}", index)
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(statements)
+            except errors.Error as error:
+                raise KitError(f"db/orders.sql failed: {error.diag.message_primary or error}") from None
+        after = require_table(connection, settings)
+    made = "is there already" if before and before.rows else "is ready"
+    return f"Table {after.name} {made}: {after.rows} rows"
