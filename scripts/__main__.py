@@ -20,7 +20,7 @@ def _say(lines: Sequence[str]) -> int:
 
 def _up(stack: Stack) -> int:
     with stack.locked():
-        return _say(bring_up.up(stack))
+        return _say([outcome.line for outcome in bring_up.up(stack)])
 
 
 def _down(stack: Stack) -> int:
@@ -30,7 +30,7 @@ def _down(stack: Stack) -> int:
 
 def _start(stack: Stack) -> int:
     with stack.locked():
-        return _say(programs.start(stack))
+        return _say([outcome.line for outcome in programs.start(stack)])
 
 
 def _stop(stack: Stack) -> int:
@@ -63,7 +63,7 @@ VERBS: dict[str, Callable[[Stack], int]] = {
     "down": _down,
     "status": lambda stack: _say([status.status(stack)]),
     "logs": lambda stack: _say([status.logs(stack)]),
-    "db": lambda stack: _say([table.make_table(stack.settings)]),
+    "db": lambda stack: _say([table.make_table(stack.settings).line]),
     "topic": lambda stack: _say([topic.make_topic(stack.settings.kafka)]),
     "start": _start,
     "stop": _stop,

@@ -23,9 +23,9 @@ def run_demo(stack: Stack) -> int:
     try:
         _step("up: Postgres and Kafka")
         with stack.locked():
-            print(*bring_up.up(stack), sep="\n")
+            print(*(outcome.line for outcome in bring_up.up(stack)), sep="\n")
             _step("db: the orders table with its base rows")
-            print(make_table(stack.settings))
+            print(make_table(stack.settings).line)
             _step("topic: where the producer publishes")
             print(make_topic(stack.settings.kafka))
         for number in (1, 2):

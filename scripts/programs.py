@@ -11,6 +11,7 @@ import psutil
 from configs.program import is_locked, lock_file
 from configs.settings import PROJECT
 from scripts.services.errors import KitError
+from scripts.services.outcome import Outcome
 from scripts.services.processes import last_lines, launch, stop
 from scripts.services.stack import Stack
 
@@ -27,12 +28,12 @@ def is_running(stack: Stack, name: str) -> bool:
     return stack.pid_file(name).process() is not None or is_locked(lock_file(stack.settings, name))
 
 
-def start(stack: Stack, names: Iterable[str] = PROGRAMS) -> list[str]:
-    """Start in the background what does not run; return a line for each."""
-    lines = []
+def start(stack: Stack, names: Iterable[str] = PROGRAMS) -> list[Outcome]:
+    """Start in the background what does not run."""
+    outcomes = []
     for name in names:
         if is_running(stack, name):
-            lines.append(f"The {name} is running already")
+            outcomes.append(Outcome(f"The {name} is running already", changed=False))
             continue
         process = launch(
             [submit_script(name), "--config", stack.settings.source],
@@ -40,8 +41,9 @@ def start(stack: Stack, names: Iterable[str] = PROGRAMS) -> list[str]:
             log=stack.log(name),
             environment=os.environ,
         )
-        lines.append(f"The {name} is starting (pid {process.pid}), log {stack.log(name)}")
-    return lines
+        line = f"The {name} is starting (pid {process.pid}), log {stack.log(name)}"
+        outcomes.append(Outcome(line, changed=True))
+    return outcomes
 
 
 def stop_programs(stack: Stack, names: Iterable[str] = PROGRAMS) -> list[str]:

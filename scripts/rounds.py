@@ -45,12 +45,11 @@ def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
     if number > 1 and not (settings.rounds_folder / f"round{number - 1}.json").is_file():
         raise KitError(f"Round {number} comes after round {number - 1}. Run `make round{number - 1}` first.")
     with stack.locked():
-        for line in bring_up.up(stack):
-            say(line)
-        say(make_table(settings))
+        outcomes = [*bring_up.up(stack), make_table(settings)]
         make_topic(settings.kafka)
-        for line in programs.start(stack):
-            say(line)
+        for outcome in (*outcomes, *programs.start(stack)):
+            if outcome.changed:
+                say(outcome.line)
     deadline = time.monotonic() + settings.rounds.timeout_sec
     with contextlib.closing(require_connection(settings.postgres)) as connection:
         table = require_table(connection, settings).name

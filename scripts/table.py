@@ -11,6 +11,7 @@ from psycopg2 import errors, sql
 from configs.contract import table_spellings
 from configs.settings import PROJECT, Settings
 from scripts.services.errors import KitError
+from scripts.services.outcome import Outcome
 from scripts.services.postgres import require_connection
 
 TABLE_SQL = PROJECT / "db" / "orders.sql"
@@ -50,8 +51,8 @@ def require_table(connection: psycopg2.extensions.connection, settings: Settings
     return table
 
 
-def make_table(settings: Settings) -> str:
-    """Create the table and its base rows where they are missing; return a line for the user.
+def make_table(settings: Settings) -> Outcome:
+    """Create the table and its base rows where they are missing.
 
     Raises:
         KitError: Postgres does not answer, or refuses.
@@ -70,5 +71,5 @@ def make_table(settings: Settings) -> str:
             except errors.Error as error:
                 raise KitError(f"db/orders.sql failed: {error.diag.message_primary or error}") from None
         after = require_table(connection, settings)
-    made = "is there already" if before and before.rows else "is ready"
-    return f"Table {after.name} {made}: {after.rows} rows"
+    changed = before is None or before.rows == 0
+    return Outcome(f"Table {after.name} {'is ready' if changed else 'is there already'}: {after.rows} rows", changed)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from scripts.services import kafka, postgres
 from scripts.services.errors import KitError
+from scripts.services.outcome import Outcome
 from scripts.services.stack import Stack
 
 COMPOSE_FILE = Path(__file__).with_name("docker-compose.yml")
 
 
-def up(stack: Stack) -> list[str]:
-    """Start what does not run; return a line for each service.
+def up(stack: Stack) -> list[Outcome]:
+    """Start what does not run.
 
     Raises:
         KitError: a service cannot start, or, with SERVICES=external, does not answer.
@@ -31,8 +32,8 @@ def up(stack: Stack) -> list[str]:
     kafka.require_broker(settings.kafka)
     where = {"docker": "in Docker", "external": "as the config names it"}[stack.services]
     return [
-        f"Postgres answers at {settings.postgres.host}:{settings.postgres.port}, {where}",
-        f"Kafka answers at {settings.kafka.brokers}, {where}",
+        Outcome(f"Postgres answers at {settings.postgres.host}:{settings.postgres.port}, {where}", changed=False),
+        Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False),
     ]
 
 

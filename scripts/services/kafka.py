@@ -16,6 +16,7 @@ from configs.settings import Kafka as KafkaSettings
 from scripts.services.errors import KitError
 from scripts.services.jars import jar_paths
 from scripts.services.java import require_java
+from scripts.services.outcome import Outcome
 from scripts.services.processes import last_lines, launch, require_free_port, stop, wait_until
 from scripts.services.stack import Stack, require_local
 
@@ -49,8 +50,8 @@ def require_broker(settings: KafkaSettings) -> None:
         raise KitError(f"Kafka does not answer at {settings.brokers}. Is it up (`make status`, `make up`)?")
 
 
-def up(stack: Stack) -> str:
-    """Start the broker if it does not run, and wait until it answers; return a line for the user.
+def up(stack: Stack) -> Outcome:
+    """Start the broker if it does not run, and wait until it answers.
 
     Raises:
         KitError: it cannot start.
@@ -61,7 +62,7 @@ def up(stack: Stack) -> str:
     pid_file, log = stack.pid_file(NAME), stack.log(NAME)
     process = pid_file.process()
     if process is not None:
-        return f"Kafka is already up on port {port} (pid {process.pid})"
+        return Outcome(f"Kafka is already up on port {port} (pid {process.pid})", changed=False)
     require_free_port(port, "127.0.0.1", "Kafka", "kafka.brokers of the config")
     require_free_port(
         port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller takes the next one)"
@@ -85,7 +86,7 @@ def up(stack: Stack) -> str:
     except BaseException:
         down(stack)
         raise
-    return f"Kafka is up on port {port} (pid {process.pid})"
+    return Outcome(f"Kafka is up on port {port} (pid {process.pid})", changed=True)
 
 
 def down(stack: Stack) -> bool:

@@ -18,6 +18,7 @@ from psycopg2 import sql
 
 from configs.settings import Postgres as PostgresSettings
 from scripts.services.errors import KitError
+from scripts.services.outcome import Outcome
 from scripts.services.processes import is_root, last_lines, launch, require_free_port, stop, wait_until
 from scripts.services.stack import Stack, require_local
 
@@ -63,8 +64,8 @@ def require_connection(settings: PostgresSettings) -> psycopg2.extensions.connec
         ) from None
 
 
-def up(stack: Stack) -> str:
-    """Start the server if it does not run, make the database if it is missing; return a line for the user.
+def up(stack: Stack) -> Outcome:
+    """Start the server if it does not run, and make the database if it is missing.
 
     Raises:
         KitError: it cannot start.
@@ -73,7 +74,7 @@ def up(stack: Stack) -> str:
     require_local(settings.host, "postgres.host")
     process = stack.pid_file(NAME).process()
     if process is not None:
-        return f"Postgres is already up on port {settings.port} (pid {process.pid})"
+        return Outcome(f"Postgres is already up on port {settings.port} (pid {process.pid})", changed=False)
     require_free_port(settings.port, "127.0.0.1", "Postgres", "postgres.port and postgres.jdbc_url of the config")
     uid_gid = _server_user() if is_root() else None
     binaries = _binaries(uid_gid)
@@ -100,7 +101,7 @@ def up(stack: Stack) -> str:
     except BaseException:
         down(stack)
         raise
-    return f"Postgres is up on port {settings.port} (pid {process.pid})"
+    return Outcome(f"Postgres is up on port {settings.port} (pid {process.pid})", changed=True)
 
 
 def down(stack: Stack) -> bool:
