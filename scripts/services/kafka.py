@@ -124,7 +124,7 @@ def _write_properties(folder: Path, host: str, port: int) -> Path:
 def _format(java: list[str], folder: Path, properties: Path) -> None:
     # A format that was killed leaves a folder without meta.properties, which the tool formats again.
     cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+    command = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise KitError(f"Kafka could not format {folder / 'data'}: {(done.stderr or done.stdout).strip()[-300:]}")
