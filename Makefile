@@ -4,7 +4,7 @@
 #            SPARK_MASTER, SERVICES=embedded|docker|external
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 grade demo test lint clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo test lint clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -50,6 +50,9 @@ round1: ## insert 5 rows, wait until the lake has them, record what changed
 
 round2: ## the same with 5 later rows
 	@scripts/kit scripts round2
+
+round3: ## 10 rows, 5 of them bad in different ways: exactly the 5 clean ones may arrive
+	@scripts/kit scripts round3
 
 grade: ## grade the lake, the checkpoint and the state; writes reports/
 	@scripts/kit grader grade

@@ -170,10 +170,23 @@ class Snapshot(_Record):
     state: str | None  # the state file's text, stripped
 
 
+class RejectedRow(_Record):
+    """Something that a round sent and that must not reach the lake.
+
+    `mistake` names what is wrong with it. A row of Postgres has its `order_id`; a message that was put straight on the
+    topic has its text as `raw`.
+    """
+
+    mistake: str
+    order_id: int | None = None
+    raw: str | None = None
+
+
 class RoundRun(_Record):
     """One run of a round: what it inserted, and the pipeline before and after.
 
-    `expected_ids` are the order_ids that must reach the lake; `complete` says whether they had when the round ended.
+    `inserted` are the rows in Postgres, bad ones too; `expected_ids` are the order_ids that must reach the lake;
+    `rejected` is what must not; `complete` says whether the expected ones were there when the round ended.
     """
 
     started_at: str
@@ -182,6 +195,7 @@ class RoundRun(_Record):
     topic: str
     inserted: tuple[OrderRow, ...]
     expected_ids: tuple[int, ...]
+    rejected: tuple[RejectedRow, ...] = ()
     complete: bool
     before: Snapshot
     after: Snapshot

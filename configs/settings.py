@@ -135,6 +135,7 @@ class Streaming(_Section):
     last_processed_timestamp_location: Text
     batch_interval: Seconds
     max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
+    quarantine_checkpoint_location: Text = ""  # empty: beside the checkpoint, with _quarantine after its name
     state_partitions: Annotated[int, Field(ge=1, le=200)] = 1
     duplicates_window: Annotated[str | None, BeforeValidator(_interval)] = None
 
@@ -226,6 +227,9 @@ def load_settings(path: Path | str | None = None, environment: Mapping[str, str]
     path = _absolute(lake.path, root)
     quarantine = _absolute(lake.quarantine_path, root) if lake.quarantine_path else f"{path.rstrip('/')}_quarantine"
     locations = {key: _absolute(getattr(streaming, key), root) for key in _STREAMING_LOCATIONS}
+    checkpoint = locations["checkpoint_location"].rstrip("/")
+    given = streaming.quarantine_checkpoint_location
+    locations["quarantine_checkpoint_location"] = _absolute(given, root) if given else f"{checkpoint}_quarantine"
     return settings.model_copy(
         update={
             "datalake": lake.model_copy(update={"path": path, "quarantine_path": quarantine}),

@@ -100,10 +100,10 @@ def start_stream(spark: SparkSession, settings: Settings, name: str) -> Streamin
 
 def locations(settings: Settings) -> dict[str, tuple[str, str]]:
     """Name of a stream -> where it writes, and its checkpoint."""
-    checkpoint = settings.streaming.checkpoint_location
+    lake, streaming = settings.datalake, settings.streaming
     return {
-        LAKE: (settings.datalake.path, checkpoint),
-        QUARANTINE: (settings.datalake.quarantine_path, f"{checkpoint.rstrip('/')}_quarantine"),
+        LAKE: (lake.path, streaming.checkpoint_location),
+        QUARANTINE: (lake.quarantine_path, streaming.quarantine_checkpoint_location),
     }
 
 

@@ -69,6 +69,7 @@ VERBS: dict[str, Callable[[Stack], int]] = {
     "stop": _stop,
     "round1": _round(1),
     "round2": _round(2),
+    "round3": _round(3),
     "demo": demo.run_demo,
     "clean": lambda stack: _say(remove.clean(stack)),
     "reset": _reset,

@@ -43,12 +43,11 @@ def reset(stack: Stack) -> list[str]:
         return [*lines, "Nothing was removed: a program still runs"]
     bring_up.remove_data(stack)
     settings = stack.settings
-    checkpoint = local_path(settings.streaming.checkpoint_location)
     made = {
         local_path(settings.datalake.path): "_spark_metadata",
         local_path(settings.datalake.quarantine_path): "_spark_metadata",
-        checkpoint: "metadata",
-        checkpoint.with_name(checkpoint.name + "_quarantine"): "metadata",
+        local_path(settings.streaming.checkpoint_location): "metadata",
+        local_path(settings.streaming.quarantine_checkpoint_location): "metadata",
     }
     for folder, mark in made.items():
         if (folder / mark).exists():

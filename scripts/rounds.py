@@ -1,4 +1,4 @@
-"""`make round1`, `make round2`: insert five rows, wait until the lake has them, record what changed."""
+"""`make round1`, `make round2`, `make round3`: insert rows, wait until the lake has them, record what changed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 import psycopg2.extensions
 from tabulate import tabulate
 
-from configs.contract import UTC, RoundRecord, RoundRun, Snapshot, format_timestamp, parse_state
+from configs.contract import UTC, RejectedRow, RoundRecord, RoundRun, Snapshot, format_timestamp, parse_state
 from configs.settings import Settings, local_path
 from grader.evidence import snapshot
 from grader.evidence.checkpoint import Checkpoint
 from scripts import programs
+from scripts.dirty_rows import send_dirty_rows
 from scripts.insert_test_orders import insert_orders, make_test_orders
 from scripts.services import bring_up
 from scripts.services.errors import KitError
@@ -27,6 +28,7 @@ from scripts.topic import end_offsets, make_topic
 from scripts.where_rows_are import explain, find_on_topic, locate
 
 ROWS = 5
+DIRTY_ROUND = 3
 # A state file is often finer than what was published, or cut to seconds: formats of handed-in work.
 STATE_TOLERANCE = timedelta(seconds=1)
 Say = Callable[[str], None]
@@ -58,14 +60,22 @@ def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
         say(f"Caught up: {before.postgres_rows} rows in Postgres, {before.lake_rows} in the lake")
         label = f"round{number}" if not record.runs else f"round{number} again {len(record.runs)}"
         started = datetime.now(UTC)
-        inserted = insert_orders(connection, table, make_test_orders(settings.rollnumber, label, ROWS))
+        orders = make_test_orders(settings.rollnumber, label, ROWS)
+        inserted = insert_orders(connection, table, orders)
         clock = time.monotonic()
         ids = [row.order_id for row in inserted]
         say(f"Inserted {len(ids)} rows: order_id {ids[0]} to {ids[-1]}")
+        rejected: tuple[RejectedRow, ...] = ()
+        if number == DIRTY_ROUND:
+            dirty, rejected = send_dirty_rows(settings, connection, table, orders[0])
+            inserted += dirty
+            for row in rejected:
+                say(f"Sent a bad one: {row.mistake} ({f'order_id {row.order_id}' if row.order_id else 'on the topic'})")
         complete = _wait_for(stack, ids, clock + settings.rounds.timeout_sec)
         seconds = time.monotonic() - clock
         complete = complete and wait_until(
-            lambda: _is_settled(settings, connection, table), timeout=max(1.0, deadline - time.monotonic())
+            lambda: _is_settled(settings, connection, table) and _quarantine_is_settled(settings),
+            timeout=max(5.0, deadline - time.monotonic()),
         )
         after = take_snapshot(settings, connection, table)
         run = RoundRun(
@@ -75,6 +85,7 @@ def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
             topic=settings.kafka.topic,
             inserted=inserted,
             expected_ids=tuple(ids),
+            rejected=rejected,
             complete=complete,
             before=before,
             after=after,
@@ -83,7 +94,8 @@ def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
         if not complete:
             raise KitError(_stuck(stack, ids, before, f"Round {number}"))
     again = f" (run {len(record.runs) + 1} of this round)" if record.runs else ""
-    say(f"Round {number}{again}: all {len(ids)} rows in the lake after {seconds:.1f} s. Recorded in {record_file}")
+    clean = "clean rows" if rejected else "rows"
+    say(f"Round {number}{again}: all {len(ids)} {clean} in the lake after {seconds:.1f} s. Recorded in {record_file}")
     say(_changes(before, after))
     return run
 
@@ -147,6 +159,18 @@ def _is_settled(settings: Settings, connection: psycopg2.extensions.connection, 
     return snapshot.last_commit_batch(settings) == last and snapshot.end_offsets(settings) == {
         partition: end for partition, end in end_offsets(settings.kafka).items() if last is not None or end
     }
+
+
+def _quarantine_is_settled(settings: Settings) -> bool:
+    """The quarantine, of a consumer that has one, has read what is on the topic."""
+    location = settings.streaming.quarantine_checkpoint_location
+    checkpoint = Checkpoint(local_path(location))
+    if not checkpoint.exists:
+        return True
+    last = checkpoint.last_offset_batch
+    read = checkpoint.offsets.get(last, {}).get(settings.kafka.topic, {}) if last is not None else {}
+    ends = {str(partition): offset for partition, offset in read.items()}
+    return checkpoint.last_commit_batch == last and ends == end_offsets(settings.kafka)
 
 
 def _catch_up(stack: Stack, connection: psycopg2.extensions.connection, table: str, deadline: float) -> None:

@@ -1,0 +1,64 @@
+"""The bad half of round 3: two rows that Postgres accepts, three messages that only the topic can carry."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import psycopg2.extensions
+from confluent_kafka import KafkaError, Message, Producer
+
+from configs.contract import OrderRow, RejectedRow
+from configs.settings import Kafka, Settings
+from scripts.insert_test_orders import NewOrder, insert_orders
+from scripts.services.errors import KitError
+
+DELIVERY_TIMEOUT = 30.0
+
+
+def send_dirty_rows(
+    settings: Settings, connection: psycopg2.extensions.connection, table: str, pattern: NewOrder
+) -> tuple[tuple[OrderRow, ...], tuple[RejectedRow, ...]]:
+    """Send five bad ones, each bad in one way and otherwise like `pattern`; return the rows now in Postgres, and all five.
+
+    Raises:
+        KitError: Kafka did not take a message.
+    """
+    in_table = {
+        "a negative amount": replace(pattern, amount=-pattern.amount),
+        "an amount that is not a number": replace(pattern, amount=Decimal("NaN")),
+    }
+    rows = insert_orders(connection, table, list(in_table.values()))
+    latest = rows[-1]
+    event = {**latest.model_dump(), "amount": float(pattern.amount)}
+    on_topic = {
+        "no order_id": json.dumps({**event, "order_id": None}),
+        "an order_id that is text": json.dumps({**event, "order_id": str(latest.order_id + 1_000_000)}),
+        "JSON that breaks off": json.dumps({**event, "order_id": latest.order_id + 2_000_000})[:-20],
+    }
+    publish(settings.kafka, list(on_topic.values()))
+    rejected = [
+        RejectedRow(mistake=mistake, order_id=row.order_id) for mistake, row in zip(in_table, rows, strict=True)
+    ]
+    rejected += [RejectedRow(mistake=mistake, raw=raw) for mistake, raw in on_topic.items()]
+    return rows, tuple(rejected)
+
+
+def publish(kafka: Kafka, values: list[str]) -> None:
+    """Put messages straight on the topic, past the producer.
+
+    Raises:
+        KitError: Kafka did not take one.
+    """
+    failures: list[str] = []
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failures.append(error.str())
+
+    client = Producer({"bootstrap.servers": kafka.brokers, "log_level": 0})
+    for value in values:
+        client.produce(kafka.topic, value.encode(), on_delivery=delivered)
+    if client.flush(DELIVERY_TIMEOUT) or failures:
+        raise KitError(f"Kafka at {kafka.brokers} did not take a message: {(failures or ['no answer'])[0]}")
