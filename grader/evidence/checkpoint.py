@@ -91,6 +91,19 @@ class Checkpoint:
         return self._read[0]
 
     @cached_property
+    def started_ms(self) -> Mapping[int, int]:
+        """batch -> when Spark planned it, in milliseconds since 1970, of the batches that say so."""
+        times = {batch: self._batch_timestamp(batch) for batch in self.offsets}
+        return {batch: time for batch, time in times.items() if time is not None}
+
+    def _batch_timestamp(self, batch: int) -> int | None:
+        try:
+            time = json.loads(self._text(f"offsets/{batch}").splitlines()[1]).get("batchTimestampMs")
+        except (OSError, ValueError, IndexError, AttributeError, RecursionError):
+            return None
+        return time if isinstance(time, int) else None
+
+    @cached_property
     def topics(self) -> tuple[str, ...]:
         """Every topic that a batch names, in the order in which they appear."""
         return tuple(dict.fromkeys(topic for batch in sorted(self.offsets) for topic in self.offsets[batch]))

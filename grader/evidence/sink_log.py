@@ -26,11 +26,13 @@ class LoggedFile:
     """A line of the log: the file's path on the machine that wrote it, decoded, its size in bytes, and its batch.
 
     The batch is that of the file the line stands in; for a line of a compact file that is the compacting batch.
+    `modified_ms` is when the file was written, in milliseconds since 1970, where the line says so.
     """
 
     path: str
     size: int
     batch: int
+    modified_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,13 @@ def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:
             raise ValueError(f"begins with {version[:20]!r}, not v1")
         for line in lines:
             entry = json.loads(line)
-            logged = LoggedFile(unquote(urlsplit(entry["path"]).path), int(entry["size"]), batch)
+            modified = entry.get("modificationTime")
+            logged = LoggedFile(
+                unquote(urlsplit(entry["path"]).path),
+                int(entry["size"]),
+                batch,
+                modified if isinstance(modified, int) else None,
+            )
             if entry.get("action", "add") == "delete":
                 files.pop(logged.path, None)
             else:
