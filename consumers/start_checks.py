@@ -22,11 +22,11 @@ def check_start(settings: Settings, lake: str, checkpoint: str) -> None:
         KafkaException: no broker answers.
     """
     lake_folder, checkpoint_folder = local_path(lake), local_path(checkpoint)
-    _check_lake(lake_folder, checkpoint_folder)
+    check_lake(lake_folder, checkpoint_folder)
     _check_topic(settings.kafka, checkpoint_folder, lake_folder)
 
 
-def _check_lake(lake: Path, checkpoint: Path) -> None:
+def check_lake(lake: Path, checkpoint: Path) -> None:
     """A lake whose log is ahead of the checkpoint: Spark takes every batch up to that id for written, and skips it."""
     in_lake = _last_batch(lake / "_spark_metadata")
     planned = _last_batch(checkpoint / "offsets")

@@ -20,7 +20,7 @@ DELIVERY_TIMEOUT = 30.0
 def send_dirty_rows(
     settings: Settings, connection: psycopg2.extensions.connection, table: str, pattern: NewOrder
 ) -> tuple[tuple[OrderRow, ...], tuple[RejectedRow, ...]]:
-    """Send five bad ones, each bad in one way and otherwise like `pattern`; return the rows now in Postgres, and all five.
+    """Send five bad ones, each bad in one way and otherwise like `pattern`; return those in Postgres, and all five.
 
     Raises:
         KitError: Kafka did not take a message.

@@ -1,0 +1,143 @@
+"""Submissions with large lakes, made fast, for measurements: correct ones, as Spark 3.5.1 would leave them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.contract import format_timestamp
+from configs.settings import Settings
+from grader.evidence.checksum import checksums
+from grader.evidence.sink_log import FOLDER as SINK_LOG
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_FIRST_DAY = datetime(2025, 11, 1, tzinfo=timezone.utc)
+_DAY_US = 86_400_000_000
+_PARTITIONS = 4  # of the topic; a batch leaves a file for each, as the hand-out's consumer does
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A lake of `rows` rows with order_ids 1 to `rows`, in `files` files over `days` dates.
+
+    Four files make a batch, which lies within one date; `rows` must divide by `files`, and `files` by four.
+    """
+
+    rows: int
+    files: int
+    days: int
+
+
+def columns(plan: Plan, order_ids: np.ndarray) -> pa.Table:
+    """The orders with these ids, as their table in Postgres has them too: made of the id alone."""
+    import numpy as np
+    import pyarrow as pa
+
+    per_batch = plan.rows * _PARTITIONS // plan.files
+    at = order_ids - 1
+    batch, within = at // per_batch, at % per_batch
+    days = batch * _PARTITIONS * plan.days // plan.files
+    first = -((-days * plan.files) // (_PARTITIONS * plan.days))  # batch that the day begins with
+    step = _DAY_US // (per_batch * (plan.files // (_PARTITIONS * plan.days) + 1))
+    start = int(_FIRST_DAY.timestamp()) * 1_000_000
+    created = start + days * _DAY_US + ((batch - first) * per_batch + within) * step + 1
+
+    def text(prefix: str, count: int, factor: int) -> pa.DictionaryArray:
+        values = pa.array([f"{prefix} {n}" for n in range(count)])
+        return pa.DictionaryArray.from_arrays(pa.array((order_ids * factor % count).astype(np.int32)), values)
+
+    cents = (order_ids * 7919 % 90_000 + 100) * 100  # of DECIMAL(18, 4)
+    return pa.table(
+        {
+            "order_id": pa.array(order_ids.astype(np.int32)),
+            "customer_name": text("Customer", 997, 31),
+            "restaurant_name": text("Restaurant", 101, 7),
+            "item": text("Dish", 211, 13),
+            "amount": _decimals(cents),
+            "order_status": pa.DictionaryArray.from_arrays(
+                pa.array((order_ids % 3).astype(np.int32)), pa.array(["PLACED", "PREPARING", "DELIVERED"])
+            ),
+            "created_at": pa.array(created).cast(pa.timestamp("us", "UTC")),
+        }
+    )
+
+
+def _decimals(unscaled: np.ndarray) -> pa.Array:
+    """DECIMAL(18, 4) of non-negative unscaled values: 16 little-endian bytes, of which the upper eight are 0."""
+    import numpy as np
+    import pyarrow as pa
+
+    words = np.zeros((len(unscaled), 2), np.int64)
+    words[:, 0] = unscaled
+    return pa.Array.from_buffers(pa.decimal128(18, 4), len(unscaled), [None, pa.py_buffer(words)])
+
+
+def build(settings: Settings, plan: Plan) -> None:
+    """Write lake, checkpoint and state where the settings say."""
+    lake, checkpoint = Path(settings.datalake.path), Path(settings.streaming.checkpoint_location)
+    lines, newest = list[str](), 0
+    for path, table in _files(plan):
+        target = lake / path
+        _write_parquet(target, table)
+        newest = max(newest, table.column("created_at")[-1].value)
+        lines.append(
+            json.dumps({"path": target.absolute().as_uri(), "size": target.stat().st_size, "action": "add"})
+        )
+    _write(lake / SINK_LOG / "0", "\n".join(["v1", *lines]))
+    topic = settings.kafka.topic
+    _write(checkpoint / "metadata", '{"id":"54305240-2884-442b-a235-5b45acdff09e"}')
+    ends = {str(partition): plan.rows // _PARTITIONS for partition in range(_PARTITIONS)}
+    starts = dict.fromkeys(ends, 0)
+    _write(checkpoint / "sources" / "0" / "0", "\0v1\n" + json.dumps({topic: starts}))
+    head = '{"batchWatermarkMs":0,"batchTimestampMs":1763468640000,"conf":{}}'
+    _write(checkpoint / "offsets" / "0", "\n".join(["v1", head, json.dumps({topic: ends})]))
+    _write(checkpoint / "commits" / "0", 'v1\n{"nextBatchWatermarkMs":0}')
+    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=newest)
+    _write(Path(settings.streaming.last_processed_timestamp_location), format_timestamp(moment))
+
+
+def _files(plan: Plan) -> Iterator[tuple[str, pa.Table]]:
+    """Relative path and rows of each file. Kafka deals a batch's rows out by chance, so that the files' ids overlap."""
+    import numpy as np
+
+    chance = np.random.default_rng(5)
+    per_file = plan.rows // plan.files
+    per_batch = per_file * _PARTITIONS
+    for batch in range(plan.files // _PARTITIONS):
+        table = columns(plan, np.arange(batch * per_batch + 1, (batch + 1) * per_batch + 1, dtype=np.int64))
+        dealt = chance.permutation(per_batch)
+        day = date.fromordinal(_FIRST_DAY.toordinal() + batch * _PARTITIONS * plan.days // plan.files)
+        for partition in range(_PARTITIONS):
+            rows = table.take(np.sort(dealt[partition * per_file : (partition + 1) * per_file]))
+            name = f"part-{partition:05}-{uuid.uuid5(uuid.NAMESPACE_URL, f'{batch}/{partition}')}.c000.snappy.parquet"
+            yield f"date={day}/{name}", rows
+
+
+def _write_parquet(target: Path, table: pa.Table) -> None:
+    """As parquet-mr does under Spark: one row group of all, statistics, dictionaries only where they pay."""
+    import pyarrow.parquet as pq
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(
+        target,
+        table.schema,
+        store_schema=False,
+        use_dictionary=["customer_name", "restaurant_name", "item", "order_status"],
+        store_decimal_as_integer=True,
+    ) as writer:
+        writer.write_table(table, row_group_size=table.num_rows)
+        writer.add_key_value_metadata({"org.apache.spark.version": "3.5.1"})
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.with_name(f".{path.name}.crc").write_bytes(checksums(text.encode()))

@@ -1,0 +1,83 @@
+"""The vocabulary of the drills: a Drill injects a fault, a Result says what the lake holds afterwards."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from scripts.drills.balance import Balance
+
+if TYPE_CHECKING:
+    from scripts.drills.pipeline import Pipeline
+
+Inject: TypeAlias = "Callable[[Pipeline], None]"
+
+
+class DrillError(Exception):
+    """The drill could not do what it set out to do. The message says what was not seen, and where to look."""
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One fault: `inject` brings it about in a running pipeline and returns, however the pipeline took it.
+
+    `title` is the first line of the docstring and `doc` the rest of it: what is injected. `plain` says what the plain
+    design makes of it, `withstands` why ours does not.
+    """
+
+    name: str
+    room: str
+    title: str
+    doc: str
+    plain: str
+    withstands: str
+    inject: Inject
+
+
+def drill(*, plain: str, withstands: str) -> Callable[[Inject], Drill]:
+    """Make a drill of a function: its name is the drill's, its docstring the documentation.
+
+    Raises:
+        TypeError: the function has no docstring, or lies outside scripts/drills/<room>/<name>.py.
+    """
+
+    def make(inject: Inject) -> Drill:
+        text = inspect.getdoc(inject)
+        package, _, module = inject.__module__.rpartition(".")
+        if not text:
+            raise TypeError(f"drill {inject.__name__} needs a docstring: its first line says what happens")
+        if module != inject.__name__:
+            raise TypeError(
+                f"drill {inject.__name__} is in {module}.py; put it in {inject.__name__}.py, one drill a file"
+            )
+        first, _, rest = text.partition("\n")
+        return Drill(
+            name=inject.__name__,
+            room=package.rpartition(".")[2],
+            title=first.strip(),
+            doc=rest.strip(),
+            plain=plain,
+            withstands=withstands,
+            inject=inject,
+        )
+
+    return make
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a drill. `ended`: programs that ended by themselves. `problem`: why the drill was cut short."""
+
+    drill: str
+    seed: int
+    faults: tuple[str, ...]
+    balance: Balance
+    ended: tuple[str, ...]
+    problem: str | None
+    seconds: float
+
+    @property
+    def is_clean(self) -> bool:
+        return self.balance.is_clean and not self.ended and self.problem is None

@@ -1,0 +1,189 @@
+"""configs/settings.py: what a config may say, and what its reader is told when it says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from configs.settings import DEFAULT_CONFIG, Settings, SettingsError, load_settings, local_path
+
+# The 14 keys of the hand-out and nothing else, as a student's own file has them.
+HAND_OUT: dict[str, dict[str, Any]] = {
+    "postgres": {
+        "jdbc_url": "jdbc:postgresql://localhost:5432/food_delivery_db",
+        "host": "localhost",
+        "port": 5432,
+        "db": "food_delivery_db",
+        "user": "student",
+        "password": "student123",
+        "table": "2025em1100471_orders",
+    },
+    "kafka": {"brokers": "localhost:9092", "topic": "2025em1100471_food_orders_raw"},
+    "datalake": {"path": "/datalake/food/2025em1100471/output/orders", "format": "parquet"},
+    "streaming": {
+        "checkpoint_location": "/datalake/food/2025em1100471/checkpoints/orders",
+        "last_processed_timestamp_location": "/datalake/food/2025em1100471/lastprocess/orders",
+        "batch_interval": 5,
+    },
+}
+
+Write = Callable[[dict[str, Any]], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_config(values: dict[str, Any]) -> Path:
+        path = tmp_path / "configs" / "mine.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump(values), encoding="utf-8")
+        return path
+
+    return write_config
+
+
+def changed(section: str, key: str, value: object) -> dict[str, Any]:
+    return {**HAND_OUT, section: {**HAND_OUT[section], key: value}}
+
+
+def without(section: str, key: str) -> dict[str, Any]:
+    return {**HAND_OUT, section: {name: value for name, value in HAND_OUT[section].items() if name != key}}
+
+
+def test_the_hand_outs_fourteen_keys_are_enough(write: Write) -> None:
+    settings = load_settings(write(HAND_OUT), environment={})
+    assert settings.rollnumber == "2025em1100471"
+    assert settings.streaming.batch_interval == 5
+    assert settings.datalake.path == "/datalake/food/2025em1100471/output/orders"
+    assert settings.cdc.poll_interval_sec == 2
+    assert sum(len(keys) for keys in HAND_OUT.values()) == 14
+
+
+def test_the_kits_own_config_fills_in_the_roll_number() -> None:
+    settings = load_settings(environment={"ROLLNUMBER": "b21cs007"})
+    assert settings.postgres.table == "b21cs007_orders"
+    assert settings.kafka.topic == "b21cs007_food_orders_raw"
+    assert settings.datalake.path.endswith("/datalake/food/b21cs007/output/orders")
+
+
+def test_every_key_of_the_kits_config_is_read() -> None:
+    def keys(values: dict[str, Any], prefix: str = "") -> set[str]:
+        return {
+            f"{prefix}{key}" if not isinstance(value, dict) else f"{prefix}{key}." for key, value in values.items()
+        } | {
+            inner
+            for key, value in values.items()
+            if isinstance(value, dict)
+            for inner in keys(value, f"{prefix}{key}.")
+        }
+
+    written = {key for key in keys(yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))) if not key.endswith(".")}
+    dumped = load_settings(environment={}).model_dump(exclude={"source", "root"})
+    assert written <= {key for key in keys(dumped) if not key.endswith(".")}
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [(5, 5), (0.5, 0.5), ("5 seconds", 5), ("1 second", 1), ("500 ms", 0.5), ("2 minutes", 120)]
+)
+def test_batch_interval_is_a_number_or_text(write: Write, written: object, seconds: float) -> None:
+    settings = load_settings(write(changed("streaming", "batch_interval", written)), environment={})
+    assert settings.streaming.batch_interval == seconds
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "told"),
+    [
+        ("postgres", "port", "many", "postgres.port is 'many'"),
+        ("postgres", "port", 70000, "65535"),
+        ("postgres", "jdbc_url", "jdbc:mysql://localhost/x", "allowed is jdbc:postgresql://host:port/database"),
+        ("postgres", "jdbc_url", "jdbc:postgresql://localhost:5433/food_delivery_db", "leads to port 5433"),
+        ("kafka", "brokers", "localhost", "allowed: host:port"),
+        ("kafka", "topic", "my topic", "letters, digits"),
+        ("datalake", "format", "delta", "'parquet'"),
+        ("streaming", "batch_interval", "often", '"5 seconds"'),
+        ("streaming", "batch_interval", -1, "greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
+    write: Write, section: str, key: str, value: object, told: str
+) -> None:
+    path = write(changed(section, key, value))
+    with pytest.raises(SettingsError) as raised:
+        load_settings(path, environment={})
+    assert str(path) in str(raised.value)
+    assert told in str(raised.value)
+    assert section in str(raised.value)
+
+
+def test_every_wrong_value_is_named_at_once(write: Write) -> None:
+    values = changed("postgres", "port", 0)
+    values["kafka"] = {"brokers": "x", "topic": "t"}
+    with pytest.raises(SettingsError) as raised:
+        load_settings(write(values), environment={})
+    assert len(str(raised.value).splitlines()) == 2
+
+
+def test_a_missing_key_is_named_with_its_misspelling(write: Write) -> None:
+    values = without("postgres", "password")
+    values["postgres"]["pasword"] = "x"
+    with pytest.raises(SettingsError, match=r"postgres.password is missing \(did you mean 'pasword'"):
+        load_settings(write(values), environment={})
+
+
+def test_a_misspelt_optional_key_is_an_error_and_a_students_own_key_is_not(write: Write) -> None:
+    load_settings(write({**HAND_OUT, "cdc": {"watermark_column": "created_at"}, "mine": 1}), environment={})
+    with pytest.raises(SettingsError, match=r"did you mean cdc.poll_interval_sec\?"):
+        load_settings(write({**HAND_OUT, "cdc": {"poll_interval_secs": 3}}), environment={})
+
+
+def test_a_password_is_never_shown(write: Write) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(write(changed("postgres", "password", ["secret-word"])), environment={})
+    assert "secret-word" not in str(raised.value)
+
+
+@pytest.mark.parametrize("rollnumber", ["", "has space", "-dash", 'quote"', "x" * 60, "a/b"])
+def test_an_unknown_shape_of_roll_number_is_refused(write: Write, rollnumber: str) -> None:
+    with pytest.raises(SettingsError, match="rollnumber"):
+        load_settings(write({**HAND_OUT, "rollnumber": rollnumber}), environment={})
+
+
+def test_the_environment_overrides_the_file(write: Write) -> None:
+    environment = {"ORDERS_POSTGRES__PASSWORD": "from-outside", "SPARK_MASTER": "spark://127.0.0.1:7077"}
+    settings = load_settings(write(HAND_OUT), environment)
+    assert settings.postgres.password == "from-outside"
+    assert settings.spark.master == "spark://127.0.0.1:7077"
+
+
+def test_relative_paths_count_from_the_folder_above_configs(write: Write, tmp_path: Path) -> None:
+    settings = load_settings(write(changed("datalake", "path", "lake/orders")), environment={})
+    assert settings.datalake.path == str(tmp_path / "lake" / "orders")
+    assert settings.root == tmp_path
+
+
+def test_a_uri_stays_as_it_is_and_is_refused_where_a_local_folder_is_needed(write: Write) -> None:
+    settings: Settings = load_settings(write(changed("datalake", "path", "s3a://bucket/orders")), environment={})
+    assert settings.datalake.path == "s3a://bucket/orders"
+    with pytest.raises(SettingsError, match="only local folders"):
+        local_path(settings.datalake.path)
+    assert local_path("file:///tmp/a%20lake") == Path("/tmp/a lake")
+
+
+def test_a_config_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no such config file"):
+        load_settings(tmp_path / "none.yml", environment={})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path, environment={})
+    broken = tmp_path / "broken.yml"
+    broken.write_text("postgres:\n  port: [1,\nkafka: }", encoding="utf-8")
+    with pytest.raises(SettingsError, match="line 3: not valid YAML"):
+        load_settings(broken, environment={})
+    broken.write_text("", encoding="utf-8")
+    with pytest.raises(SettingsError, match="holds no settings"):
+        load_settings(broken, environment={})
+    broken.write_bytes(b"\xff\xfe\x00binary")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(broken, environment={})

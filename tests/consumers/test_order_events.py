@@ -1,0 +1,117 @@
+"""Which messages reach the lake, and with which reason the others do not: in a real Spark session, without Kafka."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from configs.spark_session import start_session
+from consumers.order_events import with_reasons
+from scripts.services.java import require_java
+
+pytestmark = pytest.mark.services
+
+GOOD: dict[str, Any] = {
+    "order_id": 7,
+    "customer_name": "Meera Nair",
+    "restaurant_name": "Curry Leaf",
+    "item": "Fish Curry",
+    "amount": 345.75,
+    "order_status": "DELIVERED",
+    "created_at": "2025-11-18T23:59:59.999999Z",
+}
+
+MISTAKES = {
+    "no order_id": ("order_id is missing", json.dumps({**GOOD, "order_id": None})),
+    "order_id left out": ("order_id is missing", json.dumps({k: v for k, v in GOOD.items() if k != "order_id"})),
+    "order_id as text": ("another type", json.dumps({**GOOD, "order_id": "3"})),
+    "order_id with a fraction": ("another type", json.dumps({**GOOD, "order_id": 3.5})),
+    "order_id past 32 bits": ("another type", json.dumps({**GOOD, "order_id": 2**31})),
+    "negative amount": ("amount is negative", json.dumps({**GOOD, "amount": -0.01})),
+    "no amount": ("amount is missing", json.dumps({**GOOD, "amount": None})),
+    "amount NaN": ("another type", json.dumps({**GOOD, "amount": float("nan")})),
+    "amount infinite": ("another type", json.dumps({**GOOD, "amount": float("inf")})),
+    "amount 1e400": ("another type", json.dumps(GOOD).replace("345.75", "1e400")),
+    "amount with too many digits": ("does not fit", json.dumps({**GOOD, "amount": 1.00001})),
+    "amount too great": ("does not fit", json.dumps({**GOOD, "amount": 10**15})),
+    "amount as words": ("another type", json.dumps({**GOOD, "amount": "a lot"})),
+    "no created_at": ("created_at is missing", json.dumps({**GOOD, "created_at": None})),
+    "created_at in milliseconds": ("not a timestamp", json.dumps({**GOOD, "created_at": 1763468640000})),
+    "created_at without a time": ("not a timestamp", json.dumps({**GOOD, "created_at": "2025-11-18"})),
+    "created_at on no day": ("not a timestamp", json.dumps({**GOOD, "created_at": "2025-02-30T00:00:00Z"})),
+    "JSON that breaks off": ("not valid JSON", json.dumps(GOOD)[:-5]),
+    "no JSON": ("not a JSON object", "hello"),
+    "an array": ("not a JSON object", json.dumps([GOOD])),
+    "a number": ("not a JSON object", "42"),
+    "nothing": ("not a JSON object", ""),
+    "a tombstone": ("the message is empty", None),
+}
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[SparkSession]:
+    patch = pytest.MonkeyPatch()
+    patch.setenv("JAVA_HOME", str(require_java().home))
+    patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    patch.setenv("TZ", "America/New_York")
+    session = start_session("test_order_events", {"spark.master": "local[1]", "spark.ui.enabled": "false"})
+    yield session
+    session.stop()
+    patch.undo()
+
+
+def judged(spark: SparkSession, *values: str | None) -> list[Row]:
+    rows = [
+        (bytearray(value.encode()) if value is not None else None, "topic", 1, offset, datetime(2025, 11, 18))
+        for offset, value in enumerate(values)
+    ]
+    messages = spark.createDataFrame(
+        rows, "value binary, topic string, partition int, offset long, timestamp timestamp"
+    )
+    return with_reasons(messages).orderBy("offset").collect()
+
+
+def test_each_mistake_is_turned_away_with_its_reason_and_kept_word_for_word(spark: SparkSession) -> None:
+    found = judged(spark, *(raw for _, raw in MISTAKES.values()))
+    for (name, (reason, raw)), row in zip(MISTAKES.items(), found, strict=True):
+        assert row["reason"] is not None, name
+        assert reason in row["reason"], f"{name}: {row['reason']}"
+        assert row["raw"] == raw, name
+
+
+def test_a_good_order_keeps_every_value(spark: SparkSession) -> None:
+    (row,) = judged(spark, json.dumps(GOOD))
+    assert row["reason"] is None
+    event = row["event"].asDict()
+    moment = event.pop("created_at").astimezone(timezone.utc)
+    assert moment == datetime(2025, 11, 18, 23, 59, 59, 999999, timezone.utc)
+    assert event == {
+        **{key: value for key, value in GOOD.items() if key != "created_at"},
+        "amount": Decimal("345.7500"),
+        "date": "2025-11-18",
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": 0},
+        {"amount": 1e3},
+        {"created_at": "2025-11-18 12:24:00"},
+        {"created_at": "2025-11-18T12:24:00Z"},
+        {"created_at": "2025-11-19T01:24:00.5+05:30"},
+        {"customer_name": 'Ravi "RK" Kumar\n\U0001f35b'},
+        {"item": None},
+        {"extra": {"nested": [1, 2]}},
+    ],
+)
+def test_what_is_unusual_and_allowed_passes(spark: SparkSession, changes: dict[str, Any]) -> None:
+    (row,) = judged(spark, json.dumps({**GOOD, **changes}))
+    assert row["reason"] is None
+    assert row["event"]["date"] == "2025-11-18"
