@@ -6,7 +6,6 @@ files that a crash left behind, so the listing is intersected with the log here.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from urllib.parse import unquote
 
 from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
 from grader.evidence.listing import file_sha256, list_parquet
+from grader.evidence.order_ids import OrderIds, union
 from grader.evidence.orders import (
     SECOND_US,
     cell,
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 NO_PARTITION = "(none)"
+MOST_ROWS_READ_WHOLE = (
+    1_000_000  # of a lake; in a larger one, amounts and times are judged by statistics where they tell
+)
 
 
 @dataclass(frozen=True)
@@ -154,11 +157,17 @@ class Lake:
         return tuple(in_parallel(lambda file: read_footer(folder, file.path), self.files))
 
     @cached_property
+    def _by_statistics(self) -> bool:
+        return sum(footer.rows for footer in self.footers) > MOST_ROWS_READ_WHOLE
+
+    @cached_property
     def scans(self) -> tuple[FileScan, ...]:
         """One a file that counts, in their order. Needs footers and schema to be in order."""
-        folder = self.folder or Path()
+        folder, by_statistics = self.folder or Path(), self._by_statistics
         pairs = list(zip(self.files, self.footers, strict=True))
-        return tuple(in_parallel(lambda pair: scan_file(folder, pair[1], pair[0].day), pairs))
+        return tuple(
+            in_parallel(lambda pair: scan_file(folder, pair[1], pair[0].day, by_statistics=by_statistics), pairs)
+        )
 
     @cached_property
     def unreadable(self) -> tuple[Row, ...]:
@@ -199,8 +208,8 @@ class Lake:
             partitions[day] = partitions.get(day, 0) + scan.rows
         return Figures(
             rows=rows,
-            distinct_order_ids=self._distinct_ids,
-            duplicate_rows=rows - nulls - self._distinct_ids,
+            distinct_order_ids=self.ids.distinct,
+            duplicate_rows=rows - nulls - self.ids.distinct,
             null_order_ids=nulls,
             negative_amounts=sum(scan.bad_amounts for scan in self.scans),
             misplaced_rows=sum(scan.misplaced for scan in self.scans),
@@ -215,39 +224,39 @@ class Lake:
         return max(known, default=None)
 
     @cached_property
+    def ids(self) -> OrderIds:
+        """The order_ids of all files that count."""
+        return union([scan.ids for scan in self.scans])
+
+    @property
     def order_ids(self) -> pa.ChunkedArray:
-        """Every order_id that is not null, as int64, with its repeats."""
+        """Every order_id once, as int64, ascending. Takes 8 bytes an id: `ids` tells most things without."""
         import pyarrow as pa
 
-        chunks = [chunk for scan in self.scans if scan.ids is not None for chunk in scan.ids.cast(pa.int64()).chunks]
-        return pa.chunked_array(chunks, pa.int64())
-
-    @cached_property
-    def _distinct_ids(self) -> int:
-        import pyarrow.compute as pc
-
-        # Spark writes what a poll read in order of created_at, so that ids ascend in a file and files do not overlap:
-        # then nothing repeats, and no set of all ids need be built.
-        ranges = sorted((scan.ids[0].as_py(), scan.ids[-1].as_py()) for scan in self.scans if scan.ids)
-        apart = all(before[1] < after[0] for before, after in itertools.pairwise(ranges))
-        if apart and all(scan.ids_ascend for scan in self.scans):
-            return len(self.order_ids)
-        return int(pc.count_distinct(self.order_ids).as_py())
+        return pa.chunked_array([pa.array(self.ids.ids(), pa.int64())], pa.int64())
 
     def repeated_ids(self, limit: int) -> Found:
         """order_ids that are in the lake more than once, with the files they are in."""
+        repeated = self.ids.repeated
+        if repeated is None:
+            return Found(0, ())
+        rows = []
+        for order_id in repeated.first(limit):
+            times = {file.path: self._times(file.path, order_id) for file in self._files_with(order_id)}
+            rows.append({"order_id": order_id, "times": sum(times.values()), "files": ", ".join(times)})
+        return Found(repeated.distinct, tuple(rows))
+
+    def _files_with(self, order_id: int) -> list[LakeFile]:
+        import numpy as np
+
+        asked = np.array([order_id], np.int64)
+        return [file for file, scan in zip(self.files, self.scans, strict=True) if scan.ids.holds(asked)[0]]
+
+    def _times(self, path: str, order_id: int) -> int:
         import pyarrow.compute as pc
 
-        if self._distinct_ids == len(self.order_ids):
-            return Found(0, ())
-        counts = pc.value_counts(self.order_ids)
-        often = counts.filter(pc.greater(counts.field("counts"), 1))
-        repeated = sorted(zip(often.field("values").to_pylist(), often.field("counts").to_pylist(), strict=True))
-        rows = []
-        for order_id, times in repeated[:limit]:
-            files = [file.path for file, scan in zip(self.files, self.scans, strict=True) if _holds(scan, order_id)]
-            rows.append({"order_id": order_id, "times": times, "files": ", ".join(files)})
-        return Found(len(repeated), tuple(rows))
+        column = self.read(path, ("order_id",)).column("order_id")
+        return int(pc.sum(pc.equal(column.cast("int64"), order_id)).as_py() or 0)
 
     def null_ids(self, limit: int) -> Found:
         """Rows without an order_id."""
@@ -356,10 +365,3 @@ def readable_rows(table: pa.Table) -> list[dict[str, object]]:
             plain = [{**row, "created_at": moment} for row, moment in zip(table.to_pylist(), moments, strict=True)]
             return [{key: cell(value) for key, value in row.items()} for row in plain]
     return [{key: cell(value) for key, value in row.items()} for row in table.to_pylist()]
-
-
-def _holds(scan: FileScan, order_id: int) -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return scan.ids is not None and pc.index(scan.ids, pa.scalar(order_id, scan.ids.type)).as_py() >= 0

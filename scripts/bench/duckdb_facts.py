@@ -1,6 +1,6 @@
 """The figures of a lake in one SQL query by DuckDB: what the grader's speed is measured against.
 
-    python -m scripts.bench.duckdb_facts LAKE
+python -m scripts.bench.duckdb_facts LAKE
 """
 
 from __future__ import annotations

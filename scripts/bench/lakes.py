@@ -17,6 +17,7 @@ from grader.evidence.sink_log import FOLDER as SINK_LOG
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 _FIRST_DAY = datetime(2025, 11, 1, tzinfo=timezone.utc)
@@ -36,7 +37,7 @@ class Plan:
     days: int
 
 
-def columns(plan: Plan, order_ids: np.ndarray) -> pa.Table:
+def columns(plan: Plan, order_ids: npt.NDArray[np.int64]) -> pa.Table:
     """The orders with these ids, as their table in Postgres has them too: made of the id alone."""
     import numpy as np
     import pyarrow as pa
@@ -70,7 +71,7 @@ def columns(plan: Plan, order_ids: np.ndarray) -> pa.Table:
     )
 
 
-def _decimals(unscaled: np.ndarray) -> pa.Array:
+def _decimals(unscaled: npt.NDArray[np.int64]) -> pa.Array:
     """DECIMAL(18, 4) of non-negative unscaled values: 16 little-endian bytes, of which the upper eight are 0."""
     import numpy as np
     import pyarrow as pa
@@ -88,9 +89,7 @@ def build(settings: Settings, plan: Plan) -> None:
         target = lake / path
         _write_parquet(target, table)
         newest = max(newest, table.column("created_at")[-1].value)
-        lines.append(
-            json.dumps({"path": target.absolute().as_uri(), "size": target.stat().st_size, "action": "add"})
-        )
+        lines.append(json.dumps({"path": target.absolute().as_uri(), "size": target.stat().st_size, "action": "add"}))
     _write(lake / SINK_LOG / "0", "\n".join(["v1", *lines]))
     topic = settings.kafka.topic
     _write(checkpoint / "metadata", '{"id":"54305240-2884-442b-a235-5b45acdff09e"}')
