@@ -93,9 +93,7 @@ def balance(
         altered=sum(order_id in good and values != good[order_id] for order_id, values in lake if order_id is not None),
         unexpected=sum(order_id not in good and order_id not in in_lake_before for order_id, _ in lake),
         unaccounted=_unaccounted(accepted, messages, times, in_lake_before, quarantine),
-        state_ahead=sum(
-            order_id not in published and order_id not in published_before for order_id in passed_by_state
-        ),
+        state_ahead=sum(order_id not in published and order_id not in published_before for order_id in passed_by_state),
         lost_ids=tuple(sorted(lost)[:SHOWN]),
         repeated_ids=tuple(sorted(repeated)[:SHOWN]),
     )

@@ -1,17 +1,21 @@
 """Ends a program at an exact point of the writing of its state file, as `kill -9` at that moment would.
 
 Python imports a module of this name at its start if it finds one on its path. Only the drills put this folder on the
-path, and nothing happens before a drill has named a point in the file DRILL_FAULT_FILE: it is reached once.
+path, and nothing happens before a drill has named a point in the file DRILL_FAULT_FILE. It is reached once.
 
     before_state_write   the batch is published, the state file has not been touched
     in_state_write       the state file, or the new one that will replace it, is open for writing and still empty
     before_state_rename  the new state file is written and not yet in its place
 """
 
+from __future__ import annotations
+
+import builtins
 import io
 import os
 import signal
 import sys
+from typing import Any
 
 
 def _watch(fault_file: str, state_file: str) -> None:
@@ -19,8 +23,11 @@ def _watch(fault_file: str, state_file: str) -> None:
     opened = io.open
 
     def is_state(path: object) -> bool:
-        # A program that replaces its state writes a file beside it first, with the name as a part of its own.
-        return isinstance(path, (str, os.PathLike)) and name in str(path) and os.path.dirname(str(path)) == folder
+        # A program that replaces its state writes a file beside it first, whose name holds the state file's.
+        if not isinstance(path, (str, os.PathLike)):
+            return False
+        where, what = os.path.split(os.fspath(path))
+        return where == folder and name in what and not what.endswith(".lock")
 
     def end_at(point: str) -> None:
         try:
@@ -29,25 +36,24 @@ def _watch(fault_file: str, state_file: str) -> None:
                     return
         except OSError:
             return
-        os.unlink(fault_file)
+        os.unlink(fault_file)  # noqa: PTH108 - pathlib must not be imported before the program imports it
         os.kill(os.getppid(), signal.SIGKILL)  # Spark's JVM, which has started this Python
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def open_and_end(file, mode="r", *rest, **options):  # type: ignore[no-untyped-def]
+    def open_and_end(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
         stream = opened(file, mode, *rest, **options)
-        if is_state(file) and not file.__fspath__ if False else is_state(file) and "w" in mode:
+        if "w" in mode and is_state(file):
             end_at("in_state_write")
         return stream
 
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        if event == "open" and is_state(arguments[0]) and isinstance(arguments[1], str) and "w" in arguments[1]:
+    def before(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and "w" in str(arguments[1]) and is_state(arguments[0]):
             end_at("before_state_write")
         elif event == "os.rename" and is_state(arguments[1]):
             end_at("before_state_rename")
 
-    io.open = open_and_end
-    __builtins__["open"] = open_and_end  # type: ignore[index]
-    sys.addaudithook(hook)
+    builtins.open = io.open = open_and_end
+    sys.addaudithook(before)
 
 
 if "DRILL_FAULT_FILE" in os.environ and "DRILL_STATE_FILE" in os.environ:

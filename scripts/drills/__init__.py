@@ -1,0 +1,37 @@
+"""The drills: faults that are brought about in a running pipeline, one a file: scripts/drills/<room>/<name>.py.
+
+A file that is there is a drill: nothing to register.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scripts.drills.model import Drill
+
+
+@cache
+def all_drills() -> Mapping[str, Drill]:
+    """name -> drill, ordered by room and name.
+
+    Raises:
+        TypeError: a file holds no drill of its own name.
+    """
+    from scripts.drills.model import Drill
+
+    drills: dict[str, Drill] = {}
+    for room in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg):
+        package = importlib.import_module(f"{__name__}.{room}")
+        for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
+            found = getattr(importlib.import_module(f"{package.__name__}.{name}"), name, None)
+            if not isinstance(found, Drill):
+                raise TypeError(
+                    f"scripts/drills/{room}/{name}.py has no drill named {name}: decorate it with @drill(...)"
+                )
+            drills[name] = found
+    return drills

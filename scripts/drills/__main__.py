@@ -1,0 +1,107 @@
+"""`make drills`: python -m scripts.drills, with DRILL, SEED, RUNS and PROGRAMS from the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from configs.settings import PROJECT
+from scripts.drills import all_drills
+from scripts.drills.model import Drill, DrillError, Result
+from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.drills.random_faults import random_drill
+from scripts.drills.report import line, table, write_json
+from scripts.drills.runner import Planned, run_drills
+from scripts.services.errors import KitError
+
+RANDOM = "random"
+DEFAULT_RANDOM_RUNS = 5  # after the named drills, where nothing is asked for
+
+
+def plan(drill: str | None, seed: int, runs: int | None) -> list[Planned]:
+    """What to run: all named drills and some random ones; or one drill, `runs` times with seeds from `seed` on.
+
+    Raises:
+        KitError: there is no such drill.
+    """
+    known = all_drills()
+    if drill is None:
+        count = DEFAULT_RANDOM_RUNS if runs is None else runs
+        return [*(Planned(item, seed) for item in known.values()), *_random(seed, count)]
+    if drill == RANDOM:
+        return _random(seed, 1 if runs is None else runs)
+    chosen: list[Drill] = []
+    for name in drill.split(","):
+        if name not in known:
+            raise KitError(f"DRILL is {name!r}; there is no such drill. There are: {', '.join(known)}, {RANDOM}.")
+        chosen.append(known[name])
+    return [Planned(item, seed + number) for number in range(runs or 1) for item in chosen]
+
+
+def _random(seed: int, runs: int) -> list[Planned]:
+    return [Planned(random_drill(seed + number), seed + number) for number in range(runs)]
+
+
+def programs_under_test(name: str | None) -> Programs:
+    """ours, plain, or a folder with scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh.
+
+    Raises:
+        KitError: the folder has no such scripts.
+    """
+    for known in (OURS, PLAIN):
+        if (name or OURS.name) == known.name:
+            return known
+    folder = Path(name or "").expanduser().absolute()
+    chosen = Programs(folder.name, folder)
+    for program in ("producer", "consumer"):
+        if not os.access(chosen.submit_script(program), os.X_OK):
+            raise KitError(
+                f"PROGRAMS is {name!r}; allowed are ours, plain, or a folder in which {chosen.submit_script(program)} "
+                "is a script that may be run."
+            )
+    return chosen
+
+
+def _number(name: str) -> int | None:
+    text = os.environ.get(name, "").strip()
+    if text and not text.isdecimal():
+        raise KitError(f"{name} is {text!r}; a whole number is wanted.")
+    return int(text) if text else None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.drills", description="What `make drills` calls.")
+    parser.add_argument("--out", type=Path, help="the JSON report (default: reports/drills.json, or drills_<programs>)")
+    arguments = parser.parse_args()
+    try:
+        under_test = programs_under_test(os.environ.get("PROGRAMS"))
+        planned = plan(os.environ.get("DRILL") or None, _number("SEED") or 1, _number("RUNS"))
+        name = "drills.json" if under_test == OURS else f"drills_{under_test.name}.json"
+        out = arguments.out or PROJECT / "reports" / name
+        print(f"{len(planned)} drills of {under_test.name}, on a stack of their own", flush=True)
+        clock = time.monotonic()
+        results: list[Result] = []
+
+        def report(result: Result) -> None:
+            results.append(result)
+            print(line(result), flush=True)
+            write_json(out, under_test.name, results)  # each at once: an interrupted run keeps what it has seen
+
+        run_drills(planned, under_test, report)
+    except (KitError, DrillError, OSError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted; the stack of the drills is removed.", file=sys.stderr)
+        return 130
+    failed = [result for result in results if not result.is_clean]
+    print(f"\n{table(results)}\n\n{len(results) - len(failed)} of {len(results)} clean in", end=" ")
+    print(f"{time.monotonic() - clock:.0f} s. Also in {out}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

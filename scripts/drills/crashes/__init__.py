@@ -1,0 +1,1 @@
+"""A program that ends at a bad moment."""

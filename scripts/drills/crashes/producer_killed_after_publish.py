@@ -1,0 +1,19 @@
+from scripts.drills.model import drill
+from scripts.drills.pipeline import PRODUCER, Pipeline
+
+
+@drill(
+    plain="The batch is published again after the restart, and the consumer appends it again: every row of it twice.",
+    withstands="The batch is published again, at least once is right; the consumer keeps every order_id it has seen in "
+    "Spark's state store and drops the repeats.",
+)
+def producer_killed_after_publish(pipeline: Pipeline) -> None:
+    """kill -9 of the producer after the broker has acknowledged a batch, before its state file is touched.
+
+    The producer ends itself at the moment at which it opens its state file for writing (scripts/drills/fault_point).
+    Twice in a row, the second time with more rows behind the batch that is being repeated.
+    """
+    for _ in range(2):
+        pipeline.kill_at("before_state_write")
+        pipeline.insert(3)
+        pipeline.start(PRODUCER)

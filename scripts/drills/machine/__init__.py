@@ -1,0 +1,1 @@
+"""Time zones, full disks, programs that stand still or run twice."""

@@ -1,0 +1,1 @@
+"""Rows and messages that are not orders."""

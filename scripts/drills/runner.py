@@ -1,0 +1,130 @@
+"""Runs drills one after the other on a stack of their own, and settles the account of each."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import psycopg2
+from confluent_kafka import KafkaException
+
+from scripts.drills.balance import Balance, balance
+from scripts.drills.evidence import EvidenceReader, read_source
+from scripts.drills.model import Drill, DrillError, Result
+from scripts.drills.pipeline import Pipeline, Programs
+from scripts.services import bring_up
+from scripts.services.errors import KitError
+from scripts.services.temporary_stack import temporary_stack
+from scripts.table import make_table
+from scripts.topic import make_topic
+
+# Small and fast, so that every drill goes through many polls and batches: a limit below the size of one transaction.
+CHANGES = {
+    "cdc": {"poll_interval_sec": 0.2, "batch_limit": 20},
+    "streaming": {"batch_interval": "200 milliseconds"},
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A drill to run, with the seed of what it leaves to chance."""
+
+    drill: Drill
+    seed: int
+
+
+class Session:
+    """A stack with both programs running and nothing left to do. Drills follow each other on it: ids go on."""
+
+    def __init__(self, under_test: Programs) -> None:
+        self._held = contextlib.ExitStack()
+        try:
+            stack = self._held.enter_context(temporary_stack(CHANGES, rollnumber="2025drill01"))
+            bring_up.up(stack)
+            make_table(stack.settings)
+            make_topic(stack.settings.kafka)
+            self.pipeline = Pipeline(stack, under_test)
+            self._held.callback(self.pipeline.close)
+            self.reader = EvidenceReader(stack.settings)
+            self.pipeline.settle()
+            self.reader.remember(self.reader.gather())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop and remove all of it."""
+        self._held.close()
+
+    def run(self, planned: Planned) -> Result:
+        """Inject the fault, wait until nothing is left to do, settle the account."""
+        pipeline = self.pipeline
+        clock = time.monotonic()
+        pipeline.begin(planned.seed)
+        first_id = pipeline.last_id()
+        problem = None
+        try:
+            planned.drill.inject(pipeline)
+            pipeline.settle()
+        except DrillError as error:
+            problem = str(error)
+        except (KitError, KafkaException, psycopg2.Error, OSError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        account = self._account(first_id)
+        return Result(
+            drill=planned.drill.name,
+            seed=planned.seed,
+            faults=tuple(pipeline.faults),
+            balance=account,
+            ended=tuple(pipeline.ended),
+            problem=problem,
+            seconds=time.monotonic() - clock,
+        )
+
+    def _account(self, first_id: int) -> Balance:
+        pipeline, reader = self.pipeline, self.reader
+        bring_up.up(pipeline.stack)  # a drill that broke off may have left one stopped
+        reached = pipeline.reached()  # before the topic is read: what it has passed must be there by then
+        gathered = reader.gather()
+        with contextlib.closing(pipeline.connect()) as connection:
+            source = read_source(connection, pipeline.table, first_id)
+        account = balance(
+            good=source.good,
+            passed_by_state=[
+                order_id
+                for order_id, created_at in source.created_at.items()
+                if reached is not None and created_at <= reached
+            ],
+            messages=gathered.messages,
+            published_before=reader.published,
+            lake=gathered.lake,
+            in_lake_before=reader.in_lake,
+            quarantine=gathered.quarantine,
+        )
+        reader.remember(gathered)
+        return account
+
+
+def run_drills(planned: Iterable[Planned], under_test: Programs, report: Callable[[Result], None]) -> list[Result]:
+    """Run drills in order. One that did not come out clean leaves a stack that proves nothing: the next gets a new one.
+
+    Raises:
+        KitError, DrillError: a stack could not be started.
+    """
+    results: list[Result] = []
+    session: Session | None = None
+    try:
+        for item in planned:
+            session = session or Session(under_test)
+            result = session.run(item)
+            results.append(result)
+            report(result)
+            if not result.is_clean:
+                session.close()
+                session = None
+    finally:
+        if session is not None:
+            session.close()
+    return results

@@ -1,0 +1,1 @@
+"""Postgres or Kafka that goes away."""

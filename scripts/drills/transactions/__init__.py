@@ -1,0 +1,1 @@
+"""Rows that appear late, together or from many writers."""
