@@ -16,8 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.services.errors import KitError
+from scripts.services.truststore import trust_options
 
 IVY_MODULE = Path(__file__).with_name("jars.xml")
+_PROBLEM = re.compile(r"exception|refused|unknown host|timed? ?out|not found|error", re.IGNORECASE)
 PINS = Path(__file__).with_name("jars.sha256")
 
 
@@ -71,7 +73,9 @@ def ensure_jars(java: Path, ivy: Path, say: Callable[[str], None]) -> int:
             if path not in missing:
                 _compare(folder / path, expected)
         if missing:
-            say(f"fetching {len(missing)} jars of Kafka and Spark's connectors (50 MB, about a minute, once per user)")
+            say(
+                f"{len(missing)} are missing: resolving those of Kafka and Spark's connectors (a minute, once per user)"
+            )
             _fetch(java, ivy, folder, missing, say)
     return len(missing)
 
@@ -88,7 +92,15 @@ def _compare(path: Path, expected: str) -> None:
 
 def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as fetched:
-        command = [str(java), "-jar", str(ivy), "-ivy", str(IVY_MODULE), "-m2compatible"]
+        command = [
+            str(java),
+            *trust_options(java, Path(fetched)),
+            "-jar",
+            str(ivy),
+            "-ivy",
+            str(IVY_MODULE),
+            "-m2compatible",
+        ]
         command += ["-cache", str(folder / ".ivy"), "-confs", "kafka", "spark", "-types", "jar", "bundle"]
         command += ["-retrieve", f"{fetched}/[conf]/[artifact]-[revision].[ext]"]
         last_lines: list[str] = []
@@ -102,7 +114,7 @@ def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], say: Callabl
                     arrived += 1
                     say(f"fetched {arrived} of {len(pinned())}: {done[1].rpartition('#')[2].replace(';', ' ')}")
         if process.returncode:
-            problem = next((line.strip() for line in last_lines if "not found" in line or "rror" in line), "no reason")
+            problem = next((line.strip() for line in last_lines if _PROBLEM.search(line)), last_lines[-1:] or "nothing")
             raise KitError(
                 f"Fetching the jars failed: Ivy says {problem!r}. Is there a network? Run `make setup` again: what has "
                 "arrived is kept."

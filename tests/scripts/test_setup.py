@@ -1,0 +1,94 @@
+"""scripts/kit and scripts/setup.py on a clone: what they refuse, and what they mend."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from configs.settings import PROJECT
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The kit's files, as a clone has them, without a venv."""
+    folder = tmp_path / "clone"
+    (folder / "scripts").mkdir(parents=True)
+    for name in ("kit", "setup.py", "__init__.py"):
+        shutil.copy(PROJECT / "scripts" / name, folder / "scripts" / name)
+    shutil.copytree(PROJECT / "scripts" / "services", folder / "scripts" / "services")
+    shutil.copy(PROJECT / "requirements.txt", folder)
+    shutil.copy(PROJECT / "Makefile", folder)
+    return folder
+
+
+def kit(clone: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(clone / "scripts" / "kit"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        timeout=300,
+    )
+
+
+def finished_venv(clone: Path) -> None:
+    """The project's own venv in the place of the clone's, marked as finished."""
+    (clone / ".venv").symlink_to(Path(sys.prefix))
+
+
+def test_make_alone_lists_the_verbs_without_setting_anything_up(clone: Path) -> None:
+    done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True, check=True)
+    assert "make demo" in done.stdout
+    assert not (clone / ".venv").exists()
+
+
+def test_a_python_that_is_not_there_or_too_old_is_refused(clone: Path, tmp_path: Path) -> None:
+    old = tmp_path / "python3.8"
+    old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    old.chmod(0o755)
+    for python in (str(old), "no-such-python"):
+        done = kit(clone, "setup", PYTHON=python)
+        assert done.returncode == 1
+        assert "No usable Python" in done.stderr
+        assert python in done.stderr
+        assert not (clone / ".venv").exists()
+
+
+def test_a_second_setup_installs_nothing(clone: Path) -> None:
+    if (Path(sys.prefix) / "requirements.installed").read_bytes() != (PROJECT / "requirements.txt").read_bytes():
+        pytest.fail("this venv was not finished by `make setup`")
+    finished_venv(clone)
+    done = kit(clone, "setup", PYTHON=sys.executable)
+    assert done.returncode == 0, done.stderr
+    assert "Downloading" not in done.stdout
+    assert "[4/4]" in done.stdout
+
+
+def test_a_venv_that_was_left_half_made_is_made_anew(clone: Path) -> None:
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "bin" / "python").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
+    (clone / ".venv" / "bin" / "python").chmod(0o755)
+    (clone / "requirements.txt").write_text("no-such-package-of-this-kit==1\n", encoding="utf-8")
+    done = kit(clone, "setup", PYTHON=sys.executable, PIP_RETRIES="0")
+    assert "making it anew" in done.stdout
+    assert done.returncode == 1
+    assert "Installing packages failed" in done.stderr
+    assert "Run `make setup` again" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (clone / ".venv" / "requirements.installed").exists(), (
+        "a setup that failed must not pass for a whole one"
+    )
+    assert subprocess.run([clone / ".venv/bin/python", "-m", "pip", "--version"], check=True, capture_output=True)
+
+
+def test_a_verb_sets_up_first_where_setup_was_not_finished(clone: Path) -> None:
+    (clone / "requirements.txt").write_text("no-such-package-of-this-kit==1\n", encoding="utf-8")
+    done = kit(clone, "scripts", "status", PYTHON=sys.executable, PIP_RETRIES="0")
+    assert "[1/4]" in done.stdout
+    assert done.returncode == 1

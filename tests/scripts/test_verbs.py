@@ -1,0 +1,111 @@
+"""What the verbs say to bad input: one message with the remedy, the right exit code, no trace, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from configs.settings import PROJECT
+from scripts.services.temporary_stack import write_config
+
+
+def verb(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scripts", *words]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "told", "code"),
+    [
+        (["status"], {"CONFIG": "/no/such.yml"}, "/no/such.yml: no such config file", 2),
+        (["up"], {"SERVICES": "cloud"}, "allowed: embedded, docker, external", 1),
+        (["status"], {"ROLLNUMBER": "a b"}, "rollnumber is 'a b'; allowed: letters, digits", 2),
+        (["status"], {"ORDERS_POSTGRES__PORT": "x"}, "postgres.port is 'x'", 2),
+        (["up"], {"ORDERS_POSTGRES__HOST": "db.example"}, "SERVICES=external", 1),
+        (["fly"], {}, "invalid choice", 2),
+    ],
+)
+def test_wrong_input_gets_one_message_and_the_right_code(
+    words: list[str], environment: dict[str, str], told: str, code: int
+) -> None:
+    done = verb(*words, **environment)
+    assert told in done.stderr
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize("name", ["db", "topic", "up"])
+def test_external_services_that_do_not_answer_are_named(tmp_path: Path, name: str) -> None:
+    config = write_config(tmp_path, {}, "2025em01")
+    done = verb(name, "--config", str(config), SERVICES="external")
+    assert done.returncode == 1
+    assert "Is it up" in done.stderr
+    assert "127.0.0.1" in done.stderr
+
+
+@pytest.mark.parametrize(("section", "service"), [("postgres", "Postgres"), ("kafka", "Kafka")])
+def test_a_busy_port_stops_the_start_and_leaves_nothing_running(tmp_path: Path, section: str, service: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        changes = {
+            "postgres": {"postgres": {"port": port, "jdbc_url": f"jdbc:postgresql://127.0.0.1:{port}/food_delivery"}},
+            "kafka": {"kafka": {"brokers": f"127.0.0.1:{port}"}},
+        }[section]
+        config = write_config(tmp_path, changes, "2025em01")
+        done = verb("up", "--config", str(config))
+        assert done.returncode == 1
+        assert f"{service} cannot start: port {port} is in use by" in done.stderr
+        assert verb("reset", "--config", str(config)).returncode == 0
+    assert not (tmp_path / ".kit").exists()
+
+
+def test_nothing_runs_and_nothing_is_lost_by_asking(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {}, "2025em01")
+    for name in ("status", "logs", "down", "stop", "clean", "reset"):
+        assert verb(name, "--config", str(config)).returncode == 0, name
+    assert config.exists()
+
+
+def test_reset_leaves_alone_what_the_kit_did_not_make(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {}, "2025em01")
+    mine = tmp_path / "datalake" / "food" / "2025em01" / "output" / "orders" / "my_notes.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("keep", encoding="utf-8")
+    done = verb("reset", "--config", str(config))
+    assert "Left alone" in done.stdout
+    assert mine.read_text(encoding="utf-8") == "keep"
+
+
+def test_doctor_names_a_busy_port_with_its_remedy(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {}, "2025em01")
+    assert "lacking" not in verb("doctor", "--config", str(config)).stdout.replace("lacking  memory", "")
+    with socket.socket() as taken:
+        port = int(config.read_text(encoding="utf-8").partition("port: ")[2].split()[0])
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        done = verb("doctor", "--config", str(config))
+    assert done.returncode == 1
+    line = next(line for line in done.stdout.splitlines() if f"port {port}" in line)
+    assert line.startswith("lacking")
+
+
+def test_debug_shows_the_trace() -> None:
+    command = [sys.executable, "-m", "scripts", "status", "--config", "/no/such.yml", "--debug"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert "Traceback" in done.stderr
