@@ -75,7 +75,8 @@ def _query(table: str, last: datetime, horizon: datetime, limit: int | None) -> 
     columns = ", ".join(name for name in COLUMN_NAMES if name != "amount")
     query = (
         f"SELECT {columns}, amount::text AS amount_text,"
-        f" CASE WHEN {fits} THEN {amount}({AMOUNT_PRECISION}, {AMOUNT_SCALE}) END AS amount"
+        # The cast comes last: a CASE forgets precision and scale.
+        f" (CASE WHEN {fits} THEN {amount} END)::numeric({AMOUNT_PRECISION}, {AMOUNT_SCALE}) AS amount"
         f" FROM {table} WHERE created_at > {_literal(last)} AND created_at < {_literal(horizon)} ORDER BY created_at"
     )
     return query if limit is None else f"{query} FETCH FIRST {limit} ROWS WITH TIES"

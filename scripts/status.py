@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 
-import psutil
 import psycopg2
 from confluent_kafka import KafkaException
 from tabulate import tabulate
@@ -13,7 +12,7 @@ from tabulate import tabulate
 from grader.evidence import snapshot
 from scripts import programs
 from scripts.services import kafka, postgres
-from scripts.services.processes import last_lines
+from scripts.services.processes import family_memory, last_lines
 from scripts.services.stack import Stack
 from scripts.table import find_table
 from scripts.topic import end_offsets
@@ -41,8 +40,7 @@ def _running(stack: Stack) -> str:
     for name in LOGS:
         process = stack.pid_file(name).process()
         if process is not None:
-            family = [process, *process.children(recursive=True)]
-            memory = sum(_memory(member) for member in family) / 2**20
+            memory = family_memory(process) / 2**20
             since = time.strftime("%H:%M:%S", time.localtime(process.create_time()))
             rows.append([name, "up", process.pid, since, f"{memory:.0f} MiB", where.get(name, "")])
         elif name in programs.PROGRAMS and programs.is_running(stack, name):
@@ -59,13 +57,6 @@ def _running(stack: Stack) -> str:
                 ]
             )
     return tabulate(rows, headers=["", "", "pid", "since", "memory", "address"])
-
-
-def _memory(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0
 
 
 def _rows(stack: Stack) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, TopicPartition
@@ -76,48 +76,56 @@ def explain(journey: Journey, *, state: str | None, logs: str) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-def find_on_topic(kafka: Kafka, start: Mapping[str, int], end: Mapping[str, int]) -> dict[int, tuple[str, int]]:
-    """order_id -> (partition, offset) of the messages from `start` to before `end`; the last one of an id counts.
+@dataclass(frozen=True)
+class TopicMessage:
+    """A message as it lies on the topic; `text` is its value as UTF-8, `timestamp` Kafka's, in milliseconds."""
 
-    Stops early after READ_TIMEOUT seconds without a message.
+    partition: str
+    offset: int
+    timestamp: int
+    text: str
+
+
+def find_on_topic(kafka: Kafka, start: Mapping[str, int], end: Mapping[str, int]) -> dict[int, tuple[str, int]]:
+    """order_id -> (partition, offset) of the messages from `start` to before `end`; the last one of an id counts."""
+    places = ((_order_id(message.text), message) for message in read_messages(kafka, start, end))
+    return {order_id: (message.partition, message.offset) for order_id, message in places if order_id is not None}
+
+
+def read_messages(kafka: Kafka, start: Mapping[str, int], end: Mapping[str, int]) -> Iterator[TopicMessage]:
+    """The messages from `start` (partition -> offset; 0 where it is missing) to before `end`, each partition in order.
+
+    Ends early after READ_TIMEOUT seconds without a message.
     """
     places = [
         TopicPartition(kafka.topic, int(p), start.get(p, 0)) for p, offset in end.items() if offset > start.get(p, 0)
     ]
-    found: dict[int, tuple[str, int]] = {}
     if not places:
-        return found
+        return
     client = Consumer(
-        {
-            "bootstrap.servers": kafka.brokers,
-            "group.id": "where-rows-are",
-            "enable.auto.commit": False,
-            "enable.partition.eof": False,
-            "log_level": 0,
-        }
+        {"bootstrap.servers": kafka.brokers, "group.id": "a-reader", "enable.auto.commit": False, "log_level": 0}
     )
-    left = sum(end[str(place.partition)] - place.offset for place in places)
+    unread = {str(place.partition) for place in places}
     try:
         client.assign(places)
-        while left > 0:
+        while unread:
             message = client.poll(READ_TIMEOUT)
             if message is None:
-                break
+                return
             partition, offset = str(message.partition()), message.offset()
             if message.error() or offset is None or offset >= end[partition]:
                 continue
-            left -= 1
-            order_id = _order_id(message.value())
-            if order_id is not None:
-                found[order_id] = (partition, offset)
+            if offset == end[partition] - 1:
+                unread.discard(partition)
+            text = (message.value() or b"").decode("utf-8", errors="replace")
+            yield TopicMessage(partition, offset, message.timestamp()[1], text)
     finally:
         client.close()
-    return found
 
 
-def _order_id(value: bytes | None) -> int | None:
+def _order_id(text: str) -> int | None:
     try:
-        event = json.loads(value or b"")
+        event = json.loads(text)
     except ValueError:
         return None
     order_id = event.get("order_id") if isinstance(event, dict) else None

@@ -93,6 +93,15 @@ def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> 
     return True
 
 
+def family_memory(process: psutil.Process) -> int:
+    """Resident memory, in bytes, of a process and all its children."""
+    total = 0
+    for member in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += member.memory_info().rss
+    return total
+
+
 def wait_until(condition: Callable[[], bool], *, timeout: float, interval: float = 0.05) -> bool:
     """Look at a condition until it holds; False if it does not within `timeout` seconds."""
     deadline = time.monotonic() + timeout

@@ -1,0 +1,81 @@
+"""How long a student waits: `make demo` on a bare clone and again, each round, and the memory of all that runs.
+
+    .venv/bin/python -m scripts.bench.first_run
+
+clones the project (what is committed) into a temporary folder. The user's caches of pip and of jars are warm, as after
+any earlier setup. The ports of the config must be free.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from configs.settings import PROJECT
+from scripts import rounds, status
+from scripts.bench.tables import Table, machine, write_section
+from scripts.services.processes import family_memory
+from scripts.services.stack import Stack
+from scripts.services.temporary_stack import temporary_stack
+
+ROUNDS = 6
+
+
+def demo_seconds(clone: Path) -> float:
+    started = time.monotonic()
+    subprocess.run(["make", "demo"], cwd=clone, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def round_seconds(stack: Stack) -> list[float]:
+    """Seconds from insert to lake of ROUNDS rounds, both programs running."""
+    rounds.run_round(stack, 1, lambda _: None)
+    seconds = []
+    for _ in range(ROUNDS):
+        lines: list[str] = []
+        rounds.run_round(stack, 2, lines.append)
+        found = re.search(r"in the lake after ([\d.]+) s", "\n".join(lines))
+        if found is None:
+            raise ValueError(f"a round without its seconds: {lines}")
+        seconds.append(float(found[1]))
+    return seconds
+
+
+def main() -> int:
+    rows: list[list[object]] = []
+    with tempfile.TemporaryDirectory(prefix="food-orders-clone-") as folder:
+        clone = Path(folder) / "kit"
+        subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(clone)], check=True)
+        try:
+            rows.append(["`make demo`, bare clone, warm caches", f"{demo_seconds(clone):.1f} s", "120 s"])
+            rows.append(["`make demo`, the second time", f"{demo_seconds(clone):.1f} s", "60 s"])
+            report = json.loads((clone / "reports" / "report.json").read_text(encoding="utf-8"))
+            if report["verdict"] != "pass":
+                raise ValueError(f"the demo's verdict is {report['verdict']}")
+        finally:
+            subprocess.run(["make", "reset"], cwd=clone, check=True, stdout=subprocess.DEVNULL)
+    with temporary_stack() as stack:
+        seconds = round_seconds(stack)
+        rows.append(["a round, insert to lake, median", f"{median(seconds):.1f} s", "8 s"])
+        rows.append([f"a round, insert to lake, longest of {ROUNDS}", f"{max(seconds):.1f} s", "8 s"])
+        for name in status.LOGS:
+            process = stack.pid_file(name).process()
+            if process is None:
+                raise ValueError(f"{name} does not run")
+            rows.append([f"memory of {name}", f"{family_memory(process) / 2**20:.0f} MiB", ""])
+        total = sum(family_memory(p) for name in status.LOGS if (p := stack.pid_file(name).process()))
+        rows.append(["memory of all four", f"{total / 2**20:.0f} MiB", "3072 MiB"])
+    table = Table(("what", "measured", "at most"), rows)
+    print(table.text())
+    write_section("first_run", "How long a student waits", f"python -m scripts.bench.first_run, on {machine()}", table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The newest rows of one stage, to look at: .venv/bin/python -m scripts.show table|topic|lake|quarantine [--rows N]"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tabulate import tabulate
+
+from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
+from configs.settings import Settings, SettingsError, load_settings, local_path
+from grader.evidence.lake import Lake
+from scripts.services.errors import KitError
+from scripts.services.kafka import require_broker
+from scripts.services.postgres import require_connection
+from scripts.table import require_table
+from scripts.topic import end_offsets
+from scripts.where_rows_are import read_messages
+
+Rows = list[dict[str, Any]]
+
+
+def table_rows(settings: Settings, count: int) -> Rows:
+    columns = ", ".join(COLUMN_NAMES)
+    with contextlib.closing(require_connection(settings.postgres)) as connection, connection.cursor() as cursor:
+        name = require_table(connection, settings).name
+        cursor.execute(f"SELECT {columns} FROM {name} ORDER BY created_at DESC LIMIT %s", [count])
+        return [dict(zip(COLUMN_NAMES, row, strict=True)) for row in cursor.fetchall()]
+
+
+def topic_rows(settings: Settings, count: int) -> Rows:
+    require_broker(settings.kafka)
+    ends = end_offsets(settings.kafka)
+    starts = {partition: max(0, end - count) for partition, end in ends.items()}
+    messages = sorted(read_messages(settings.kafka, starts, ends), key=lambda message: message.timestamp, reverse=True)
+    return [
+        {"partition": message.partition, "offset": message.offset, "message": message.text}
+        for message in messages[:count]
+    ]
+
+
+def lake_rows(settings: Settings, count: int) -> Rows:
+    return _newest(settings.datalake.path, "created_at", count)
+
+
+def quarantine_rows(settings: Settings, count: int) -> Rows:
+    return _newest(settings.datalake.quarantine_path, "timestamp", count)
+
+
+def _newest(location: str, column: str, count: int) -> Rows:
+    """Rows of the files that the sink log names: a listing may also show what a crash left behind."""
+    import pyarrow.parquet as pq
+
+    lake = Lake(local_path(location))
+    if lake.folder is None or not lake.exists:
+        raise KitError(f"There is nothing at {location} yet. `make round1` brings the first rows there.")
+    rows: Rows = []
+    for file in lake.files:
+        date = file.path.partition(f"{PARTITION_COLUMN}=")[2].partition("/")[0]
+        rows += [{**row, PARTITION_COLUMN: date} for row in pq.ParquetFile(lake.folder / file.path).read().to_pylist()]
+    return sorted(rows, key=lambda row: str(row[column]), reverse=True)[:count]
+
+
+STAGES: dict[str, Callable[[Settings, int], Rows]] = {
+    "table": table_rows,
+    "topic": topic_rows,
+    "lake": lake_rows,
+    "quarantine": quarantine_rows,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.show", description="Show the newest rows of one stage.")
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--rows", type=int, default=10, help="how many (default 10)")
+    parser.add_argument("--config", help="the config file")
+    arguments = parser.parse_args()
+    try:
+        rows = STAGES[arguments.stage](load_settings(arguments.config), arguments.rows)
+    except (SettingsError, KitError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(tabulate(rows, headers="keys", disable_numparse=True) if rows else "no rows")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
