@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from configs.settings import Settings, SettingsError, load_settings
-from grader.evidence.listing import folder_names
+from grader.evidence.listing import file_names, folder_names, read_bytes
 
 CONFIG_NAME = "orders_stream.yml"
-_DEPTH = 6  # hand-ins nest: <rollnumber>/food_delivery_streaming/local/configs/
+_DEPTH = 8  # hand-ins nest: <name>/<rollnumber>/food_delivery_streaming/local/configs/
+_MOST_FOLDERS = 20_000
+_MOST_BYTES = 256 << 10
+_MOST_ALIASES = 20  # nine levels of nine aliases each make a file of 1 KB unfold into a billion values
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ def own_config(path: Path | None) -> Config:
 
 
 def submitted_config(root: Path, path: Path | None) -> Config:
-    """The config of a submission: the given file, else the topmost orders_stream.yml under its folder.
+    """The config of a submission: the given file, else the one that `find_config` finds under its folder.
 
     Never raises for what the submission holds: a student's broken config is a finding.
     """
@@ -47,33 +54,75 @@ def submitted_config(root: Path, path: Path | None) -> Config:
     source = path or find_config(root)
     if source is None:
         return Config(root, None, None, (f"{CONFIG_NAME} is nowhere in the submission",), boundary)
-    assumptions = () if path or source.parent.parent == root else (f"config: {_shown(source, root)}",)
+    usual = source.name == CONFIG_NAME and source.parent.parent == root
+    assumptions = () if path or usual else (f"config: found at {_shown(source, root)}",)
     try:
+        _require_plain(source)
         # The grader's own environment says nothing about another's submission.
         settings = load_settings(source, environment={})
     except SettingsError as error:
         problems = tuple(line.replace(f"{source}", _shown(source, root)) for line in str(error).splitlines())
         return Config(root, source, None, problems, boundary, assumptions)
     except Exception as error:  # noqa: BLE001 - whatever a student's YAML does to the reader is the YAML's problem
-        return Config(root, source, None, (f"{_shown(source, root)}: {error}",), boundary, assumptions)
+        what = str(error) or type(error).__name__
+        return Config(root, source, None, (f"{_shown(source, root)}: {what[:200]}",), boundary, assumptions)
     return Config(settings.root, source, settings, (), boundary, assumptions)
 
 
 def find_config(root: Path) -> Path | None:
-    """The orders_stream.yml nearest to `root`; the first by name of several at one depth. Links are not followed."""
-    level = [root]
+    """The orders_stream.yml nearest to `root`, the first by name of several at one depth; else another YAML file with
+    the hand-out's sections. Links are not followed.
+    """
+    others = list[Path]()
+    for folder in _folders(root):
+        names = file_names(folder)
+        if CONFIG_NAME in names:
+            return folder / CONFIG_NAME
+        others += [folder / name for name in names if name.lower().endswith((".yml", ".yaml"))]
+    return next((path for path in others if _looks_like_config(path)), None)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Folders level by level; configs/ before the others of its level."""
+    level, seen = [root], 0
     for _ in range(_DEPTH):
+        level = sorted(level, key=lambda folder: folder.name != "configs")
+        below = list[Path]()
         for folder in level:
-            for candidate in (folder / "configs" / CONFIG_NAME, folder / CONFIG_NAME):
-                if candidate.is_file() and not candidate.is_symlink():
-                    return candidate
-        level = [
-            folder / name
-            for folder in level
-            for name in folder_names(folder)
-            if not name.startswith((".", "_")) and "=" not in name
-        ]
-    return None
+            yield folder
+            seen += 1
+            if seen > _MOST_FOLDERS:
+                return
+            below += [folder / name for name in folder_names(folder) if name[0] not in "._" and "=" not in name]
+        level = below
+
+
+def _looks_like_config(path: Path) -> bool:
+    try:
+        content = read_bytes(path.parent, path.name, _MOST_BYTES)
+    except OSError:
+        return False
+    return all(word in content for word in (b"postgres:", b"kafka:", b"checkpoint_location:"))
+
+
+def _require_plain(source: Path) -> None:
+    """Refuse what would take the YAML reader, or what goes through its values, hours.
+
+    Raises:
+        OSError: no regular file, or too large.
+        ValueError: it refers to its own values too often.
+    """
+    content = read_bytes(source.parent, source.name, _MOST_BYTES)
+    if content.count(b"*") <= _MOST_ALIASES:
+        return
+    aliases = 0
+    with contextlib.suppress(yaml.YAMLError):  # the settings' reader says it better
+        for event in yaml.parse(content, yaml.SafeLoader):
+            aliases += isinstance(event, yaml.AliasEvent)
+            if aliases > _MOST_ALIASES:
+                break
+    if aliases > _MOST_ALIASES:
+        raise ValueError(f"refers to its own values more than {_MOST_ALIASES} times; write them out")
 
 
 def _shown(path: Path, root: Path) -> str:

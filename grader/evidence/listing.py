@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 _CHUNK = 1 << 20
+MOST_BYTES = 64 << 20  # of a file that is read whole; a compact sink log of 200,000 files is as large
 
 
 def file_names(folder: Path) -> list[str]:
-    """Names of the files in `folder`, sorted; none when it is not there. Links to folders are passed over."""
+    """Names of the files in `folder`, sorted; none when it is not there. Links are passed over."""
     return _names(folder, folders=False)
 
 
@@ -22,16 +25,40 @@ def folder_names(folder: Path) -> list[str]:
 def _names(folder: Path, *, folders: bool) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if (e.is_dir(follow_symlinks=False) if folders else e.is_file()))
+            kind = os.DirEntry.is_dir if folders else os.DirEntry.is_file
+            return sorted(entry.name for entry in entries if kind(entry, follow_symlinks=False))
     except OSError:
         return []
+
+
+def read_bytes(folder: Path, name: str, most_bytes: int = MOST_BYTES) -> bytes:
+    """The content of the file `name`, a path relative to `folder`. No link below `folder` is followed.
+
+    Raises:
+        OSError: there is no such file, it is a link, a pipe or a device, or larger than `most_bytes`.
+    """
+    *parents, _ = Path(name).parts
+    place = folder
+    for parent in parents:
+        place = place / parent
+        if place.is_symlink():
+            raise OSError(errno.ELOOP, "leads elsewhere by a link, which is not followed", name)
+    # A pipe must not be waited for, and a link must not lead out of a submission.
+    descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no Path
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", name)
+        if status.st_size > most_bytes:
+            raise OSError(errno.EFBIG, f"is larger than {most_bytes >> 20} MiB", name)
+        return file.read(most_bytes)
 
 
 def list_parquet(folder: Path, boundary: Path | None = None) -> dict[str, int]:
     """Parquet files under `folder` by relative path, with their sizes.
 
-    As Spark does, passes over names that begin with _ or . (temporary files, sidecars). Links out of `boundary` and
-    linked folders are passed over too, and so is what vanishes meanwhile.
+    As Spark does, passes over names that begin with _ or . (temporary files, sidecars). Where there is a `boundary`,
+    which is a submission's, links are passed over too; and so is what vanishes meanwhile.
     """
     files: dict[str, int] = {}
     pending = [""]
@@ -52,9 +79,7 @@ def list_parquet(folder: Path, boundary: Path | None = None) -> dict[str, int]:
 
 
 def _may_read(entry: os.DirEntry[str], boundary: Path | None) -> bool:
-    if not entry.is_file():
-        return False
-    return boundary is None or not entry.is_symlink() or Path(entry.path).resolve().is_relative_to(boundary)
+    return entry.is_file(follow_symlinks=boundary is None)
 
 
 def file_sha256(path: Path) -> str | None:

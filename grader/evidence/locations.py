@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+from configs.contract import COLUMN_NAMES
 from configs.settings import SettingsError, local_path
 from grader.evidence.config import Config
 from grader.evidence.listing import file_names, folder_names
+from grader.evidence.scan import read_footer
+from grader.evidence.sink_log import FOLDER as SINK_LOG
+from grader.evidence.state import State
 
-_DEPTH = 10
+_DEPTH = 12
 _MOST_FOLDERS = 20_000  # of a submission that are looked into, so that a huge one ends too
+_FILES_TRIED = 3  # of a lake, until one tells its columns
+# A quarantine is a lake of its own, with a checkpoint of its own; it must not be taken for that of the orders.
+_QUARANTINE_COLUMNS = frozenset({"reason", "raw"})
+_QUARANTINE_NAME = re.compile(r"quarantine|reject|invalid|dead.?letter|dlq|corrupt|(^|_)bad(_|$)", re.IGNORECASE)
+_STATE_NAME = re.compile(r"last|state|processed|timestamp|watermark|cursor", re.IGNORECASE)
+_NO_STATE = (".py", ".sh", ".sql", ".md", ".yml", ".yaml", ".crc", ".parquet", ".log", ".ipynb")
+
+Rank: TypeAlias = tuple[object, ...]  # of a candidate: the least wins
 
 
 @dataclass(frozen=True)
@@ -25,81 +39,185 @@ class Locations:
     assumptions: tuple[str, ...] = ()
 
 
-def locate(config: Config) -> Locations:
-    """The config's paths; for a submission, what lies outside it or is not there is looked for by its shape.
+@dataclass(frozen=True)
+class _Folder:
+    """A folder of the submission: how deep it lies, and the names in it, without links."""
 
-    A lake is a folder with `_spark_metadata` or with `key=value` folders, a checkpoint one with offsets/ and commits/
-    or metadata, a state file one named last_processed*.
+    path: Path
+    depth: int
+    folders: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def locate(config: Config) -> Locations:
+    """The config's paths; for a submission, what lies outside it, is not there, or is something else is looked for by
+    its shape.
+
+    A lake is a folder with `_spark_metadata`, `key=value` folders or Parquet files whose columns are those of orders, a
+    checkpoint one with offsets/ and commits/ or metadata, a state file a text with a timestamp named like
+    last_processed_timestamp. A quarantine is none of these.
     """
-    settings = config.settings
-    named: dict[str, Path | None] = {"lake": None, "checkpoint": None, "state": None}
-    if settings is not None:
-        named = {
-            "lake": _local(settings.datalake.path),
-            "checkpoint": _local(settings.streaming.checkpoint_location),
-            "state": _local(settings.streaming.last_processed_timestamp_location),
-        }
+    named = _named(config)
+    rounds = config.root / "state" / "rounds"
+    if config.boundary is None:
+        return Locations(**named, rounds=rounds, assumptions=config.assumptions)
+    shapes: dict[str, Callable[[_Folder], tuple[Rank, Path] | None]] = {
+        "lake": _as_lake,
+        "checkpoint": _as_checkpoint,
+        "state": _as_state,
+        "rounds": _as_rounds,
+    }
+    places = {**named, "rounds": rounds}
     assumptions = list(config.assumptions)
-    if config.boundary is not None:
-        shapes: dict[str, Callable[[Path], Path | None]] = {
-            "lake": _as_lake,
-            "checkpoint": _as_checkpoint,
-            "state": _as_state,
-        }
-        lost = [name for name, path in named.items() if not (path and _is_inside(path, config.boundary))]
-        found = _by_shape(config.boundary, {name: shapes[name] for name in lost})
-        for name in lost:
-            outside = named[name]
-            if name in found:
-                named[name] = found[name]
-                shown = found[name].relative_to(config.boundary).as_posix()
-                assumptions.append(f"{name}: found by its shape at {shown}")
-            elif outside is not None and not outside.resolve().is_relative_to(config.boundary):
-                named[name] = None
-                assumptions.append(f"{name}: {outside} lies outside the submission and was not read")
-    return Locations(**named, rounds=config.root / "state" / "rounds", assumptions=tuple(assumptions))
+    lost = [name for name, path in places.items() if not _is_right(name, path, config.boundary)]
+    found = _by_shape(config.boundary, {name: shapes[name] for name in lost})
+    for name in lost:
+        place = places[name]
+        if name in found:
+            places[name] = found[name][0]
+            shown = [path.relative_to(config.boundary).as_posix() for path in found[name]]
+            others = f"; not taken: {', '.join(shown[1:4])}" if shown[1:] else ""
+            assumptions.append(f"{name}: found by its shape at {shown[0]}{others}")
+        elif place is not None and not place.resolve().is_relative_to(config.boundary):
+            places[name] = None
+            assumptions.append(f"{name}: {place} lies outside the submission and was not read")
+    return Locations(
+        lake=places["lake"],
+        checkpoint=places["checkpoint"],
+        state=places["state"],
+        rounds=places["rounds"] or config.boundary / "no rounds",
+        assumptions=tuple(assumptions),
+    )
+
+
+def _named(config: Config) -> dict[str, Path | None]:
+    if config.settings is None:
+        return {"lake": None, "checkpoint": None, "state": None}
+    return {
+        "lake": _local(config.settings.datalake.path),
+        "checkpoint": _local(config.settings.streaming.checkpoint_location),
+        "state": _local(config.settings.streaming.last_processed_timestamp_location),
+    }
 
 
 def _local(location: str) -> Path | None:
     try:
         return local_path(location)
-    except SettingsError:
+    except (SettingsError, ValueError):
         return None
 
 
-def _is_inside(path: Path, boundary: Path) -> bool:
-    return path.exists() and path.resolve().is_relative_to(boundary)
+def _is_right(name: str, path: Path | None, boundary: Path) -> bool:
+    """Whether the place is inside the submission, and not evidently something else."""
+    try:
+        if path is None or not path.exists() or not path.resolve().is_relative_to(boundary):
+            return False
+    except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, links in a circle
+        return False
+    if name == "lake":
+        return _as_lake(_folder(path, 0)) is not None
+    if name == "checkpoint":
+        return _as_checkpoint(_folder(path, 0)) is not None
+    return True
 
 
-def _by_shape(root: Path, shapes: dict[str, Callable[[Path], Path | None]]) -> dict[str, Path]:
-    """The first folder of each shape, topmost first, then by name."""
-    found: dict[str, Path] = {}
+def _by_shape(
+    root: Path, shapes: dict[str, Callable[[_Folder], tuple[Rank, Path] | None]]
+) -> dict[str, tuple[Path, ...]]:
+    """The candidates for each shape, the best first."""
+    if not shapes:
+        return {}
+    ranked: dict[str, list[tuple[Rank, Path]]] = {name: [] for name in shapes}
+    for folder in _walk(root):
+        for name, shape in shapes.items():
+            hit = shape(folder)
+            if hit is not None:
+                ranked[name].append(hit)
+    return {
+        name: tuple(path for _, path in sorted(hits, key=lambda hit: (*hit[0], str(hit[1]))))
+        for name, hits in ranked.items()
+        if hits
+    }
+
+
+def _walk(root: Path) -> Iterable[_Folder]:
     level, seen = [root], 0
-    for _ in range(_DEPTH):
+    for depth in range(_DEPTH):
         below: list[Path] = []
-        for folder in level:
+        for path in level:
             seen += 1
-            if len(found) == len(shapes) or seen > _MOST_FOLDERS:
-                return found
-            for name, shape in shapes.items():
-                hit = None if name in found else shape(folder)
-                if hit is not None:
-                    found[name] = hit
-            below += [folder / name for name in folder_names(folder) if not name.startswith((".", "_"))]
+            if seen > _MOST_FOLDERS:
+                return
+            folder = _folder(path, depth)
+            yield folder
+            below += [path / name for name in folder.folders if name[0] not in "._" and "=" not in name]
         level = below
-    return found
 
 
-def _as_lake(folder: Path) -> Path | None:
-    names = folder_names(folder)
-    return folder if "_spark_metadata" in names or any("=" in name for name in names) else None
+def _folder(path: Path, depth: int) -> _Folder:
+    return _Folder(path, depth, tuple(folder_names(path)), tuple(file_names(path)))
 
 
-def _as_checkpoint(folder: Path) -> Path | None:
-    names = folder_names(folder)
-    return folder if "offsets" in names and ("commits" in names or (folder / "metadata").is_file()) else None
+def _as_lake(folder: _Folder) -> tuple[Rank, Path] | None:
+    has_log = SINK_LOG in folder.folders
+    days = [name for name in folder.folders if "=" in name]
+    if not (has_log or days or any(_is_data(name) for name in folder.files)):
+        return None
+    columns = _columns(folder, days)
+    if columns >= _QUARANTINE_COLUMNS:
+        return None
+    known = len(columns.intersection(COLUMN_NAMES))
+    if not known and (columns or not (has_log or days)):
+        return None  # Parquet of something else
+    is_named_so = _QUARANTINE_NAME.search(folder.path.name) is not None
+    return (-known, is_named_so, not has_log, folder.depth), folder.path
 
 
-def _as_state(folder: Path) -> Path | None:
-    names = [name for name in file_names(folder) if name.startswith("last_processed")]
-    return folder / names[0] if names else None
+def _columns(folder: _Folder, days: list[str]) -> frozenset[str]:
+    """Of the first file that can be read; empty when none tells."""
+    paths = [name for name in folder.files if _is_data(name)]
+    for day in days:
+        if len(paths) >= _FILES_TRIED:
+            break
+        inside = [f"{day}/{name}" for name in file_names(folder.path / day) if _is_data(name)]
+        # date=2025-11-18/hour=12/ and the like
+        deeper = [f"{day}/{sub}" for sub in folder_names(folder.path / day) if "=" in sub][:1]
+        inside += [f"{sub}/{name}" for sub in deeper for name in file_names(folder.path / sub) if _is_data(name)]
+        paths += inside[:1]
+    for path in paths[:_FILES_TRIED]:
+        schema = read_footer(folder.path, path).schema
+        if schema is not None:
+            return frozenset(schema.names)
+    return frozenset()
+
+
+def _is_data(name: str) -> bool:
+    return name.endswith((".parquet", ".parq")) and name[0] not in "._"
+
+
+def _as_checkpoint(folder: _Folder) -> tuple[Rank, Path] | None:
+    whole = "offsets" in folder.folders and "commits" in folder.folders
+    if not whole and not ("offsets" in folder.folders and "metadata" in folder.files):
+        return None
+    is_named_so = _QUARANTINE_NAME.search(folder.path.name) is not None
+    return (is_named_so, not whole, folder.depth), folder.path
+
+
+def _as_state(folder: _Folder) -> tuple[Rank, Path] | None:
+    if folder.path.name == "rounds" or {"offsets", "commits"} & set(folder.folders):
+        return None
+    names = [name for name in folder.files if _STATE_NAME.search(name) and not name.lower().endswith(_NO_STATE)]
+    inside = [name for name in folder.folders if name.startswith("last_processed")]
+    hits = []
+    for name in [*names, *inside]:
+        place = folder.path / name
+        usual = name.startswith("last_processed")
+        readable = State(place).value is not None
+        if usual or readable:
+            hits.append(((not readable, not usual, folder.depth, name), place))
+    return min(hits, default=None, key=lambda hit: hit[0])
+
+
+def _as_rounds(folder: _Folder) -> tuple[Rank, Path] | None:
+    records = [name for name in folder.files if re.fullmatch(r"round\d+\.json", name)]
+    return ((folder.depth,), folder.path) if records else None
