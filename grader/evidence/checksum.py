@@ -10,6 +10,8 @@ import struct
 import zlib
 from pathlib import Path
 
+from grader.evidence.listing import read_bytes
+
 _MAGIC = b"crc\0"
 _HEADER = struct.Struct(">4sI")
 
@@ -17,8 +19,8 @@ _HEADER = struct.Struct(">4sI")
 def is_stale(path: Path) -> bool:
     """Whether the sidecar of `path` contradicts its content. False without a sidecar, which copies often lose."""
     try:
-        sums = path.with_name(f".{path.name}.crc").read_bytes()
-        content = path.read_bytes()
+        sums = read_bytes(path.parent, f".{path.name}.crc")
+        content = read_bytes(path.parent, path.name)
     except OSError:
         return False
     if len(sums) < _HEADER.size:

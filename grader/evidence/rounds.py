@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from configs.contract import OrderRow, RoundRecord, RoundRun, Snapshot
-from grader.evidence.listing import file_names
+from grader.evidence.listing import file_names, read_bytes
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Rounds:
 def read_record(path: Path) -> RoundRecord | str:
     """A record, or what is wrong with it."""
     try:
-        return RoundRecord.model_validate_json(path.read_bytes())
+        return RoundRecord.model_validate_json(read_bytes(path.parent, path.name))
     except ValidationError as error:
         first = error.errors()[0]
         return f"{path.name}: {'.'.join(map(str, first['loc'])) or 'not JSON'}: {first['msg']}"

@@ -15,10 +15,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from grader.evidence.checksum import is_stale
-from grader.evidence.listing import file_names
+from grader.evidence.listing import file_names, read_bytes
 
 FOLDER = "_spark_metadata"
-_NAME = re.compile(r"(\d{1,18})(\.compact)?", re.ASCII)
+_NAME = re.compile(r"(\d{1,7})(\.compact)?", re.ASCII)  # as in checkpoint.py
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class SinkLog:
 def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:
     """Add a log file's lines to `files`, up to the first that cannot be read: then what is wrong with it."""
     try:
-        version, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+        version, *lines = read_bytes(path.parent, path.name).decode("utf-8").splitlines() or [""]
         if version != "v1":
             raise ValueError(f"begins with {version[:20]!r}, not v1")
         for line in lines:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from configs.contract import StateValue, parse_state, state_file
+from grader.evidence.listing import read_bytes
 
 _MOST_BYTES = 65_536
 
@@ -34,8 +35,7 @@ class State:
         try:
             if self.path is None or not self.path.is_file():
                 return None
-            with self.path.open("rb") as file:
-                return file.read(_MOST_BYTES).decode("utf-8", errors="replace").strip()
+            return read_bytes(self.path.parent, self.path.name, _MOST_BYTES).decode("utf-8", errors="replace").strip()
         except OSError:
             return None
 
