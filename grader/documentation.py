@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from configs.settings import PROJECT
 from grader.checks import all_checks
-from grader.model import Check
-from grader.renderers import number
+from grader.model import Check, Mismatch
+from grader.renderers import number, row_text
 from grader.rubric import ADVICE, DEFAULT_RUBRIC, Rubric, load_rubric
+from grader.submission import Submission
 
 CHECKS_FILE = PROJECT / "docs" / "checks.md"
 SCHEMA_FILE = PROJECT / "docs" / "report.schema.json"
@@ -26,6 +28,9 @@ Generated from grader/checks/ and configs/rubric.yml by `python -m grader.docume
 PASS and FAIL speak for themselves. SKIP: a check it needs did not pass, or there is no evidence; it says which. What
 lacks evidence is taken off the marks that can be had. ERROR: the grader broke, which costs nothing. Advice carries no
 marks and decides nothing.
+{partial}
+
+Each check is shown with what it says of one submission that fails it; docs/fidelity.md lists all that it is held to.
 """
 
 
@@ -36,13 +41,13 @@ def check_text(check: Check, rubric: Rubric) -> str:
     lines.append("Marks: advice, none" if not marks else f"Marks: {number(marks)}, {rubric.programs[check.id]}")
     if check.needs:
         lines.append(f"Judged only if these pass: {', '.join(check.needs)}")
-    lines += [f"Fails on: {_words(check)}", f"To mend it: {check.hint}"]
+    lines += [f"Fails on: {_words(check)}", f"To mend it: {check.hint}", "", _example_text(check)]
     return "\n".join(lines)
 
 
 def checks_markdown(checks: Mapping[str, Check], rubric: Rubric) -> str:
     """docs/checks.md."""
-    parts = [_HEAD]
+    parts = [_HEAD.format(partial=_partial(rubric))]
     for program in dict.fromkeys(rubric.programs.values()):
         ids = [check_id for check_id, owner in rubric.programs.items() if owner == program]
         total = sum(rubric.points[check_id] for check_id in ids)
@@ -57,7 +62,7 @@ def checks_markdown(checks: Mapping[str, Check], rubric: Rubric) -> str:
             )
             parts.append(
                 f"### {check.id}{marks}\n\n**{check.title}**\n\n{check.doc}\n\n"
-                f"{needs}- Fails on: {_words(check)}\n- To mend it: {check.hint}\n"
+                f"{needs}- Fails on: {_words(check)}\n- To mend it: {check.hint}\n\n{_example_text(check)}\n"
             )
     return "\n".join(parts)
 
@@ -69,8 +74,34 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2) + "\n"
 
 
+def _partial(rubric: Rubric) -> str:
+    if not rubric.partial:
+        return "A check that fails earns nothing."
+    return (
+        f"A check that fails and counts something keeps up to {rubric.partial:.0%} of its marks, in proportion to what was "
+        "right."
+    )
+
+
 def _words(check: Check) -> str:
     return ", ".join(example.name.replace("_", " ") for example in check.failing)
+
+
+def _example_text(check: Check) -> str:
+    """What the check says of its first failing example."""
+    example = check.failing[0]
+    with tempfile.TemporaryDirectory() as folder:
+        submission = Submission(Path(folder))
+        example.build(submission)
+        submission.build()
+        try:
+            check.judge(submission.evidence())
+        except Mismatch as mismatch:
+            lines = [f"expected  {mismatch.expected}", f"found     {mismatch.actual}"]
+            lines += [f"row       {row_text(row)}" for row in mismatch.samples[:3]]
+            text = "\n".join(f"    {line}" for line in lines).replace(f"{folder}/", "")
+            return f"For example, {example.name.replace('_', ' ')}:\n\n{text}"
+    raise AssertionError(f"{check.id} passes its example {example.name}")
 
 
 def _write(path: Path, text: str) -> None:

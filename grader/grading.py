@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable, Mapping
 
@@ -29,7 +30,9 @@ def grade(
         if check_id not in findings:
             check = checks[check_id]
             unmet = [finding(need) for need in check.needs if finding(need).status is not Status.PASS]
-            findings[check_id] = _judge(check, evidence, rubric.points[check_id], unmet, strict, on_error)
+            findings[check_id] = _judge(
+                check, evidence, rubric.points[check_id], rubric.partial, unmet, strict, on_error
+            )
         return findings[check_id]
 
     listed = tuple(finding(check_id) for check_id in rubric.points)
@@ -44,8 +47,22 @@ def _facts(evidence: Evidence, on_error: OnError) -> Mapping[str, Fact]:
         return {}
 
 
+def _part(max_points: float, partial: float, share: float) -> float:
+    """The marks of a failed check: of the part that the rubric lets it keep, the share that was right.
+
+    Cut, not rounded, to hundredths of a mark, so that one wrong row of a million costs something too.
+    """
+    return math.floor(max_points * partial * share * 100 + 1e-9) / 100
+
+
 def _judge(
-    check: Check, evidence: Evidence, max_points: float, unmet: list[Finding], strict: bool, on_error: OnError
+    check: Check,
+    evidence: Evidence,
+    max_points: float,
+    partial: float,
+    unmet: list[Finding],
+    strict: bool,
+    on_error: OnError,
 ) -> Finding:
     status, points = Status.PASS, max_points
     expected: str | None = None
@@ -61,7 +78,7 @@ def _judge(
         try:
             check.judge(evidence)
         except Mismatch as mismatch:
-            status, points = Status.FAIL, 0.0
+            status, points = Status.FAIL, _part(max_points, partial, mismatch.share)
             expected, actual, samples = mismatch.expected, mismatch.actual, mismatch.samples
         except NoEvidence as nothing:
             fails = strict and max_points > 0

@@ -28,13 +28,26 @@ class Status(str, Enum):
 
 
 class Mismatch(Exception):  # noqa: N818 - a verdict on the submission, not an error
-    """The evidence contradicts the check: what was expected, what was found, and up to a few rows that show it."""
+    """The evidence contradicts the check: what was expected, what was found, and up to a few rows that show it.
 
-    def __init__(self, expected: str, actual: str, samples: tuple[Row, ...] = ()) -> None:
+    `right` of `total` says how much of what was counted is as it should be, where the check counts something: the
+    rubric may give that share of a part of the marks.
+    """
+
+    def __init__(
+        self,
+        expected: str,
+        actual: str,
+        samples: tuple[Row, ...] = (),
+        *,
+        right: int | None = None,
+        total: int | None = None,
+    ) -> None:
         super().__init__(f"expected {expected}, found {actual}")
         self.expected = expected
         self.actual = actual
         self.samples = samples
+        self.share = 0.0 if right is None or not total else min(max(right / total, 0.0), 1.0)
 
 
 class NoEvidence(Exception):  # noqa: N818 - a verdict on the submission, not an error
@@ -45,12 +58,14 @@ class NoEvidence(Exception):  # noqa: N818 - a verdict on the submission, not an
 class Example:
     """A small submission that a check must pass, or must fail.
 
-    `also` names the other checks that the same mistake fails, or leaves without evidence.
+    `also` names the other checks that fail with it. `says` is what the check's finding must say, in `actual` or in an
+    example row: the cause, where a check tells several apart.
     """
 
     name: str
     build: Builder
     also: tuple[str, ...] = ()
+    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,30 +86,45 @@ class Check:
     passing: list[Example] = field(default_factory=list, repr=False, compare=False)
     failing: list[Example] = field(default_factory=list, repr=False, compare=False)
 
-    def passes(self, build: Builder) -> Builder:
-        """Register a submission, named for what is unusual in it, that this and every other check passes."""
-        self.passing.append(Example(build.__name__, build))
-        return build
+    @overload
+    def passes(self, build: Builder) -> Builder: ...
+
+    @overload
+    def passes(self, *, advice: tuple[str, ...]) -> Callable[[Builder], Builder]: ...
+
+    def passes(
+        self, build: Builder | None = None, *, advice: tuple[str, ...] = ()
+    ) -> Builder | Callable[[Builder], Builder]:
+        """Register a submission, named for what is unusual in it, that this and every other check passes.
+
+        `advice` names the checks without marks that have something to say about it.
+        """
+        return _register(self.passing, build, advice, "")
 
     @overload
     def fails(self, build: Builder) -> Builder: ...
 
     @overload
-    def fails(self, *, also: tuple[str, ...]) -> Callable[[Builder], Builder]: ...
+    def fails(self, *, also: tuple[str, ...] = (), says: str = "") -> Callable[[Builder], Builder]: ...
 
     def fails(
-        self, build: Builder | None = None, *, also: tuple[str, ...] = ()
+        self, build: Builder | None = None, *, also: tuple[str, ...] = (), says: str = ""
     ) -> Builder | Callable[[Builder], Builder]:
         """Register a submission, named for its mistake, that this check fails and every check outside `also` does not.
 
         The checks that need this one are skipped by it, and are not named in `also`.
         """
+        return _register(self.failing, build, also, says)
 
-        def register(function: Builder) -> Builder:
-            self.failing.append(Example(function.__name__, function, also))
-            return function
 
-        return register if build is None else register(build)
+def _register(
+    examples: list[Example], build: Builder | None, also: tuple[str, ...], says: str
+) -> Builder | Callable[[Builder], Builder]:
+    def register(function: Builder) -> Builder:
+        examples.append(Example(function.__name__, function, also, says))
+        return function
+
+    return register if build is None else register(build)
 
 
 def check(*, hint: str, needs: tuple[str, ...] = (), title: str | None = None) -> Callable[[Judge], Check]:

@@ -21,15 +21,20 @@ class RubricError(Exception):
 
 @dataclass(frozen=True)
 class Rubric:
-    """check id -> marks, in the rubric's order; `programs` says whose marks they are (advice has none)."""
+    """check id -> marks, in the rubric's order; `programs` says whose marks they are (advice has none).
+
+    `partial` is the part of its marks, from 0 to 1, that a failed check which counts something can still earn.
+    """
 
     points: Mapping[str, float]
     programs: Mapping[str, str]
     sha256: str
+    partial: float = 0.0
 
 
 def load_rubric(path: Path, known: Collection[str]) -> Rubric:
-    """Read a rubric: `totals: {program: marks}`, one mapping `check: marks` a program, and `advice: [check]`.
+    """Read a rubric: `totals: {program: marks}`, one mapping `check: marks` a program, `advice: [check]`, and
+    `partial`, which may be left out for 0.
 
     Raises:
         RubricError: the file cannot be read, a total is not met, or a check is unknown, missing or named twice.
@@ -44,6 +49,9 @@ def load_rubric(path: Path, known: Collection[str]) -> Rubric:
     totals = document.pop("totals", None) if isinstance(document, dict) else None
     if not isinstance(totals, dict) or not totals:
         raise RubricError(f"{path}: `totals` is missing; expected the marks of each program, such as producer: 10")
+    partial = document.pop("partial", 0)
+    if isinstance(partial, bool) or not isinstance(partial, (int, float)) or not 0 <= partial <= 1:
+        raise RubricError(f"{path}: partial is {partial!r}; expected a number from 0 to 1")
     points: dict[str, float] = {}
     programs: dict[str, str] = {}
     for program, listed in document.items():
@@ -59,7 +67,7 @@ def load_rubric(path: Path, known: Collection[str]) -> Rubric:
                 )
             points[str(check)], programs[str(check)] = float(mark), str(program)
     _complete(path, points, programs, totals, known)
-    return Rubric(points, programs, hashlib.sha256(content).hexdigest())
+    return Rubric(points, programs, hashlib.sha256(content).hexdigest(), float(partial))
 
 
 def _complete(

@@ -1,13 +1,14 @@
 """A small correct submission, as Spark 3.5.1 would leave it, to plant mistakes in: the examples of checks are made so.
 
-Ten base rows went through in one batch, then round 1 and round 2 inserted five rows each. What an example changes is a
-plan until `build` writes it, so that all that follows from a change (sizes, log, checksums, offsets) follows it too;
-`edit` damages the files afterwards.
+Ten base rows went through in one batch, then round 1 and round 2 inserted five rows each. `add_round_3` adds the round
+with bad rows, which go to a quarantine. What an example changes is a plan until `build` writes it, so that all that
+follows from a change (sizes, log, checksums, offsets) follows it too; `edit` damages the files afterwards.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from configs.contract import (
     ORDER_STATUSES,
     LakeFileRecord,
     OrderRow,
+    RejectedRow,
     RoundRecord,
     RoundRun,
     Snapshot,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 ROLLNUMBER = "2025em1100471"
 CONFIG = "configs/orders_stream.yml"
 LAKE = "datalake/orders"
+QUARANTINE = f"{LAKE}_quarantine"
 CHECKPOINT = "checkpoints/orders"
 STATE = "state/last_processed_timestamp.txt"
 ROUNDS = "state/rounds"
@@ -94,6 +97,15 @@ def _inserts() -> list[list[OrderRow]]:
     ]
 
 
+@dataclass(frozen=True)
+class BadMessage:
+    """A message that no reader lets into the lake: what is wrong with it, its text, and the consumer's reason."""
+
+    mistake: str
+    raw: str
+    reason: str
+
+
 @dataclass
 class Submission:
     """The plan of a submission. The lists may be changed freely before `build`.
@@ -102,6 +114,10 @@ class Submission:
     the consumer wrote. `days` puts an order into another folder than its date's. `state` is the state file's text,
     None for what the rows make it. `types` are the lake's: order_id int32 or int64; amount decimal, double or string;
     created_at us, ms, int96 or string.
+
+    `rejected` are order_ids of Postgres that the consumer kept out, `messages` bad ones put straight on the topic with
+    a batch's rows; both go to the quarantine. `skipped` messages were on the topic before the consumer began to read.
+    `folder_key` None leaves the lake without folders; `split` is the number of files that a batch's date gets.
     """
 
     folder: Path
@@ -116,6 +132,16 @@ class Submission:
     columns: tuple[str, ...] = COLUMN_NAMES
     log: bool = True
     has_database: bool = True
+    is_sparks: bool = True
+    folder_key: str | None = "date"
+    split: int = 1
+    skipped: int = 0
+    rounds: int = 2
+    rejected: dict[int, str] = field(default_factory=dict)  # order_id -> what is wrong with it
+    messages: dict[int, tuple[BadMessage, ...]] = field(default_factory=dict)  # batch -> messages
+    quarantine: list[Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = field(default_factory=list)
+    has_quarantine: bool = True
+    extra_config: str = ""
     revise: list[Callable[[list[RoundRecord]], list[RoundRecord]]] = field(default_factory=list)
     edits: list[Callable[[Path], object]] = field(default_factory=list)
 
@@ -123,6 +149,22 @@ class Submission:
     def rows(self) -> list[OrderRow]:
         """The lake's rows, oldest batch first."""
         return [row for batch in self.batches for row in batch]
+
+    def add_round_3(self) -> None:
+        """Five clean rows (21 to 25), two bad ones in Postgres (26, 27), three bad messages straight on the topic."""
+        begin = _START + timedelta(days=1, hours=1)
+        clean = [order(n, begin + timedelta(seconds=n)) for n in range(21, 26)]
+        bad = [order(n, begin + timedelta(seconds=n), amount=amount) for n, amount in ((26, "-126.50"), (27, "NaN"))]
+        event = _event(bad[-1]) | {"amount": 127.5}
+        self.batches.append(list(clean))
+        self.inserts.append([*clean, *bad])
+        self.rejected |= {26: "a negative amount", 27: "an amount that is not a number"}
+        self.messages[len(self.batches) - 1] = (
+            BadMessage("no order_id", json.dumps(event | {"order_id": None}), "order_id is missing"),
+            BadMessage("an order_id that is text", json.dumps(event | {"order_id": "1000027"}), "not valid JSON"),
+            BadMessage("JSON that breaks off", json.dumps(event | {"order_id": 2000027})[:-20], "not valid JSON"),
+        )
+        self.rounds = 3
 
     def append_batch(self, rows: Iterable[OrderRow]) -> None:
         """One more batch of the consumer, after the rounds."""
@@ -164,6 +206,16 @@ class Submission:
 
         self.edit(unlink)
 
+    def quarantine_too(self, order_id: int, reason: str) -> None:
+        """An order that the consumer put into the quarantine: a message of the first batch, which no round knows."""
+        row = next(row for rows in self.inserts for row in rows if row.order_id == order_id)
+        kept = BadMessage("none", json.dumps(_event(row)), reason)
+        self.messages[0] = (*self.messages.get(0, ()), kept)
+
+    def change_quarantine(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+        """Change the quarantine's rows before they are written."""
+        self.quarantine.append(change)
+
     def revise_rounds(self, change: Callable[[list[RoundRecord]], list[RoundRecord]]) -> None:
         """Change the round records before they are written."""
         self.revise.append(change)
@@ -196,38 +248,43 @@ class Submission:
         return Evidence(submitted_config(self.folder, None), database)
 
     def _config(self) -> str:
-        return _CONFIG.format(
+        text = _CONFIG.format(
             rollnumber=ROLLNUMBER,
             topic=f"{ROLLNUMBER}_food_orders_raw",
             lake=LAKE,
             checkpoint=CHECKPOINT,
             state=STATE,
         )
+        return text + self.extra_config
 
     def _write_batches(self) -> list[Snapshot]:
         """Write lake and checkpoint batch by batch; where the pipeline stood after each."""
         checkpoint = self.folder / CHECKPOINT
         _write(checkpoint / "metadata", json.dumps({"id": _uuid("query")}, separators=(",", ":")).encode())
-        _write(checkpoint / "sources" / "0" / "0", b"\0v1\n" + self._ends(0).encode())
+        _write(checkpoint / "sources" / "0" / "0", b"\0v1\n" + self._ends(self.skipped).encode())
         snapshots, files, lines = list[Snapshot](), list[LakeFileRecord](), list[str]()
-        published = delivered = inserted = 0
-        newest = EPOCH
+        published, delivered, inserted = self.skipped, 0, 0
+        newest, known = EPOCH, {row.order_id for rows in self.inserts for row in rows}
         for batch, rows in enumerate(self.batches):
             source = self.inserts[batch] if batch < len(self.inserts) else []
-            published += max(len(rows), len(source))
+            sent = max(len(rows), len(source))
+            self._write_quarantine(batch, published, sent, source)
+            published += sent + len(self.messages.get(batch, ()))
             inserted += len(source)
             delivered += len(rows)
             _write(checkpoint / "offsets" / str(batch), self._offsets(batch, published).encode())
             new = self._write_files(batch, rows)
             files += new
-            lines += [self._log_line(file) for file in new]
+            lines += [self._log_line(self.folder / LAKE / file.path, file.size) for file in new]
             if self.log:
                 compact = (batch + 1) % COMPACT_INTERVAL == 0
                 logged = lines if compact else lines[len(lines) - len(new) :]
                 name = f"{batch}.compact" if compact else str(batch)
                 _write(self.folder / LAKE / "_spark_metadata" / name, "\n".join(["v1", *logged]).encode())
             _write(checkpoint / "commits" / str(batch), b'v1\n{"nextBatchWatermarkMs":0}')
-            newest = max([newest, *(parse_timestamp(row.created_at) for row in (*rows, *source) if row.created_at)])
+            # What the lake alone made of a time is not what the producer saw.
+            seen = [*source, *(row for row in rows if row.order_id not in known)]
+            newest = max([newest, *(parse_timestamp(row.created_at) for row in seen if row.created_at)])
             snapshots.append(
                 Snapshot(
                     postgres_rows=inserted,
@@ -241,6 +298,41 @@ class Submission:
             )
         return snapshots
 
+    def _write_quarantine(self, batch: int, published: int, sent: int, source: list[OrderRow]) -> None:
+        """What the consumer kept out of a batch: the last of its messages. `published` were on the topic before."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        bad = [row for row in source if row.order_id in self.rejected]
+        texts = [(json.dumps(_event(row)), self.rejected[row.order_id]) for row in bad]
+        texts += [(message.raw, message.reason) for message in self.messages.get(batch, ())]
+        if not texts or not self.has_quarantine:
+            return
+        begin = published + sent - len(bad)
+        kept: list[dict[str, Any]] = [
+            {
+                "reason": reason,
+                "topic": self.topic,
+                "partition": (begin + at) % PARTITIONS,
+                "offset": (begin + at) // PARTITIONS,
+                "timestamp": _START + timedelta(days=2),
+                "raw": raw,
+            }
+            for at, (raw, reason) in enumerate(texts)
+        ]
+        for change in self.quarantine:
+            kept = change(kept)
+        folder = self.folder / QUARANTINE
+        target = folder / f"date=2025-11-20/part-00000-{_uuid('quarantine', batch)}.c000.snappy.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(kept, _quarantine_schema()), target, store_schema=False)
+        _write(target, target.read_bytes())
+        line = self._log_line(target, target.stat().st_size)
+        for earlier in range(batch):
+            if not (folder / "_spark_metadata" / str(earlier)).exists():
+                _write(folder / "_spark_metadata" / str(earlier), b"v1")
+        _write(folder / "_spark_metadata" / str(batch), f"v1\n{line}".encode())
+
     def _ends(self, published: int) -> str:
         ends = {str(partition): _end(published, partition) for partition in range(PARTITIONS)}
         return json.dumps({self.topic: ends}, separators=(",", ":"))
@@ -250,7 +342,7 @@ class Submission:
         return "\n".join(["v1", json.dumps(head, separators=(",", ":")), self._ends(published)])
 
     def _write_files(self, batch: int, rows: list[OrderRow]) -> list[LakeFileRecord]:
-        """One Parquet file a date, as one Spark task writes them."""
+        """One Parquet file a date, as one Spark task writes them; or `split`."""
         import pyarrow.parquet as pq
 
         days: dict[str, list[OrderRow]] = {}
@@ -258,8 +350,14 @@ class Submission:
             day = row.created_at[:10] if row.created_at else "__HIVE_DEFAULT_PARTITION__"
             days.setdefault(self.days.get(row.order_id, day), []).append(row)
         records = []
-        for day, some in sorted(days.items()):
-            path = f"date={day}/part-00000-{_uuid(batch, day)}.c000.snappy.parquet"
+        parts = [
+            (day, task, some[task :: self.split])
+            for day, some in sorted(days.items())
+            for task in range(min(self.split, len(some)))
+        ]
+        for day, task, some in parts:
+            name = f"part-{task:05d}-{_uuid(batch, day, task) if task else _uuid(batch, day)}.c000.snappy.parquet"
+            path = name if self.folder_key is None else f"{self.folder_key}={day}/{name}"
             target = self.folder / LAKE / path
             target.parent.mkdir(parents=True, exist_ok=True)
             table = self._table(some)
@@ -272,7 +370,8 @@ class Submission:
                 allow_truncated_timestamps=True,
             ) as writer:
                 writer.write_table(table)
-                writer.add_key_value_metadata(_SPARK)
+                if self.is_sparks:
+                    writer.add_key_value_metadata(_SPARK)
             _write(target, target.read_bytes())
             digest = file_sha256(target) or ""
             records.append(LakeFileRecord(path=path, size=target.stat().st_size, sha256=digest, rows=len(some)))
@@ -298,10 +397,10 @@ class Submission:
             arrays[name] = pa.array([None if value is None else convert(value) for value in values], kind)
         return pa.table(arrays)
 
-    def _log_line(self, file: LakeFileRecord) -> str:
+    def _log_line(self, path: Path, size: int) -> str:
         entry = {
-            "path": (self.folder / LAKE / file.path).absolute().as_uri(),
-            "size": file.size,
+            "path": path.absolute().as_uri(),
+            "size": size,
             "isDir": False,
             "modificationTime": 1_763_468_640_000,
             "blockReplication": 1,
@@ -312,21 +411,31 @@ class Submission:
 
     def _records(self, snapshots: list[Snapshot]) -> list[RoundRecord]:
         records = []
-        for number in (1, 2):
+        for number in range(1, self.rounds + 1):
             inserted = tuple(self.inserts[number])
+            bad = [row.order_id for row in inserted if row.order_id in self.rejected]
+            rejected = [RejectedRow(mistake=self.rejected[order_id], order_id=order_id) for order_id in bad]
+            rejected += [RejectedRow(mistake=one.mistake, raw=one.raw) for one in self.messages.get(number, ())]
             run = RoundRun(
                 started_at=format_timestamp(_START + timedelta(days=number)),
                 finished_at=format_timestamp(_START + timedelta(days=number, seconds=6)),
                 table=f"{ROLLNUMBER}_orders",
                 topic=f"{ROLLNUMBER}_food_orders_raw",
                 inserted=inserted,
-                expected_ids=tuple(row.order_id for row in inserted),
+                expected_ids=tuple(row.order_id for row in inserted if row.order_id not in self.rejected),
+                rejected=tuple(rejected),
                 complete=True,
                 before=snapshots[number - 1],
                 after=snapshots[number],
             )
             records.append(RoundRecord(round=number, rollnumber=ROLLNUMBER, runs=(run,)))
         return records
+
+
+def _event(row: OrderRow) -> dict[str, Any]:
+    """The row as its message has it; Spark writes a NaN as text."""
+    amount = float(row.amount)
+    return row.model_dump() | {"amount": amount if math.isfinite(amount) else row.amount}
 
 
 def _end(published: int, partition: int) -> int:
@@ -343,6 +452,22 @@ def _write(path: Path, content: bytes, *, sidecar: bool = True) -> None:
     path.write_bytes(content)
     if sidecar:
         path.with_name(f".{path.name}.crc").write_bytes(checksums(content))
+
+
+def _quarantine_schema() -> Any:
+    import pyarrow as pa
+
+    text = pa.string()
+    return pa.schema(
+        [
+            ("reason", text),
+            ("topic", text),
+            ("partition", pa.int32()),
+            ("offset", pa.int64()),
+            ("timestamp", pa.timestamp("us", "UTC")),
+            ("raw", text),
+        ]
+    )
 
 
 MOMENT = _START + timedelta(days=2)

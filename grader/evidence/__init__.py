@@ -11,6 +11,7 @@ from grader.evidence.config import Config
 from grader.evidence.database import Database
 from grader.evidence.lake import Lake
 from grader.evidence.locations import Locations, locate
+from grader.evidence.quarantine import Quarantine, find_quarantine
 from grader.evidence.rounds import Rounds
 from grader.evidence.state import State
 from grader.model import Fact
@@ -30,6 +31,17 @@ class Evidence:
     @cached_property
     def lake(self) -> Lake:
         return Lake(self.locations.lake, self.config.boundary)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return find_quarantine(self.config, self.lake)
+
+    @cached_property
+    def created_at_shift_us(self) -> int | None:
+        """How far the lake's created_at lie after the source's; see created_at.py."""
+        from grader.evidence.created_at import shift_us
+
+        return shift_us(self)
 
     @cached_property
     def checkpoint(self) -> Checkpoint:

@@ -116,6 +116,26 @@ class Checkpoint:
         return sum(offset for ends in self.offsets[max(self.offsets)].values() for offset in ends.values())
 
     @cached_property
+    def messages_read(self) -> int | None:
+        """Offsets from where the query began to the end of the last batch; None where its begin is not known.
+
+        A topic that transactions wrote to has offsets without a message: then it is more than there were messages.
+        """
+        if not self.offsets or self.start_offsets is None:
+            return None
+        return _between(self.start_offsets, self.offsets[max(self.offsets)])
+
+    @cached_property
+    def messages_in(self) -> Mapping[int, int]:
+        """batch -> offsets that it read, of the batches whose predecessor is known."""
+        counts = {}
+        for batch, ends in self.offsets.items():
+            before = self.start_offsets if batch == 0 else self.offsets.get(batch - 1)
+            if before is not None and set(before) == set(ends):
+                counts[batch] = _between(before, ends)
+        return counts
+
+    @cached_property
     def start_offsets(self) -> Offsets | None:
         """Where the query began to read, from sources/0/0."""
         if self.folder is None:
@@ -135,8 +155,18 @@ class Checkpoint:
             "metadata",
             *(f"offsets/{n}" for n in self.offset_batches),
             *(f"commits/{n}" for n in self.commit_batches),
+            "sources/0/0",
         ]
         return tuple(name for name in names if is_stale(self.folder / name))
+
+
+def _between(begin: Offsets, end: Offsets) -> int:
+    # A partition that was added later is read from its first offset on.
+    return sum(
+        offset - begin.get(topic, {}).get(partition, 0)
+        for topic, ends in end.items()
+        for partition, offset in ends.items()
+    )
 
 
 def _offsets(lines: list[str]) -> Offsets:

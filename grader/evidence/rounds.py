@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +73,43 @@ class Rounds:
         return tuple(
             row for item in self.runs for row in item.run.inserted if row.order_id not in item.run.expected_ids
         )
+
+    @cached_property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """All that must not reach the lake: bad rows of Postgres, and messages put straight on the topic."""
+        found = []
+        for item in self.runs:
+            mistakes = {row.order_id: row.mistake for row in item.run.rejected}
+            found += [
+                Rejected(item.name, mistakes.get(row.order_id, "not expected"), row.order_id, None)
+                for row in item.run.inserted
+                if row.order_id not in item.run.expected_ids
+            ]
+            found += [
+                Rejected(item.name, row.mistake, _order_id_in(row.raw), row.raw)
+                for row in item.run.rejected
+                if row.raw is not None
+            ]
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Something bad that a round sent: which round, what is wrong, the order_id it would have, the message's text.
+
+    `order_id` is that of the row, or one that a lenient parser could read from the message; `raw` is None for a row of
+    Postgres.
+    """
+
+    round: str
+    mistake: str
+    order_id: int | None
+    raw: str | None
+
+
+def _order_id_in(raw: str | None) -> int | None:
+    found = re.search(r'"order_id"\s*:\s*"?(\d{1,18})', raw or "")
+    return int(found[1]) if found else None
 
 
 def read_record(path: Path) -> RoundRecord | str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,12 +53,17 @@ class SinkLog:
         return names
 
     @cached_property
+    def _compact(self) -> int:
+        """The latest compact batch, -1 without one."""
+        return max((batch for batch, name in self._names.items() if name.endswith(".compact")), default=-1)
+
+    @cached_property
     def last_batch(self) -> int | None:
         return max(self._names, default=None)
 
     @cached_property
     def _read(self) -> tuple[dict[str, LoggedFile], tuple[str, ...]]:
-        compact = max((batch for batch, name in self._names.items() if name.endswith(".compact")), default=-1)
+        compact = self._compact
         files: dict[str, LoggedFile] = {}
         problems = []
         for batch in sorted(batch for batch in self._names if batch >= compact):
@@ -69,6 +75,51 @@ class SinkLog:
     @property
     def files(self) -> tuple[LoggedFile, ...]:
         return tuple(self._read[0].values())
+
+    @cached_property
+    def gaps(self) -> tuple[int, ...]:
+        """Batches that the log must name and does not: from the latest compact file on, and without one from 0."""
+        begin = max(self._compact, 0)
+        last = -1 if self.last_batch is None else self.last_batch
+        return tuple(batch for batch in range(begin, last + 1) if batch not in self._names)
+
+    @cached_property
+    def dropped(self) -> tuple[str, ...]:
+        """Paths that a file before the latest compact one names and the compact one does not repeat."""
+        if self._compact < 0:
+            return ()
+        kept: dict[str, LoggedFile] = {}
+        _apply(self.folder / self._names[self._compact], self._compact, kept)
+        earlier: dict[str, LoggedFile] = {}
+        for batch in sorted(batch for batch in self._names if batch < self._compact):
+            _apply(self.folder / self._names[batch], batch, earlier)
+        return tuple(sorted(set(earlier) - set(kept)))
+
+    @cached_property
+    def written(self) -> Mapping[int, tuple[LoggedFile, ...]]:
+        """batch -> the files that it wrote, of the batches whose own lines can still be told apart.
+
+        A compact file repeats all before it; its own lines are those left when every earlier file is still there.
+        """
+        written: dict[int, tuple[LoggedFile, ...]] = {}
+        seen: dict[str, LoggedFile] = {}
+        is_whole = True
+        for batch in range((self.last_batch or 0) + 1) if self._names else ():
+            if batch not in self._names:
+                is_whole = False
+                continue
+            lines: dict[str, LoggedFile] = {}
+            broken = _apply(self.folder / self._names[batch], batch, lines)
+            if self._names[batch].endswith(".compact"):
+                lines, everything = {path: file for path, file in lines.items() if path not in seen}, lines
+                if is_whole and not broken:
+                    written[batch] = tuple(lines.values())
+                seen, is_whole = everything, not broken
+            else:
+                seen.update(lines)
+                if not broken:
+                    written[batch] = tuple(lines.values())
+        return written
 
     @property
     def problems(self) -> tuple[str, ...]:

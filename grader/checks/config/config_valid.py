@@ -1,6 +1,15 @@
+from pathlib import Path
+
 from grader.evidence import Evidence
-from grader.model import Mismatch, check
+from grader.model import Builder, Mismatch, check
 from grader.submission import CONFIG, Submission
+
+HANDOUT_KEYS = (
+    *(f"postgres.{key}" for key in ("jdbc_url", "host", "port", "db", "user", "password", "table")),
+    *(f"kafka.{key}" for key in ("brokers", "topic")),
+    *(f"datalake.{key}" for key in ("path", "format")),
+    *(f"streaming.{key}" for key in ("checkpoint_location", "last_processed_timestamp_location", "batch_interval")),
+)
 
 
 @check(hint="Compare your file with the 14 keys of the hand-out; each line above names a key and what is allowed.")
@@ -32,3 +41,85 @@ def config_is_not_yaml(submission: Submission) -> None:
 @config_valid.passes
 def config_in_a_folder_of_its_own(submission: Submission) -> None:
     submission.edit(lambda root: (root / CONFIG).rename(root / "orders_stream.yml"))
+
+
+def _without(key: str) -> None:
+    """Register the config without one of the hand-out's keys."""
+    section, name = key.split(".")
+
+    def build(submission: Submission) -> None:
+        submission.edit(lambda root: _cut_line(root / CONFIG, section, name))
+
+    build.__name__ = f"no_{section}_{name}"
+    config_valid.fails(says=key)(build)
+
+
+def _cut_line(path: Path, section: str, name: str) -> None:
+    head, _, rest = path.read_text().partition(f"{section}:\n")
+    lines = rest.splitlines(keepends=True)
+    at = next(at for at, line in enumerate(lines) if line.startswith(f"  {name}:"))
+    path.write_text(f"{head}{section}:\n{''.join(lines[:at] + lines[at + 1 :])}")
+
+
+for _key in HANDOUT_KEYS:
+    _without(_key)
+
+
+def _replaced(old: str, new: str) -> Builder:
+    return lambda submission: submission.edit(lambda root: _replace(root / CONFIG, old, new))
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text().replace(old, new))
+
+
+@config_valid.fails(says="postgres.port")
+def port_out_of_range(submission: Submission) -> None:
+    _replaced("  port: 5432", "  port: 99999")(submission)
+
+
+@config_valid.fails(says="leads to port")
+def jdbc_url_of_another_database(submission: Submission) -> None:
+    _replaced("5432/food_delivery", "5432/postgres")(submission)
+
+
+@config_valid.fails(says="datalake.format")
+def lake_in_csv(submission: Submission) -> None:
+    _replaced("format: parquet", "format: csv")(submission)
+
+
+@config_valid.fails(says="kafka.brokers")
+def broker_without_port(submission: Submission) -> None:
+    _replaced("brokers: 127.0.0.1:9092", "brokers: localhost")(submission)
+
+
+@config_valid.fails(says="streaming.batch_interval")
+def interval_that_is_no_time(submission: Submission) -> None:
+    _replaced("batch_interval: 5 seconds", "batch_interval: often")(submission)
+
+
+@config_valid.passes
+def keys_of_ones_own(submission: Submission) -> None:
+    submission.extra_config = "cdc:\n  poll_interval_sec: 5\n  batch_limit: 100\nlogging:\n  level: INFO\n"
+
+
+@config_valid.passes
+def interval_as_a_number(submission: Submission) -> None:
+    _replaced("batch_interval: 5 seconds", "batch_interval: 5")(submission)
+
+
+@config_valid.passes
+def config_deep_in_the_submission(submission: Submission) -> None:
+    submission.edit(_bury)
+
+
+def _bury(root: Path) -> None:
+    home = root / "food_delivery_streaming" / "local"
+    home.mkdir(parents=True)
+    for name in ("configs", "datalake", "checkpoints", "state"):
+        (root / name).rename(home / name)
+
+
+@config_valid.passes
+def lake_at_an_absolute_path_of_another_machine(submission: Submission) -> None:
+    _replaced("path: datalake/orders", "path: /datalake/food/orders")(submission)

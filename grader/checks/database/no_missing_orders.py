@@ -1,49 +1,87 @@
-from configs.contract import format_timestamp
 from grader.evidence import Evidence
-from grader.evidence.comparison import clean, source, without
-from grader.model import Mismatch, Row, check
-from grader.submission import MOMENT, Submission, order
+from grader.evidence.comparison import clean, missing, source
+from grader.model import Mismatch, check
+from grader.submission import MOMENT, STATE, Submission, order
 
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Orders above the state are not published yet: start the producer and wait. Orders under it were skipped: "
-    "read once a poll, publish, and take the new state from those very rows.",
+    hint="Under the state: read once a poll, publish, and take the new state from those very rows. In a tie: "
+    "FETCH FIRST n ROWS WITH TIES, not LIMIT. Above the state: start the producer and wait.",
 )
 def no_missing_orders(evidence: Evidence) -> None:
     """Every clean order in Postgres is in the lake.
 
-    Clean is: order_id and created_at known, and a positive amount. A missing order whose created_at lies under the
-    state is lost for good, since the producer never looks back. Needs the database.
+    Clean is: order_id and created_at known, and a positive amount. What is missing is told apart by cause. Under the
+    state: the producer passed the order over or the consumer dropped it, and it is lost for good, since the producer
+    never looks back. With the created_at of a delivered order: a limit cut a run of equal times. Above the state: it
+    is not published yet. A gap between order_ids is no loss, and an order that was backdated is not counted here (see
+    no_backdated_orders). Needs the database.
     """
-    orders = source(evidence)
-    missing = without(clean(orders), evidence.lake.order_ids, limit=3)
-    if missing:
+    orders = clean(source(evidence))
+    found = missing(evidence, orders, limit=3)
+    if found:
         raise Mismatch(
-            expected=f"all {clean(orders).num_rows} clean orders of Postgres",
-            actual=f"{missing.total} missing",
-            samples=tuple({**row, "state": _side(evidence, row)} for row in missing.rows),
+            expected=f"all {orders.num_rows} clean orders of Postgres",
+            actual=found.summary,
+            samples=found.rows,
+            right=orders.num_rows - found.total,
+            total=orders.num_rows,
         )
 
 
-def _side(evidence: Evidence, row: Row) -> str:
-    value, created = evidence.state.value, row.get("created_at")
-    if value is None or not isinstance(created, str):
-        return "unknown"
-    passed = created <= format_timestamp(value.timestamp)
-    return "already past it: lost" if passed else "not there yet: not published"
-
-
-@no_missing_orders.fails
+@no_missing_orders.fails(says="1 under the state")
 def base_row_skipped(submission: Submission) -> None:
     submission.lose(4)
 
 
-@no_missing_orders.fails
+@no_missing_orders.fails(says="2 under the state")
+def rows_between_two_reads_skipped(submission: Submission) -> None:
+    submission.lose(9, 10)
+
+
+@no_missing_orders.fails(says="10 under the state")
+def first_batch_lost(submission: Submission) -> None:
+    submission.lose(*range(1, 11))
+
+
+@no_missing_orders.fails(says="1 with the created_at of a delivered order")
+def tie_cut_by_a_limit(submission: Submission) -> None:
+    submission.change(6, created_at="2025-11-18T12:29:00.123456Z")
+    submission.change(5, created_at="2025-11-18T12:29:00.123456Z")
+    submission.lose(6)
+
+
+@no_missing_orders.fails(says="1 above the state")
 def row_not_published_yet(submission: Submission) -> None:
     submission.insert([order(21, MOMENT)])
+    submission.state = "2025-11-19T12:24:20.123456Z"
+
+
+@no_missing_orders.fails(says="1 under the state")
+def every_delivered_order_of_one_status_filtered_out(submission: Submission) -> None:
+    submission.change(7, order_status="REFUNDED")
+    submission.lose(7)
+
+
+@no_missing_orders.fails(also=("state_readable",), says="1 with no state to compare with")
+def row_lost_and_no_state(submission: Submission) -> None:
+    submission.lose(4)
+    submission.remove(STATE)
 
 
 @no_missing_orders.passes
 def bad_row_rejected(submission: Submission) -> None:
     submission.insert([order(21, MOMENT, amount="-1.00")])
+
+
+@no_missing_orders.passes
+def gaps_between_order_ids(submission: Submission) -> None:
+    rows = [order(5000, MOMENT)]
+    submission.insert(rows)
+    submission.append_batch(rows)
+
+
+@no_missing_orders.passes
+def no_database(submission: Submission) -> None:
+    submission.has_database = False

@@ -14,13 +14,26 @@ def no_unknown_orders(evidence: Evidence) -> None:
     Needs the database.
     """
     orders = source(evidence)
-    known = with_ids(orders.column("order_id"), evidence.rounds.expected)
+    sent = [row.order_id for row in evidence.rounds.rejected if row.order_id is not None]
+    known = with_ids(orders.column("order_id"), [*evidence.rounds.expected, *sent])
     unknown = without_ids(evidence.lake, known, limit=3)
     if unknown:
-        raise Mismatch(expected="only orders of the table", actual=f"{unknown.total} others", samples=unknown.rows)
+        total = evidence.lake.figures.distinct_order_ids or 0
+        raise Mismatch(
+            expected="only orders of the table",
+            actual=f"{unknown.total} others",
+            samples=unknown.rows,
+            right=total - unknown.total,
+            total=total,
+        )
 
 
 @no_unknown_orders.fails(also=("state_matches_newest_order",))
 def order_of_another_table(submission: Submission) -> None:
     submission.append_batch([order(999, MOMENT)])
     submission.state = "2025-11-19T12:24:20.123456Z"
+
+
+@no_unknown_orders.fails
+def events_of_an_older_topic(submission: Submission) -> None:
+    submission.append_batch([order(n, MOMENT) for n in range(900, 905)])

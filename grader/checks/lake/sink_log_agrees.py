@@ -53,7 +53,7 @@ def file_deleted(submission: Submission) -> None:
     submission.state = "2025-11-18T14:24:15.123456Z"
 
 
-@sink_log_agrees.fails(also=("round_rewrote_nothing",))
+@sink_log_agrees.fails(also=("round_rewrote_nothing", "written_by_spark"))
 def file_rewritten_by_hand(submission: Submission) -> None:
     submission.edit(_rewrite)
 

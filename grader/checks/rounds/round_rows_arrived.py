@@ -1,5 +1,6 @@
 from grader.evidence import Evidence
-from grader.evidence.comparison import ids_in
+from grader.evidence.comparison import missing
+from grader.evidence.orders import table_of
 from grader.model import Mismatch, NoEvidence, check
 from grader.submission import Submission, pretend_arrival
 
@@ -11,22 +12,45 @@ from grader.submission import Submission, pretend_arrival
 def round_rows_arrived(evidence: Evidence) -> None:
     """Every clean row that a round inserted is in the lake.
 
-    Looks for the order_ids that the round records name.
+    Looks for the order_ids that the round records name, and tells what is missing apart by cause, as no_missing_orders
+    does for all of Postgres.
     """
     expected = evidence.rounds.expected
     if not expected:
         raise NoEvidence("no round inserted a row that must arrive")
-    there = set(ids_in(evidence.lake.order_ids, expected))
-    lost = [order_id for order_id in sorted(expected) if order_id not in there]
-    if lost:
+    found = missing(evidence, table_of(evidence.rounds.expected_orders), limit=3)
+    if found:
         raise Mismatch(
             expected=f"all {len(expected)} rows of the rounds",
-            actual=f"{len(lost)} missing",
-            samples=tuple({"order_id": order_id, "inserted by": expected[order_id]} for order_id in lost[:3]),
+            actual=found.summary,
+            samples=tuple({**row, "inserted by": expected[int(str(row["order_id"]))]} for row in found.rows),
+            right=len(expected) - found.total,
+            total=len(expected),
         )
 
 
-@round_rows_arrived.fails(also=("no_missing_orders",))
+@round_rows_arrived.fails(also=("no_missing_orders",), says="1 under the state")
 def row_of_round_2_lost(submission: Submission) -> None:
     submission.lose(18)
     submission.revise_rounds(pretend_arrival)
+
+
+@round_rows_arrived.fails(says="1 under the state")
+def row_lost_and_no_database(submission: Submission) -> None:
+    submission.has_database = False
+    submission.lose(17)
+    submission.revise_rounds(pretend_arrival)
+
+
+@round_rows_arrived.fails(says="1 with the created_at of a delivered order")
+def tie_cut_in_round_2(submission: Submission) -> None:
+    submission.has_database = False
+    submission.change(18, created_at="2025-11-19T12:24:17.123456Z")
+    submission.lose(18)
+    submission.revise_rounds(pretend_arrival)
+
+
+@round_rows_arrived.passes
+def no_rounds_and_no_database(submission: Submission) -> None:
+    submission.has_database = False
+    submission.rounds = 0

@@ -12,19 +12,32 @@ from grader.submission import Submission
 def round_values_kept(evidence: Evidence) -> None:
     """The rows that the rounds inserted arrived with the values they were inserted with.
 
-    Compares every column, created_at to the precision that the lake keeps, amounts to the cent.
+    Compares every column, created_at to the precision that the lake keeps, amounts to the cent. An offset that all
+    created_at share is left to no_time_shift.
     """
     rows = evidence.rounds.expected_orders
     if not rows:
         raise NoEvidence("no round inserted a row that must arrive")
-    found = altered(table_of(rows), evidence.lake, limit=3)
+    found = altered(table_of(rows), evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0)
     if found:
-        raise Mismatch(expected="every value as inserted", actual=f"{found.total} values differ", samples=found.rows)
+        raise Mismatch(
+            expected="every value as inserted",
+            actual=found.summary,
+            samples=found.rows,
+            right=found.compared - found.orders,
+            total=found.compared,
+        )
 
 
 @round_values_kept.fails(also=("values_match_database",))
 def item_renamed_on_the_way(submission: Submission) -> None:
     submission.change_in_lake(17, item="Soup")
+
+
+@round_values_kept.fails
+def amount_of_a_round_rounded_and_no_database(submission: Submission) -> None:
+    submission.has_database = False
+    submission.change_in_lake(17, amount="118.00")
 
 
 @round_values_kept.fails(also=("values_match_database",))

@@ -1,6 +1,9 @@
+from datetime import timedelta
+
 from configs.contract import RoundRecord, Snapshot, format_timestamp
 from grader.evidence import Evidence
-from grader.evidence.comparison import newest_rejected_us
+from grader.evidence.comparison import newest_rejected_us, side_by_side
+from grader.evidence.created_at import sources
 from grader.evidence.orders import SECOND_US, moment_or_none, moment_text, moment_us
 from grader.model import Mismatch, NoEvidence, check
 from grader.submission import MOMENT, Submission, order
@@ -14,19 +17,40 @@ def state_matches_newest_order(evidence: Evidence) -> None:
     """The state is the created_at of the newest order.
 
     Compares the state with the greatest created_at of the lake. A state behind it makes the producer send rows again at
-    every poll; one ahead of it skips rows for ever. The state may be finer than a lake that keeps whole milliseconds or
-    seconds, so less than a second ahead is allowed, and so is being ahead by rows that had to be rejected.
+    every poll; one ahead of it, taken from the clock or from rows that were not published, skips rows for ever. The
+    state may be finer than a lake that keeps whole milliseconds or seconds, so less than a second ahead is allowed
+    where neither Postgres nor a round says how fine the newest order is, and so is being ahead by rows that had to be
+    rejected. An offset that all created_at share is left to no_time_shift.
     """
     value, newest = evidence.state.value, evidence.lake.greatest_created_us
     if value is None or newest is None:
         raise NoEvidence("the lake has no row with a created_at")
+    newest -= evidence.created_at_shift_us or 0
     state = moment_us(format_timestamp(value.timestamp))
+    expected = f"{moment_text(newest)} (the newest order)"
     if state < newest:
-        raise Mismatch(expected=f"{moment_text(newest)} (the newest order)", actual=f"{moment_text(state)}, behind it")
-    if state - max(newest, _newest_rejected(evidence)) >= SECOND_US:
-        raise Mismatch(
-            expected=f"{moment_text(newest)} (the newest order)", actual=f"{moment_text(state)}, ahead of it"
-        )
+        raise Mismatch(expected, f"{moment_text(state)}, behind it by {_span(newest - state)}")
+    exact = _newest_at_source(evidence)
+    most = newest + SECOND_US - 1 if exact is None else max(newest, exact)
+    if state > max(most, _newest_rejected(evidence)):
+        raise Mismatch(expected, f"{moment_text(state)}, ahead of it by {_span(state - newest)}")
+
+
+def _span(micros: int) -> str:
+    return str(timedelta(microseconds=micros))
+
+
+def _newest_at_source(evidence: Evidence) -> int | None:
+    """created_at of the lake's newest order as Postgres or the rounds have it; None where they do not know it."""
+    import pyarrow.compute as pc
+
+    newest = evidence.lake.greatest_created_us
+    for _, orders in sources(evidence):
+        ours, theirs = side_by_side(orders, evidence.lake)
+        if theirs.num_rows and pc.max(theirs.column("created_at")).as_py() == newest:
+            found: int | None = pc.max(ours.column("created_at")).as_py()
+            return found
+    return None
 
 
 def _newest_rejected(evidence: Evidence) -> int:
@@ -43,6 +67,23 @@ def state_behind(submission: Submission) -> None:
     submission.state = "2025-11-18T12:30:00.000000Z"
 
 
+@state_matches_newest_order.fails(says="ahead of it by 0:00:00.4")
+def state_from_the_clock_a_moment_later(submission: Submission) -> None:
+    submission.state = "2025-11-19T12:24:20.523456Z"
+
+
+@state_matches_newest_order.fails(says="ahead of it by 0:00:02")
+def state_from_the_clock_and_no_database(submission: Submission) -> None:
+    submission.has_database = False
+    submission.rounds = 0
+    submission.state = "2025-11-19T12:24:22.123456Z"
+
+
+@state_matches_newest_order.fails(says="ahead of it by 5:30:00")
+def state_in_local_time(submission: Submission) -> None:
+    submission.state = "2025-11-19T17:54:20.123456Z"
+
+
 @state_matches_newest_order.fails
 def state_ahead(submission: Submission) -> None:
     submission.state = "2025-11-20T00:00:00.000000Z"
@@ -54,7 +95,7 @@ def state_cut_to_milliseconds(submission: Submission) -> None:
     submission.revise_rounds(_cut_states)
 
 
-@state_matches_newest_order.passes
+@state_matches_newest_order.passes(advice=("keeps_microseconds",))
 def lake_in_milliseconds(submission: Submission) -> None:
     submission.types["created_at"] = "ms"
 

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+from grader.evidence import Evidence
+from grader.evidence.comparison import clean, missing, source
+from grader.evidence.sink_log import path_in_lake
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import CHECKPOINT, Submission
+
+
+@check(
+    needs=("lake_readable", "lake_schema", "checkpoint_readable", "offsets_never_go_back"),
+    hint="Rows without a message were written twice, or not by the consumer: see the batch above, and append each "
+    "batch once under a checkpoint that is kept.",
+)
+def offsets_add_up(evidence: Evidence) -> None:
+    """Messages read = rows in the lake + rejected + repeats dropped.
+
+    The messages are the distance between the offsets where the consumer began and those of its last batch. More rows
+    than messages, in the whole lake or in one batch, is a fault: they came from elsewhere or were written twice. Fewer
+    is not one by itself, since repeats, rejected rows and the markers of transactions take offsets too: what the
+    quarantine does not explain is accepted where Postgres shows that nothing is missing, and is not judged elsewhere.
+    """
+    checkpoint, lake, rows = evidence.checkpoint, evidence.lake, evidence.lake.figures.rows
+    read = checkpoint.messages_read
+    if read is None or rows is None:
+        raise NoEvidence("sources/0/0 of the checkpoint does not say where the consumer began")
+    ends = checkpoint.offsets[max(checkpoint.offsets)]
+    if lake.log is not None and (lake.log.last_batch or 0) > max(checkpoint.offsets):
+        raise NoEvidence("the lake has batches of which the checkpoint does not know the messages")
+    overfull = [row for row in _batches(evidence) if row["rows"] > row["messages"]]
+    if overfull:
+        raise Mismatch(
+            expected="at most as many rows as messages in each batch",
+            actual=f"{len(overfull)} batches have more",
+            samples=tuple(overfull[:3]),
+        )
+    quarantine = evidence.quarantine
+    judges = quarantine.exists and not quarantine.problems
+    rejected = quarantine.read_so_far(checkpoint.start_offsets, ends) if judges else 0
+    unexplained = read - rows - rejected
+    if unexplained < 0:
+        raise Mismatch(
+            expected=f"at most {read} rows, as many as messages were read",
+            actual=f"{rows} in the lake and {rejected} rejected: {-unexplained} too many",
+        )
+    if unexplained and (evidence.database.orders is None or missing(evidence, clean(source(evidence)), limit=0)):
+        raise NoEvidence(
+            f"{unexplained} of {read} messages are neither in the lake ({lake.figures.rows}) nor in a quarantine "
+            f"({rejected}): repeats, rejected rows, markers of transactions or losses"
+        )
+
+
+def _batches(evidence: Evidence) -> list[dict[str, int]]:
+    """Rows and messages of the batches for which both are known."""
+    lake = evidence.lake
+    if lake.log is None or lake.folder is None:
+        return []
+    paths = frozenset(lake.listing)
+    rows = {footer.path: footer.rows for footer in lake.footers}
+    return [
+        {
+            "batch": batch,
+            "rows": sum(rows.get(path_in_lake(file.path, paths, lake.folder), 0) for file in files),
+            "messages": evidence.checkpoint.messages_in[batch],
+        }
+        for batch, files in sorted(lake.log.written.items())
+        if batch in evidence.checkpoint.messages_in
+    ]
+
+
+@offsets_add_up.fails(says="batch 2")
+def more_rows_than_messages_in_a_batch(submission: Submission) -> None:
+    submission.edit(lambda root: _fewer_messages(root, 2, '{"0":6,"1":5,"2":5}'))
+
+
+@offsets_add_up.fails(says="5 too many")
+def more_rows_than_messages_at_all(submission: Submission) -> None:
+    submission.log = False
+    submission.edit(lambda root: _fewer_messages(root, 2, '{"0":5,"1":5,"2":5}'))
+
+
+@offsets_add_up.passes
+def repeats_dropped_by_the_consumer(submission: Submission) -> None:
+
+    submission.edit(lambda root: _fewer_messages(root, 2, '{"0":9,"1":8,"2":8}'))
+
+
+@offsets_add_up.passes
+def markers_of_transactions(submission: Submission) -> None:
+    submission.has_database = False
+    submission.edit(lambda root: _fewer_messages(root, 2, '{"0":12,"1":12,"2":11}'))
+
+
+@offsets_add_up.passes
+def start_offsets_not_handed_in(submission: Submission) -> None:
+    submission.remove(f"{CHECKPOINT}/sources/0/*")
+
+
+def _fewer_messages(root: Path, batch: int, ends: str) -> None:
+    path = root / CHECKPOINT / "offsets" / str(batch)
+    *head, _ = path.read_text().splitlines()
+    topic = path.read_text().splitlines()[-1].partition(":")[0]
+    path.write_text("\n".join([*head, f"{topic}:{ends}}}"]))
+    path.with_name(f".{path.name}.crc").unlink()

@@ -1,0 +1,35 @@
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("checkpoint_readable",),
+    hint='Set startingOffsets to "earliest": the default of a new stream is "latest", which passes over what is there.',
+)
+def reads_from_the_beginning(evidence: Evidence) -> None:
+    """The consumer began at the first message of the topic.
+
+    sources/0/0 of the checkpoint holds the offsets where the query began. Above 0, the messages before were not read,
+    or Kafka had removed them by then, which the files cannot tell: so it is advice. What is lost by it is counted by
+    no_missing_orders.
+    """
+    begin = evidence.checkpoint.start_offsets
+    if begin is None or not begin:
+        raise NoEvidence("sources/0/0 of the checkpoint does not say where the consumer began")
+    late = [
+        {"topic": topic, "partition": partition, "first offset read": offset}
+        for topic, offsets in sorted(begin.items())
+        for partition, offset in sorted(offsets.items())
+        if offset > 0
+    ]
+    if late:
+        passed = sum(int(str(row["first offset read"])) for row in late)
+        raise Mismatch(
+            expected="offset 0 in every partition", actual=f"{passed} messages passed over", samples=tuple(late[:3])
+        )
+
+
+@reads_from_the_beginning.fails
+def starting_offsets_latest(submission: Submission) -> None:
+    submission.skipped = 4

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import LAKE, MOMENT, Submission, order
+
+
+@check(
+    hint="Never delete files of _spark_metadata: Spark cannot list the lake without them. `make reset` begins anew.",
+)
+def sink_log_complete(evidence: Evidence) -> None:
+    """The sink log names every batch, without a gap.
+
+    Each batch adds a file to _spark_metadata, also one that wrote nothing. Every tenth is compact and repeats all
+    before it, so that the older ones may go; from the latest compact one on none may be missing, and what an older one
+    names must stand in it. A batch whose file is gone has lost its rows to every reader that follows the log.
+    """
+    log = evidence.lake.log
+    if log is None or log.last_batch is None:
+        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+    if log.gaps:
+        shown = ", ".join(map(str, log.gaps[:5]))
+        raise Mismatch(
+            expected=f"batches up to {log.last_batch} without a gap", actual=f"no file of batch {shown} in the log"
+        )
+    if log.dropped:
+        raise Mismatch(
+            expected="a compact file that repeats all before it",
+            actual=f"{len(log.dropped)} files left out",
+            samples=tuple({"file": path.rpartition("/")[2]} for path in log.dropped[:3]),
+        )
+
+
+@sink_log_complete.fails(also=("no_orphan_files", "round_rewrote_nothing", "round_rows_arrived", "no_missing_orders"))
+def log_of_a_batch_deleted(submission: Submission) -> None:
+    submission.remove(f"{LAKE}/_spark_metadata/1")
+
+
+@sink_log_complete.fails
+def log_of_an_empty_batch_deleted(submission: Submission) -> None:
+    submission.append_batch([])
+    submission.append_batch([])
+    submission.remove(f"{LAKE}/_spark_metadata/3")
+
+
+@sink_log_complete.fails(also=("no_orphan_files", "no_missing_orders"))
+def compact_file_without_a_line(submission: Submission) -> None:
+    _many_batches(submission)
+    submission.edit(_drop_line)
+
+
+@sink_log_complete.passes
+def older_log_files_removed_after_compaction(submission: Submission) -> None:
+    _many_batches(submission)
+    submission.remove(f"{LAKE}/_spark_metadata/[0-8]")
+    submission.remove(f"{LAKE}/_spark_metadata/.[0-8].crc")
+
+
+@sink_log_complete.passes
+def batches_without_a_row(submission: Submission) -> None:
+    submission.append_batch([])
+
+
+def _many_batches(submission: Submission) -> None:
+    for order_id in range(21, 31):
+        rows = [order(order_id, MOMENT)]
+        submission.append_batch(rows)
+        submission.insert(rows)
+
+
+def _drop_line(root: Path) -> None:
+    path = root / LAKE / "_spark_metadata" / "9.compact"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:4], *lines[5:]]))  # the line of batch 3
+    path.with_name(f".{path.name}.crc").unlink()

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+from grader.evidence import Evidence
+from grader.model import Mismatch, check
+from grader.submission import CONFIG, ROLLNUMBER, Submission
+
+
+@check(
+    needs=("config_valid",),
+    hint="Name the table <rollnumber>_orders and the topic <rollnumber>_food_orders_raw, as the hand-out does.",
+)
+def names_follow_handout(evidence: Evidence) -> None:
+    """Table and topic have the names that the hand-out gives them.
+
+    Names of one's own work, but collide with another student's on a shared server, and nobody finds them.
+    """
+    settings = evidence.config.settings
+    if settings is None:
+        return
+    table = settings.postgres.table.rpartition(".")[2].strip('"')
+    wanted = {
+        "postgres.table": f"{settings.rollnumber}_orders",
+        "kafka.topic": f"{settings.rollnumber}_food_orders_raw",
+    }
+    given = {"postgres.table": table, "kafka.topic": settings.kafka.topic}
+    other = [key for key in wanted if given[key].lower() != wanted[key].lower()]
+    if other:
+        raise Mismatch(
+            expected=" and ".join(wanted[key] for key in other), actual=" and ".join(given[key] for key in other)
+        )
+
+
+@names_follow_handout.fails
+def table_without_the_rollnumber(submission: Submission) -> None:
+    submission.edit(lambda root: _replace(root / CONFIG, f"table: {ROLLNUMBER}_orders", "table: orders"))
+
+
+@names_follow_handout.fails
+def topic_with_a_name_of_its_own(submission: Submission) -> None:
+    submission.topic = "food-orders"
+    submission.edit(lambda root: _replace(root / CONFIG, f"topic: {ROLLNUMBER}_food_orders_raw", "topic: food-orders"))
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))

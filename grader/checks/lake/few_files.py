@@ -1,0 +1,43 @@
+from collections import Counter
+
+from grader.evidence import Evidence
+from grader.evidence.sink_log import path_in_lake
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import Submission
+
+_SMALL = 10_000  # rows; one task writes more than this in well under a second
+
+
+@check(
+    needs=("lake_readable",),
+    hint="Repartition by date before writing, or coalesce(1): one file per date and batch is enough for so few rows.",
+)
+def few_files(evidence: Evidence) -> None:
+    """A batch writes one file per date, not one for every partition of the topic.
+
+    Looks at each batch whose files the sink log still tells apart, as far as they have fewer than 10000 rows. A lake of
+    thousands of tiny files is slow to list and to read: 49 rows were seen in 25 files.
+    """
+    lake = evidence.lake
+    if lake.log is None or lake.folder is None or not lake.log.written:
+        raise NoEvidence("no sink log tells which batch wrote which file")
+    paths = frozenset(lake.listing)
+    rows = {footer.path: footer.rows for footer in lake.footers}
+    crowded = []
+    for batch, files in sorted(lake.log.written.items()):
+        there = [path for path in (path_in_lake(file.path, paths, lake.folder) for file in files) if path in rows]
+        folders = Counter(path.rpartition("/")[0] for path in there)
+        total = sum(rows[path] for path in there)
+        if total < _SMALL and len(there) > len(folders):
+            crowded.append({"batch": batch, "files": len(there), "dates": len(folders), "rows": total})
+    if crowded:
+        raise Mismatch(
+            expected="one file per date and batch",
+            actual=f"{len(crowded)} batches wrote more",
+            samples=tuple(crowded[:3]),
+        )
+
+
+@few_files.fails
+def a_file_for_every_partition(submission: Submission) -> None:
+    submission.split = 3

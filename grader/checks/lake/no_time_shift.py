@@ -1,0 +1,66 @@
+from datetime import timedelta
+
+from configs.contract import format_timestamp, parse_timestamp
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("lake_readable", "lake_schema"),
+    hint="Use UTC everywhere: -Duser.timezone=UTC for the JVM, spark.sql.session.timeZone=UTC, and a Z in the JSON.",
+)
+def no_time_shift(evidence: Evidence) -> None:
+    """created_at in the lake is not moved by a time zone.
+
+    Compares created_at with Postgres, or without it with the rounds' records. One offset of whole quarters of an hour
+    that moves more than half of the rows is a zone: JVM, session, JDBC or JSON spoke local time. Every date near
+    midnight is wrong then, and every reader's join.
+    """
+    shift = evidence.created_at_shift_us
+    if shift is None:
+        raise NoEvidence("neither the database nor a round's record to compare created_at with")
+    if shift:
+        moved = timedelta(microseconds=abs(shift))
+        raise Mismatch(
+            expected="created_at as in Postgres, in UTC",
+            actual=f"{moved} {'later' if shift > 0 else 'earlier'} in the lake",
+        )
+
+
+def _move(submission: Submission, hours: float) -> None:
+    for row in submission.rows:
+        moved = parse_timestamp(row.created_at) + timedelta(hours=hours)
+        submission.change_in_lake(row.order_id, created_at=format_timestamp(moved))
+
+
+@no_time_shift.fails(says="5:30:00 later")
+def local_time_of_india(submission: Submission) -> None:
+    _move(submission, 5.5)
+
+
+@no_time_shift.fails(says="1:00:00 earlier")
+def an_hour_early(submission: Submission) -> None:
+    _move(submission, -1)
+
+
+@no_time_shift.fails(says="8:00:00 earlier")
+def shifted_and_no_database(submission: Submission) -> None:
+    submission.has_database = False
+    _move(submission, -8)
+
+
+@no_time_shift.fails(also=("keeps_microseconds",))
+def shifted_and_cut_to_milliseconds(submission: Submission) -> None:
+    submission.types["created_at"] = "ms"
+    _move(submission, 2)
+
+
+@no_time_shift.passes
+def offset_written_out(submission: Submission) -> None:
+    submission.types["created_at"] = "string"
+    for row in submission.rows:
+        local = parse_timestamp(row.created_at) + timedelta(hours=5, minutes=30)
+        text = f"{format_timestamp(local)[:-1]}+05:30"
+        submission.days[row.order_id] = row.created_at[:10]
+        submission.change_in_lake(row.order_id, created_at=text)

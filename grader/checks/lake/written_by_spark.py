@@ -1,0 +1,56 @@
+from pathlib import Path
+
+from grader.evidence import Evidence
+from grader.model import Mismatch, check
+from grader.submission import LAKE, Submission
+
+
+@check(
+    needs=("lake_readable",),
+    hint="Let the Spark consumer write the lake; a file that another program wrote there proves nothing about it.",
+)
+def written_by_spark(evidence: Evidence) -> None:
+    """Every file that counts was written by Spark.
+
+    Spark writes its version into the footer of each Parquet file (org.apache.spark.version). pandas, pyarrow and DuckDB
+    do not. A lake whose files, sink log and checkpoint do not belong together was not made by a run of the consumer.
+    """
+    lake = evidence.lake
+    foreign = [footer.path for footer in lake.footers if footer.spark_version is None]
+    if foreign:
+        signs = []
+        if len(foreign) == len(lake.files):
+            signs += ["no sink log"] if lake.log is None else []
+            signs += [] if evidence.checkpoint.offset_batches else ["no batch in a checkpoint"]
+        raise Mismatch(
+            expected="Spark's version in the footer of every file",
+            actual=f"none in {len(foreign)} of {len(lake.files)} files{''.join(f', {sign}' for sign in signs)}",
+            samples=tuple({"file": path} for path in foreign[:3]),
+            right=len(lake.files) - len(foreign),
+            total=len(lake.files),
+        )
+
+
+@written_by_spark.fails
+def whole_lake_by_another_program(submission: Submission) -> None:
+    submission.is_sparks = False
+
+
+@written_by_spark.fails(says="no sink log")
+def another_program_and_no_log(submission: Submission) -> None:
+    submission.is_sparks = False
+    submission.log = False
+
+
+@written_by_spark.fails(also=("round_rewrote_nothing",))
+def one_file_written_anew_by_pandas(submission: Submission) -> None:
+    submission.log = False
+    submission.edit(_rewrite)
+
+
+def _rewrite(root: Path) -> None:
+    import pyarrow.parquet as pq
+
+    first = min((root / LAKE).glob("date=*/*.parquet"))
+    pq.write_table(pq.ParquetFile(first).read(), first, compression="gzip", store_schema=False)
+    first.with_name(f".{first.name}.crc").unlink()

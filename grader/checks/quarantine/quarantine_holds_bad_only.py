@@ -1,0 +1,48 @@
+from grader.evidence import Evidence
+from grader.evidence.comparison import ids_in
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("quarantine_readable", "lake_readable", "lake_schema"),
+    hint="Look at the reason above: the consumer keeps out an order that is as the hand-out wants it.",
+)
+def quarantine_holds_bad_only(evidence: Evidence) -> None:
+    """No clean order is in the quarantine instead of the lake.
+
+    A message counts as clean when nothing about it is doubtful: a whole order_id, a positive amount in cents, and a
+    created_at in ISO 8601. One whose order is in the lake is a repeat, and may be kept.
+    """
+    if not evidence.quarantine.messages:
+        raise NoEvidence("the quarantine is empty")
+    clean = {message.order_id: message for message in evidence.quarantine.messages if message.is_clean}
+    there = set(ids_in(evidence.lake.order_ids, [order_id for order_id in clean if order_id is not None]))
+    lost = [message for order_id, message in clean.items() if order_id not in there]
+    if lost:
+        raise Mismatch(
+            expected="bad messages only",
+            actual=f"{len(lost)} clean orders",
+            samples=tuple(
+                {
+                    "order_id": one.order_id,
+                    "reason": one.reason,
+                    "partition": one.partition,
+                    "offset": one.offset,
+                }
+                for one in lost[:3]
+            ),
+        )
+
+
+@quarantine_holds_bad_only.fails(also=("no_missing_orders", "round_rows_arrived", "round_added_exactly"))
+def clean_order_kept_out(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.lose(25)
+    submission.quarantine_too(25, "order_status is unknown")
+
+
+@quarantine_holds_bad_only.passes
+def repeat_kept_in_the_quarantine(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.quarantine_too(20, "order_id was seen before")

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+from grader.evidence import Evidence
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import QUARANTINE, Submission
+
+
+@check(hint="Write reason, topic, partition, offset and raw of every message that is kept out, each message once.")
+def quarantine_readable(evidence: Evidence) -> None:
+    """Every message in the quarantine has its reason, its place in the topic and its text, and is there once.
+
+    The quarantine is this kit's: Parquet beside the lake with what the consumer kept out. The hand-out asks for none,
+    so this is advice. Without the place a message cannot be found again, without the text it cannot be mended.
+    """
+    quarantine = evidence.quarantine
+    if not quarantine.exists:
+        raise NoEvidence("there is no quarantine")
+    if quarantine.problems:
+        raise Mismatch(
+            expected="Parquet with reason, topic, partition, offset and raw",
+            actual=f"{len(quarantine.problems)} files without",
+            samples=tuple({"problem": problem} for problem in quarantine.problems[:3]),
+        )
+    messages = quarantine.messages
+    bare = [
+        message
+        for message in messages
+        if not message.reason or not message.topic or message.partition is None or message.offset is None
+    ]
+    if bare:
+        raise Mismatch(
+            expected="a reason and a place for every message",
+            actual=f"{len(bare)} of {len(messages)} lack one",
+            samples=tuple({"file": one.file, "reason": one.reason, "offset": one.offset} for one in bare[:3]),
+            right=len(messages) - len(bare),
+            total=len(messages),
+        )
+    places = [(message.topic, message.partition, message.offset) for message in messages]
+    if len(set(places)) < len(places):
+        twice = sorted({place for place in places if places.count(place) > 1}, key=str) if len(places) < 2000 else []
+        raise Mismatch(
+            expected="every message once",
+            actual=f"{len(places) - len(set(places))} twice",
+            samples=tuple({"topic": topic, "partition": at, "offset": offset} for topic, at, offset in twice[:3]),
+        )
+
+
+@quarantine_readable.fails
+def reason_missing(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.change_quarantine(lambda rows: [rows[0] | {"reason": None}, *rows[1:]])
+
+
+@quarantine_readable.fails
+def offset_missing(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.change_quarantine(lambda rows: [rows[0] | {"offset": None, "raw": None}, *rows[1:]])
+
+
+@quarantine_readable.fails
+def message_kept_twice(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.change_quarantine(lambda rows: [*rows, rows[-1]])
+
+
+@quarantine_readable.fails
+def quarantine_cut_short(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.edit(_cut)
+
+
+def _cut(root: Path) -> None:
+    path = min((root / QUARANTINE).glob("date=*/*.parquet"))
+    path.write_bytes(path.read_bytes()[:-20])

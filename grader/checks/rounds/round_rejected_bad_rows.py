@@ -1,0 +1,77 @@
+from datetime import timedelta
+
+from grader.evidence import Evidence
+from grader.evidence.comparison import ids_in
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import MOMENT, Submission, order
+
+
+@check(
+    needs=("rounds_readable", "lake_readable", "lake_schema"),
+    hint="Keep out what the record calls bad: a negative amount, NaN, an order_id that is text or missing, cut JSON.",
+)
+def round_rejected_bad_rows(evidence: Evidence) -> None:
+    """No bad row that a round sent is in the lake.
+
+    Looks for the order_ids of the bad rows and messages that the round records name, those that only a lenient parser
+    could read among them. A bad message without any order_id shows in no_null_order_id and round_added_exactly.
+    """
+    bad = {row.order_id: row for row in evidence.rounds.rejected if row.order_id is not None}
+    if not bad:
+        raise NoEvidence("no round sent a bad row; run `make round3`")
+    found = sorted(ids_in(evidence.lake.order_ids, bad))
+    if found:
+        raise Mismatch(
+            expected=f"none of {len(bad)} bad rows",
+            actual=f"{len(found)} in the lake",
+            samples=tuple(
+                {"order_id": order_id, "sent by": bad[order_id].round, "what is wrong": bad[order_id].mistake}
+                for order_id in found[:3]
+            ),
+            right=len(bad) - len(found),
+            total=len(bad),
+        )
+
+
+def _deliver(submission: Submission, order_id: int, amount: str) -> None:
+    submission.add_round_3()
+    submission.has_quarantine = False
+    created_at = MOMENT - timedelta(hours=23) + timedelta(seconds=order_id % 1000)  # as the row has it in Postgres
+    submission.batches[3].append(order(order_id, created_at, amount=amount))
+
+
+@round_rejected_bad_rows.fails(also=("no_negative_amount", "round_added_exactly"), says="a negative amount")
+def negative_amount_of_round_3_kept(submission: Submission) -> None:
+    _deliver(submission, 26, "-126.50")
+
+
+@round_rejected_bad_rows.fails(also=("no_negative_amount", "round_added_exactly"), says="not a number")
+def nan_of_round_3_kept(submission: Submission) -> None:
+    submission.types["amount"] = "double"
+    _deliver(submission, 27, "NaN")
+
+
+@round_rejected_bad_rows.fails(also=("round_added_exactly",), says="an order_id that is text")
+def text_taken_for_an_order_id(submission: Submission) -> None:
+    _deliver(submission, 1000027, "127.50")
+
+
+@round_rejected_bad_rows.fails(also=("round_added_exactly",), says="JSON that breaks off")
+def broken_message_half_parsed(submission: Submission) -> None:
+    _deliver(submission, 2000027, "127.50")
+
+
+@round_rejected_bad_rows.fails(says="a negative amount", also=("round_added_exactly", "values_match_database"))
+def negative_amount_made_positive(submission: Submission) -> None:
+    _deliver(submission, 26, "126.50")
+
+
+@round_rejected_bad_rows.passes
+def round_3_of_a_reference_pipeline(submission: Submission) -> None:
+    submission.add_round_3()
+
+
+@round_rejected_bad_rows.passes
+def bad_rows_dropped_without_a_quarantine(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.has_quarantine = False

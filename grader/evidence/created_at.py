@@ -1,0 +1,65 @@
+"""created_at of the lake beside that of the rows it was made from: a time zone's offset, and digits that were lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grader.evidence.comparison import side_by_side
+from grader.evidence.orders import SECOND_US, table_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from grader.evidence import Evidence
+
+_STEP_US = 900 * SECOND_US  # every zone in use is a multiple of 15 minutes from UTC
+_MOST_US = 14 * 3600 * SECOND_US  # and at most 14 hours
+MILLISECOND_US = 1000
+
+
+def sources(evidence: Evidence) -> list[tuple[str, pa.Table]]:
+    """What the lake can be compared with: Postgres, and the rounds' rows; each with its name."""
+    found = []
+    orders = evidence.database.orders
+    if orders is not None and {"order_id", "created_at"} <= set(orders.column_names):
+        found.append(("Postgres", orders))
+    if evidence.rounds.expected_orders:
+        found.append(("the rounds' records", table_of(evidence.rounds.expected_orders)))
+    return found
+
+
+def shift_us(evidence: Evidence) -> int | None:
+    """How far the lake's created_at lie after the source's, where one offset moves more than half of all rows.
+
+    0 without such an offset, None without orders to compare.
+    """
+    import pyarrow.compute as pc
+
+    for _, source in sources(evidence):
+        ours, theirs = side_by_side(source, evidence.lake)
+        if not ours.num_rows:
+            continue
+        unit = evidence.lake.created_at_unit_us
+        offsets = pc.subtract(_whole(theirs.column("created_at"), unit), _whole(ours.column("created_at"), unit))
+        commonest = pc.mode(offsets.drop_null(), n=1).to_pylist()
+        offset = int(commonest[0]["mode"]) if commonest else 0
+        is_zone = offset and offset % _STEP_US == 0 and abs(offset) <= _MOST_US
+        return offset if is_zone and 2 * int(commonest[0]["count"]) > ours.num_rows else 0
+    return None
+
+
+def unit_us(column: pa.ChunkedArray) -> int:
+    """The coarsest of 1 s, 1 ms and 1 µs that all values are whole multiples of, in microseconds."""
+    import pyarrow.compute as pc
+
+    known = column.drop_null()
+    for unit in (SECOND_US, MILLISECOND_US):
+        if pc.all(pc.equal(_whole(known, unit), known)).as_py():
+            return unit
+    return 1
+
+
+def _whole(column: pa.ChunkedArray, unit: int) -> pa.ChunkedArray:
+    import pyarrow.compute as pc
+
+    return column if unit == 1 else pc.multiply(pc.divide(column, unit), unit)

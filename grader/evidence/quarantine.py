@@ -1,0 +1,122 @@
+"""The quarantine: messages that the consumer kept out of the lake, with the reason.
+
+It is this kit's own: Parquet beside the lake with the columns reason, topic, partition, offset and raw (the message's
+text), written by a stream of its own with a checkpoint of its own. The hand-out asks for none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+from configs.settings import SettingsError, local_path
+from grader.evidence.checkpoint import Offsets
+from grader.evidence.config import Config
+from grader.evidence.lake import Lake
+
+COLUMNS = ("reason", "topic", "partition", "offset", "raw")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
+_MOST_MESSAGES = 200_000  # that are looked into one by one
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A message in the quarantine, and the file that it is in. What a file lacks is None."""
+
+    reason: str | None
+    topic: str | None
+    partition: int | None
+    offset: int | None
+    raw: str | None
+    file: str
+
+    @property
+    def order_id(self) -> int | None:
+        """The message's order_id, where it is JSON and has a whole number there."""
+        value = self._event.get("order_id")
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every reader of the hand-out would let it into the lake: nothing about it is doubtful."""
+        amount = self._event.get("amount")
+        if self.order_id is None or not 0 < self.order_id < 2**31 or not isinstance(amount, (int, Decimal)):
+            return False
+        in_cents = Decimal(amount) * 100
+        created_at = self._event.get("created_at")
+        return (
+            not isinstance(amount, bool)
+            and 0 < in_cents < Decimal(10) ** 10
+            and in_cents == in_cents.to_integral_value()
+            and isinstance(created_at, str)
+            and _MOMENT.fullmatch(created_at) is not None
+        )
+
+    @cached_property
+    def _event(self) -> dict[str, object]:
+        try:
+            event = json.loads(self.raw or "", parse_float=Decimal)
+        except (ValueError, ArithmeticError, RecursionError):
+            return {}
+        return event if isinstance(event, dict) else {}
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """The quarantine in a folder, which is read as a lake is: its sink log says which files count."""
+
+    lake: Lake
+
+    @property
+    def exists(self) -> bool:
+        return self.lake.exists and bool(self.lake.files)
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """Files that cannot be read, and columns that one lacks."""
+        problems = [f"{footer.path}: {footer.error}" for footer in self.lake.footers if footer.error]
+        for footer in self.lake.footers:
+            lacking = [] if footer.schema is None else [name for name in COLUMNS if name not in footer.schema.names]
+            if lacking:
+                problems.append(f"{footer.path}: no column {', '.join(lacking)}")
+        return tuple(problems)
+
+    @cached_property
+    def messages(self) -> tuple[Quarantined, ...]:
+        """Every message, up to 200000, in the order of the files. Needs `problems` to be none.
+
+        Raises:
+            Mismatch: a file cannot be read after all.
+        """
+        found: list[Quarantined] = []
+        for file in self.lake.files:
+            table = self.lake.read(file.path, COLUMNS).slice(0, _MOST_MESSAGES - len(found))
+            found += [Quarantined(**row, file=file.path) for row in table.to_pylist()]
+        return tuple(found)
+
+    def read_so_far(self, begin: Offsets | None, end: Offsets) -> int:
+        """Messages, each once, with a place between the two offsets: the lake's own stream may be behind or ahead."""
+        places = {(message.topic or "", message.partition or 0, message.offset or 0) for message in self.messages}
+        return sum(
+            (begin or {}).get(topic, {}).get(partition, 0) <= offset < end.get(topic, {}).get(partition, 0)
+            for topic, partition, offset in places
+        )
+
+
+def find_quarantine(config: Config, lake: Lake) -> Quarantine:
+    """Where the config says, else beside the lake under its name with _quarantine."""
+    places = [] if lake.folder is None else [lake.folder.with_name(f"{lake.folder.name}_quarantine")]
+    if config.settings is not None:
+        with contextlib.suppress(SettingsError):  # on another file system
+            places.insert(0, local_path(config.settings.datalake.quarantine_path))
+    folder = next((place for place in places if _may_read(place, config.boundary)), None)
+    return Quarantine(Lake(folder, config.boundary))
+
+
+def _may_read(place: Path, boundary: Path | None) -> bool:
+    return place.is_dir() and (boundary is None or place.resolve().is_relative_to(boundary))
