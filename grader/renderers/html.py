@@ -1,30 +1,72 @@
-"""report.html: one file that needs nothing else, in light and dark, for screen and paper."""
+"""report.html: one file that needs nothing else, in light and dark, for screen, keyboard and paper.
+
+It has no script, and a content security policy that would not run one; every text in it is escaped.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
 
 from grader.model import Report
-from grader.renderers import by_urgency, counts, number, row_text, word
+from grader.renderers import (
+    by_urgency,
+    cell_text,
+    counts,
+    marks_of,
+    next_step,
+    not_judged,
+    number,
+    readable,
+    to_mend,
+    word,
+)
+from grader.renderers.charts import charts
+from grader.timeline import Timeline
 
 FILE_NAME = "report.html"
+MOST_TABLE_ROWS = 400
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def render(report: Report, graded_at: str) -> str:
-    """The page."""
+def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str:
+    """The page, with a chart for each kind of `facts` that there are any of."""
+    report = readable(report)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(number=number, row_text=row_text, word=word)
+    environment.filters.update(
+        number=number,
+        word=word,
+        cell=cell_text,
+        marks_of=marks_of,
+        next_step=next_step,
+        columns=_columns,
+        markup=Markup,
+        code=_code,
+    )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    facts = {key.replace("_", " "): value for key, value in report.facts.items() if key != "partitions"}
     partitions = report.facts.get("partitions")
     return template.render(
         report=report,
         graded_at=graded_at,
         findings=by_urgency(report),
+        to_mend=to_mend(report),
+        not_judged=not_judged(report),
         counts=counts(report),
-        facts=facts,
+        charts=charts(facts or Timeline()),
+        facts={key.replace("_", " "): value for key, value in report.facts.items() if key != "partitions"},
         partitions=partitions if isinstance(partitions, dict) else {},
+        most_table_rows=MOST_TABLE_ROWS,
     )
+
+
+def _code(text: str) -> Markup:
+    """Text with what stands in backticks as code."""
+    return Markup(re.sub("`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _columns(rows: tuple[dict[str, object], ...]) -> list[str]:
+    """The columns that any of the rows has, in the order in which they appear."""
+    return list(dict.fromkeys(key for row in rows for key in row))

@@ -73,7 +73,9 @@ class ReportDocument(_Document):
 
 def render(report: Report, graded_at: str) -> str:
     """The document's text."""
-    return json.dumps(document(report, graded_at).model_dump(), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(document(report, graded_at).model_dump(), indent=2, ensure_ascii=False) + "\n"
+    # A file name that is no UTF-8 holds lone surrogates, which no file can; backslashed they are JSON's own escape.
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def document(report: Report, graded_at: str) -> ReportDocument:

@@ -1,4 +1,4 @@
-"""The report on the terminal: what failed first, with what to do next; then every check in a table."""
+"""The report on the terminal: what failed first, with what to do next; then every check in a table, a line each."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ import textwrap
 
 from tabulate import tabulate
 
-from grader.model import Finding, Report, Status
-from grader.renderers import ADVICE, by_urgency, counts, number, row_text, word
+from grader.model import Finding, Report
+from grader.renderers import (
+    ADVICE,
+    MOST_ROWS,
+    by_urgency,
+    marks,
+    marks_of,
+    next_step,
+    not_judged,
+    readable,
+    row_text,
+    tally,
+    to_mend,
+    word,
+)
+
+NARROWEST, WIDTH, WIDEST = 80, 100, 120  # columns
 
 _COLOURS = {"PASS": "32", "FAIL": "31", "ERROR": "35", "SKIP": "33", ADVICE: "36"}
-_WIDTH = 110
+_INDENT = 12
 _FACTS = (
     ("rows", "rows"),
     ("distinct_order_ids", "distinct order_ids"),
@@ -25,57 +40,66 @@ _FACTS = (
 )
 
 
-def render(report: Report, *, colour: bool = False) -> str:
-    """The text, with ANSI colours if `colour`."""
-    parts = [_details(finding, colour) for finding in by_urgency(report) if word(finding) in ("FAIL", "ERROR", ADVICE)]
-    parts.append(_table(report, colour))
-    parts.append(_facts(report))
-    parts += [f"assumed: {line}" for line in report.assumptions]
-    parts.append(_verdict(report, colour))
+def render(report: Report, *, colour: bool = False, width: int = WIDTH) -> str:
+    """The text, no line of it wider than `width` columns (80 to 120), with ANSI colours if `colour`."""
+    report, width = readable(report), max(NARROWEST, min(width, WIDEST))
+    parts = [_details(finding, colour, width) for finding in to_mend(report)]
+    parts.append(_table(report, colour, width))
+    parts += [_labelled("not judged", f"{', '.join(ids)}: {why}", width, 0) for why, ids in not_judged(report).items()]
+    parts.append(_facts(report, width))
+    parts += [_labelled("assumed", line, width, 0) for line in report.assumptions]
+    parts.append(f"{_paint(report.verdict.upper(), colour)}  {report.submission}: {marks(report)} ({tally(report)})")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _details(finding: Finding, colour: bool) -> str:
-    lines = [f"{_paint(word(finding), colour)}  {finding.id}: {finding.title}"]
+def _details(finding: Finding, colour: bool, width: int) -> str:
+    title = _wrapped(f"{word(finding)}  {finding.id}: {finding.title}", width, 2)
+    lines = [_paint(word(finding), colour) + title.removeprefix(word(finding))]
     if finding.expected is not None:
-        lines.append(f"  expected  {finding.expected}")
-    lines.append(f"  found     {finding.actual}")
-    lines += [f"  row       {row_text(row)}" for row in finding.samples[:3]]
-    if finding.status is Status.FAIL:
-        lines += textwrap.wrap(finding.hint, _WIDTH, initial_indent="  next      ", subsequent_indent=" " * 12)
-    else:
-        lines.append("  next      This is the grader's fault and costs nothing; run again with --debug and report it.")
+        lines.append(_labelled("expected", finding.expected, width))
+    lines.append(_labelled("found", finding.actual or "", width))
+    lines += [_labelled("row", row_text(row), width) for row in finding.samples[:MOST_ROWS]]
+    lines.append(_labelled("next", next_step(finding), width))
     return "\n".join(lines)
 
 
-def _table(report: Report, colour: bool) -> str:
-    rows = [
-        (
-            _paint(word(finding), colour),
-            finding.id,
-            "-" if finding.is_advice else f"{number(finding.points)}/{number(finding.max_points)}",
-            finding.actual if finding.status is Status.SKIP else finding.title,
+def _labelled(label: str, text: str, width: int, indent: int = 2) -> str:
+    return _wrapped(f"{' ' * indent}{label:<{_INDENT - indent}}{text}", width, _INDENT)
+
+
+def _wrapped(text: str, width: int, indent: int) -> str:
+    """Every line of the text in `width` columns, continued `indent` columns in."""
+    lines = []
+    for at, line in enumerate(text.splitlines() or [""]):
+        lines += textwrap.wrap(
+            line,
+            width,
+            initial_indent=" " * indent if at else "",
+            subsequent_indent=" " * indent,
+            drop_whitespace=True,
+            replace_whitespace=False,
+            break_on_hyphens=False,
         )
-        for finding in by_urgency(report)
+    return "\n".join(lines)
+
+
+def _table(report: Report, colour: bool, width: int) -> str:
+    rows = [(word(finding), finding.id, marks_of(finding), finding.title) for finding in by_urgency(report)]
+    # tabulate puts two spaces between columns, and two more to a head; what is left is the title's.
+    used = sum(max([len(head) + 2, *(len(row[at]) for row in rows)]) + 2 for at, head in enumerate(_HEADS[:3]))
+    shown = [
+        (_paint(status, colour), check_id, cost, textwrap.shorten(title, max(width - used, 20), placeholder=" …"))
+        for status, check_id, cost, title in rows
     ]
-    return tabulate(
-        rows,
-        headers=("result", "check", "marks", "what"),
-        tablefmt="simple",
-        disable_numparse=True,
-        maxcolwidths=[None, None, None, 70],
-    )
+    return tabulate(shown, headers=_HEADS, tablefmt="simple", disable_numparse=True)
 
 
-def _facts(report: Report) -> str:
+_HEADS = ("result", "check", "marks", "what")
+
+
+def _facts(report: Report, width: int) -> str:
     shown = [f"{label} {report.facts[key]}" for key, label in _FACTS if report.facts.get(key) is not None]
-    return "\n".join(textwrap.wrap(", ".join(shown), _WIDTH, break_long_words=False, break_on_hyphens=False))
-
-
-def _verdict(report: Report, colour: bool) -> str:
-    tally = ", ".join(f"{count} {name}" for name, count in counts(report).items())
-    painted = _paint({"pass": "PASS", "fail": "FAIL", "error": "ERROR"}[report.verdict], colour)
-    return f"{painted}  {report.submission}: {number(report.score)} of {number(report.max_score)} marks ({tally})"
+    return _wrapped(", ".join(shown), width, 0)
 
 
 def _paint(text: str, colour: bool) -> str:

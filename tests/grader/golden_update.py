@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from grader.renderers import html, terminal
-from grader.renderers import json as json_renderer
-from tests.grader.test_renderers import GOLDEN, GRADED_AT, sample_report
+from tests.grader.test_renderers import GOLDEN, golden_texts
 
 if __name__ == "__main__":
-    report = sample_report()
-    for name, text in (
-        ("terminal.txt", terminal.render(report)),
-        ("report.json", json_renderer.render(report, GRADED_AT)),
-        ("report.html", html.render(report, GRADED_AT)),
-    ):
+    for name, text in golden_texts().items():
         (GOLDEN / name).write_text(text, encoding="utf-8")

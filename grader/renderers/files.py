@@ -1,0 +1,48 @@
+"""Every report that is a file, written beside each other."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader.model import Report
+from grader.renderers import gradescope, html, junit, markdown
+from grader.renderers import json as json_renderer
+from grader.timeline import timeline
+
+if TYPE_CHECKING:
+    from grader.evidence import Evidence
+
+RENDERERS = (json_renderer, junit, markdown, gradescope)
+
+
+def write_reports(
+    report: Report,
+    evidence: Evidence,
+    folder: Path,
+    graded_at: str,
+    on_error: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Write report.json, report.xml, report.md, results.json and report.html; returns the last one's path.
+
+    `on_error` is told the traceback when the charts' facts cannot be had: the page is then written without charts.
+
+    Raises:
+        OSError: the folder or a file in it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for renderer in RENDERERS:
+        (folder / renderer.FILE_NAME).write_text(renderer.render(report, graded_at), encoding="utf-8")
+    page = folder / html.FILE_NAME
+    page.write_text(_page(report, evidence, graded_at, on_error), encoding="utf-8")
+    return page
+
+
+def _page(report: Report, evidence: Evidence, graded_at: str, on_error: Callable[[str], None]) -> str:
+    try:
+        return html.render(report, graded_at, timeline(evidence))
+    except Exception:  # noqa: BLE001 - no check depends on a chart, so neither may the report
+        on_error(traceback.format_exc())
+        return html.render(report, graded_at)

@@ -1,0 +1,66 @@
+"""report.xml in JUnit's format, which CI servers read: a suite a submission, a case a check.
+
+Elements and attributes are those of the schemas that Jenkins and pytest publish (junit-10.xsd). Advice decides nothing,
+so a failed piece of advice is a passed case with its text in system-out.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as Xml
+
+from grader.model import Finding, Report, Status
+from grader.renderers import ADVICE, MOST_ROWS, next_step, number, readable, row_text, word
+
+FILE_NAME = "report.xml"
+
+
+def render(report: Report, graded_at: str) -> str:
+    """The document's text."""
+    report = readable(report)
+    words = [word(finding) for finding in report.findings]
+    totals = {
+        "tests": str(len(words)),
+        "failures": str(words.count(Status.FAIL)),
+        "errors": str(words.count(Status.ERROR)),
+        "skipped": str(words.count(Status.SKIP)),
+        "time": "0",
+    }
+    root = Xml.Element("testsuites", {"name": "grader", **totals})
+    suite = Xml.SubElement(
+        root, "testsuite", {"name": report.submission, **totals, "timestamp": graded_at.removesuffix("Z")}
+    )
+    properties = Xml.SubElement(suite, "properties")
+    for name, value in (
+        ("verdict", report.verdict),
+        ("score", number(report.score)),
+        ("max_score", number(report.max_score)),
+        ("kit_version", report.kit_version),
+        ("rubric_sha256", report.rubric_sha256),
+    ):
+        Xml.SubElement(properties, "property", {"name": name, "value": str(value)})
+    for finding in report.findings:
+        _add_case(suite, report.submission, finding)
+    Xml.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{Xml.tostring(root, encoding="unicode")}\n'
+
+
+def _add_case(suite: Xml.Element, submission: str, finding: Finding) -> None:
+    case = Xml.SubElement(suite, "testcase", {"classname": submission, "name": finding.id, "time": "0"})
+    result = word(finding)
+    if result == Status.SKIP:
+        Xml.SubElement(case, "skipped", {"message": finding.actual or ""})
+    elif result in (Status.FAIL, Status.ERROR):
+        kind = "failure" if result == Status.FAIL else "error"
+        element = Xml.SubElement(case, kind, {"message": finding.actual or "", "type": finding.id})
+        element.text = _text(finding)
+    elif result == ADVICE:
+        Xml.SubElement(case, "system-out").text = f"advice\n{_text(finding)}"
+
+
+def _text(finding: Finding) -> str:
+    lines = [finding.title]
+    lines += [f"expected: {finding.expected}"] if finding.expected is not None else []
+    lines.append(f"found: {finding.actual}")
+    lines += [f"row: {row_text(row)}" for row in finding.samples[:MOST_ROWS]]
+    lines.append(f"next: {next_step(finding)}")
+    return "\n".join(lines)

@@ -1,0 +1,98 @@
+"""report.md in GitHub's flavour of Markdown, short enough for a CI job's summary (GitHub takes 1 MiB a step)."""
+
+from __future__ import annotations
+
+import re
+
+from grader.model import Finding, Report, Status
+from grader.renderers import (
+    MOST_ROWS,
+    cell_text,
+    marks,
+    marks_of,
+    next_step,
+    not_judged,
+    readable,
+    tally,
+    to_mend,
+    word,
+)
+
+FILE_NAME = "report.md"
+_SPECIAL = re.compile(r"([\\`*_\[\]|~#$])")
+
+
+def render(report: Report, graded_at: str) -> str:
+    """The document's text."""
+    report = readable(report)
+    parts = [
+        f"# {report.verdict.upper()}: {_escaped(report.submission)}, {marks(report)}",
+        f"{tally(report)}. Graded {graded_at} by kit {report.kit_version}, rubric {report.rubric_sha256[:12]}.",
+    ]
+    if to_mend(report):
+        parts.append("## What to mend")
+        parts += [_details(finding) for finding in to_mend(report)]
+    if not_judged(report):
+        parts.append("## Not judged")
+        parts.append("\n".join(f"- {_code(ids)}: {_escaped(why)}" for why, ids in not_judged(report).items()))
+    passed = [finding for finding in report.findings if finding.status is Status.PASS]
+    if passed:
+        head = f"<details><summary>{len(passed)} checks passed</summary>"
+        rows = [[f"`{f.id}`", marks_of(f), _escaped(f.title)] for f in passed]
+        parts += [head, _table(["check", "marks", "what"], rows), "</details>"]
+    facts = [[key.replace("_", " "), _fact(value)] for key, value in report.facts.items() if value is not None]
+    if facts:
+        parts += ["## Figures", _table(["figure", "value"], facts)]
+    if report.assumptions:
+        parts += ["## Assumed", "\n".join(f"- {_escaped(line)}" for line in report.assumptions)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _details(finding: Finding) -> str:
+    lines = [f"### {word(finding)}: {_escaped(finding.title)}", "", f"`{finding.id}`, {_marks(finding)}", ""]
+    if finding.expected is not None:
+        lines.append(f"- **Expected** {_escaped(finding.expected)}")
+    lines += [f"- **Found** {_escaped(finding.actual or '')}", f"- **Next** {_with_code(next_step(finding))}"]
+    rows = finding.samples[:MOST_ROWS]
+    if rows:
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        cells = [[_escaped(cell_text(row[key])) if key in row else "" for key in columns] for row in rows]
+        lines += ["", _table([_escaped(key) for key in columns], cells)]
+    return "\n".join(lines)
+
+
+def _marks(finding: Finding) -> str:
+    return "advice" if finding.is_advice else f"{marks_of(finding)} marks"
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, dict):
+        shown = [f"{_escaped(day)}: {rows}" for day, rows in list(value.items())[:31]]
+        more = len(value) - len(shown)
+        return "<br>".join([*shown, *([f"and {more} more"] if more else [])])
+    return _escaped(str(value))
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _code(ids: list[str]) -> str:
+    return ", ".join(f"`{check_id}`" for check_id in ids)
+
+
+def _with_code(text: str) -> str:
+    """Text of the kit's own, in which backticks mean code."""
+    parts = re.split(r"(`[^`\n]+`)", text)
+    return " ".join("".join(part if at % 2 else _marked(part) for at, part in enumerate(parts)).split())
+
+
+def _escaped(text: str) -> str:
+    """Text that GitHub shows as it is: no markup, no HTML, no link, no mention, and no line of its own."""
+    return " ".join(_marked(text).split())
+
+
+def _marked(text: str) -> str:
+    html = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", html).replace("@", "&#64;").replace("://", "&#58;//")

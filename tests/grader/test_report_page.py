@@ -1,0 +1,188 @@
+"""report.html in a real browser: Debian's Chromium, headless.
+
+Where there is no `chromium`, as on many a student's machine, these tests are skipped with that reason. That hides no
+gap: CI installs it and sets REQUIRE_CHROMIUM=1, with which its absence is a failure (see .ci/run).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from grader.checks import all_checks
+from grader.grading import grade
+from grader.renderers import html
+from grader.rubric import DEFAULT_RUBRIC, load_rubric
+from grader.timeline import timeline
+from tests.grader.report_submission import SCRIPT, hostile_submission
+
+CHROMIUM = shutil.which("chromium")
+REQUIRED = os.environ.get("REQUIRE_CHROMIUM") == "1"
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and not REQUIRED, reason="no chromium on this machine; `apt-get install chromium` brings it"
+)
+
+# Requests that the browser makes of its own accord, whatever the page.
+OWN_HOSTS = ("google.com", "googleapis.com", "gstatic.com", "gvt1.com")
+LIGHT, DARK = "preferredColorScheme=1", "preferredColorScheme=0"
+
+
+class Browser:
+    """Chromium with an empty profile of its own and no way to any host."""
+
+    def __init__(self, folder: Path) -> None:
+        assert CHROMIUM, "REQUIRE_CHROMIUM=1 and there is no chromium: .ci/run has to install it"
+        self.folder = folder
+
+    def open(self, page: Path, *flags: str) -> tuple[str, str, set[str]]:
+        """What it printed, what the page put on its console, and the hosts that the page asked for."""
+        log = self.folder / "net.json"
+        profile = self.folder / "profile"
+        shutil.rmtree(profile, ignore_errors=True)
+        command = [
+            str(CHROMIUM),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--enable-logging=stderr",
+            f"--log-net-log={log}",
+            f"--user-data-dir={profile}",
+            *flags,
+            page.as_uri(),
+        ]
+        # A session of its own: a browser that hangs, at an alert for one, is ended with all its processes.
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            try:
+                printed, said = process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        assert process.returncode == 0, said
+        console = "\n".join(line for line in said.splitlines() if "CONSOLE" in line)
+        return printed, console, _hosts(log)
+
+
+def _hosts(log: Path) -> set[str]:
+    """Of a Chromium net log: https://www.chromium.org/for-testers/providing-network-details/"""
+    events = json.loads(log.read_text())["events"]
+    urls = [event["params"]["url"] for event in events if "url" in (event.get("params") or {})]
+    hosts = {urlsplit(url).hostname or "" for url in urls if not url.startswith(("file:", "data:", "chrome"))}
+    return {host for host in hosts if not host.endswith(OWN_HOSTS)}
+
+
+class Dom(HTMLParser):
+    """The page as the browser understood it: tags, attributes that run something, and points of each chart."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.handlers: list[str] = []
+        self.points: dict[str, dict[str, int]] = {}
+        self._figure = self._series = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.tags.add(tag)
+        self.handlers += [name for name in values if name.startswith("on")]
+        if tag == "figure":
+            self._figure = values["id"]
+        if tag == "g" and values.get("class", "").startswith("series "):
+            self._series = values["class"].removeprefix("series ")
+        if tag in ("circle", "rect") and values.get("class", "").startswith(("dot", "rect")):
+            series = self.points.setdefault(self._figure, {})
+            series[self._series] = series.get(self._series, 0) + 1
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a submission with mistakes and markup in its texts."""
+    folder = tmp_path_factory.mktemp("page")
+    checks = all_checks()
+    evidence = hostile_submission(folder / "2025em1100471").evidence()
+    report = grade(evidence, SCRIPT, checks, load_rubric(DEFAULT_RUBRIC, checks))
+    path = folder / "report.html"
+    path.write_text(html.render(report, "2025-11-20T08:00:00Z", timeline(evidence)), encoding="utf-8")
+    assert "&lt;script&gt;" in path.read_text(encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Browser:
+    return Browser(tmp_path)
+
+
+def test_page_is_what_was_written(page: Path, browser: Browser) -> None:
+    text, console, hosts = browser.open(page, "--dump-dom")
+    dom = Dom(text)
+    assert console == ""
+    assert hosts == set()
+    assert not dom.tags & {"script", "img", "iframe", "link", "object"}
+    assert dom.handlers == []
+    assert dom.points == {
+        "rows": {"postgres": 7, "kafka": 9, "lake": 9},
+        "watermark": {"inserted": 2, "lake": 5, "state": 5},
+        "dates": {"lake": 2},
+        "batches": {"kafka": 4, "lake": 4},
+    }
+
+
+def test_hosts_of_a_page_that_asks_for_one_are_seen(tmp_path: Path, browser: Browser) -> None:
+    """Else the test above could not fail."""
+    asking = tmp_path / "asking.html"
+    asking.write_text('<img src="http://example.invalid/x"><script>console.error("seen")</script>')
+    _, console, hosts = browser.open(asking, "--dump-dom")
+    assert hosts == {"example.invalid"}
+    assert "seen" in console
+
+
+def test_dark_and_light(page: Path, browser: Browser, tmp_path: Path) -> None:
+    colours = {}
+    for scheme in (LIGHT, DARK):
+        picture = tmp_path / "page.png"
+        browser.open(page, f"--blink-settings={scheme}", "--window-size=1200,900", f"--screenshot={picture}")
+        colours[scheme] = _first_pixel(picture)
+    assert colours == {LIGHT: (255, 255, 255), DARK: (0x13, 0x17, 0x1D)}
+
+
+def test_prints(page: Path, browser: Browser, tmp_path: Path) -> None:
+    paper = tmp_path / "page.pdf"
+    browser.open(page, f"--print-to-pdf={paper}", "--no-pdf-header-footer")
+    content = paper.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert 1 <= content.count(b"/Type /Page\n") <= 8
+
+
+def _first_pixel(picture: Path) -> tuple[int, ...]:
+    """Red, green and blue of the upper left pixel: https://www.w3.org/TR/png/, 5.3 and 9.2.
+
+    Whatever a row's filter, the first pixel of the first row has no neighbour to differ from.
+    """
+    content = picture.read_bytes()
+    at, packed = 8, b""
+    while at < len(content):
+        length, kind = struct.unpack(">I4s", content[at : at + 8])
+        if kind == b"IDAT":
+            packed += content[at + 8 : at + 8 + length]
+        at += 12 + length
+    return tuple(zlib.decompress(packed)[1:4])
