@@ -78,8 +78,8 @@ def _partial(rubric: Rubric) -> str:
     if not rubric.partial:
         return "A check that fails earns nothing."
     return (
-        f"A check that fails and counts something keeps up to {rubric.partial:.0%} of its marks, in proportion to what was "
-        "right."
+        f"A check that fails and counts something keeps up to {rubric.partial:.0%} of its marks, in proportion to what "
+        "was right."
     )
 
 

@@ -29,6 +29,13 @@ def checkpoint_deleted_and_lake_kept(submission: Submission) -> None:
         submission.remove(f"{CHECKPOINT}/commits/{batch}")
 
 
+@sink_log_not_ahead.fails
+def consumer_started_over_and_no_rounds(submission: Submission) -> None:
+    submission.rounds = 0
+    for batch in (1, 2):
+        submission.remove(f"{CHECKPOINT}/*/{batch}")
+
+
 @sink_log_not_ahead.passes
 def no_sink_log(submission: Submission) -> None:
     submission.log = False

@@ -40,6 +40,12 @@ def byte_changed_in_place(submission: Submission) -> None:
     submission.edit(_change_a_byte)
 
 
+@lake_untouched.fails
+def byte_changed_and_no_rounds(submission: Submission) -> None:
+    submission.rounds = 0
+    submission.edit(_change_a_byte)
+
+
 @lake_untouched.passes
 def checksums_of_the_lake_lost_in_a_copy(submission: Submission) -> None:
     submission.remove(f"{LAKE}/**/.*.crc")

@@ -65,12 +65,12 @@ def _rows(evidence: Evidence, path: str, reason: str) -> list[Row]:
     return [{**row, "file": path, "why": reason} for row in readable_rows(table)]
 
 
-@no_foreign_files.fails(also=("no_orphan_files",))
+@no_foreign_files.fails
 def row_added_by_hand(submission: Submission) -> None:
     submission.edit(_add_row)
 
 
-@no_foreign_files.fails(also=("no_orphan_files",))
+@no_foreign_files.fails
 def file_copied_by_hand(submission: Submission) -> None:
     submission.edit(_copy_file)
 

@@ -42,6 +42,13 @@ def clean_order_kept_out(submission: Submission) -> None:
     submission.quarantine_too(25, "order_status is unknown")
 
 
+@quarantine_holds_bad_only.fails
+def clean_order_kept_out_and_no_database(submission: Submission) -> None:
+    submission.has_database = False
+    submission.lose(7)
+    submission.quarantine_too(7, "restaurant is unknown")
+
+
 @quarantine_holds_bad_only.passes
 def repeat_kept_in_the_quarantine(submission: Submission) -> None:
     submission.add_round_3()

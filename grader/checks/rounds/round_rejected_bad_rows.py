@@ -61,6 +61,12 @@ def broken_message_half_parsed(submission: Submission) -> None:
     _deliver(submission, 2000027, "127.50")
 
 
+@round_rejected_bad_rows.fails(says="an order_id that is text")
+def bad_message_let_in_after_the_round(submission: Submission) -> None:
+    _deliver(submission, 1000027, "127.50")
+    submission.append_batch([submission.batches[3].pop()])
+
+
 @round_rejected_bad_rows.fails(says="a negative amount", also=("round_added_exactly", "values_match_database"))
 def negative_amount_made_positive(submission: Submission) -> None:
     _deliver(submission, 26, "126.50")

@@ -1,0 +1,37 @@
+"""docs/fidelity.md against the corpus: what is not in the table was not measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from configs.contract import RoundRecord
+from grader.checks import all_checks
+from grader.submission import Submission
+from scripts.fidelity.__main__ import run_corpus
+from scripts.fidelity.corpus import Outcome, grade_submission
+from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    return run_corpus()
+
+
+def test_the_document_is_what_the_corpus_gives(outcomes: list[Outcome]) -> None:
+    """`make fidelity` writes it anew: a mutant that is gone, or no longer caught, shows in its diff."""
+    assert FIDELITY_FILE.read_text(encoding="utf-8") == fidelity_markdown(outcomes, read_live())
+
+
+def test_the_corpus_is_large_enough_and_judged_right(outcomes: list[Outcome]) -> None:
+    mutants = [outcome for outcome in outcomes if outcome.is_mutant]
+    assert len(mutants) >= 80
+    assert len(outcomes) - len(mutants) >= 30
+    assert [outcome.example.name for outcome in outcomes if outcome.unexpected] == []
+
+
+def test_every_check_is_the_only_one_to_catch_some_mutant(outcomes: list[Outcome]) -> None:
+    """A check that never decides alone could be taken out and nothing would be missed."""
+    alone = {outcome.check.id for outcome in outcomes if outcome.is_mutant and len(outcome.caught_by) == 1}
+    assert set(all_checks()) - alone == set()
