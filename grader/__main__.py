@@ -11,15 +11,18 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from configs.settings import SettingsError
 from grader.rubric import DEFAULT_RUBRIC, RubricError
 
 if TYPE_CHECKING:
     from grader.evidence import Evidence
+    from grader.evidence.config import Config
+    from grader.evidence.database import Database
     from grader.model import Report
 
 UNDECIDED = 2
@@ -30,7 +33,7 @@ class UsageError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code. Whatever a submission does to the grader, it does not raise."""
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -43,6 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("grader: stopped before it was done; nothing was written", file=sys.stderr)
         return 130
+    except Exception as error:  # a class must go on, and a student must not be shown a traceback
+        if getattr(options, "debug", False):
+            raise
+        what = (str(error) or type(error).__name__).splitlines()[0][:200]
+        print(
+            f"grader: it broke ({type(error).__name__}: {what}). --debug shows where; please report it", file=sys.stderr
+        )
+        return UNDECIDED
     return code
 
 
@@ -52,12 +63,22 @@ def _parser() -> argparse.ArgumentParser:
 
     grade = commands.add_parser("grade", help="grade a project or a submission", description=_grade.__doc__)
     grade.add_argument(
-        "root", nargs="?", type=Path, metavar="ROOT", help="a submission's folder; without it, the project"
+        "root",
+        nargs="?",
+        type=Path,
+        metavar="ROOT",
+        help="a submission: a folder, zip or tar.gz; without it, the project",
     )
     grade.add_argument("--config", type=Path, metavar="FILE", help="its config, if not the one found in ROOT")
     grade.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
-    grade.add_argument("--database", choices=("auto", "off"), default="auto", help="look into Postgres if it answers")
+    grade.add_argument(
+        "--database",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="look into Postgres if it answers; auto: for a ROOT only on this machine, wherever its config points",
+    )
     grade.add_argument("--out", type=Path, metavar="DIR", help="where the reports go (ROOT/reports)")
+    grade.add_argument("--time-limit", type=float, metavar="SECONDS", default=300, help="for each check; 0: none (300)")
     grade.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
     grade.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
     grade.set_defaults(run=_grade)
@@ -75,49 +96,140 @@ def _parser() -> argparse.ArgumentParser:
 
 def _grade(options: argparse.Namespace) -> int:
     """Exit code 0: all passed, 1: something failed, 2: the grader could not decide or was called wrongly."""
+    from grader.evidence.archive import ArchiveError, opened
+
+    if options.config is not None and not options.config.is_file():
+        raise UsageError(f"{options.config}: no such config file. Name one with --config path")
+    archives = _archives(options.root)
+    if not archives:
+        return _grade_folder(options, options.root)
+    try:
+        with opened(archives) as submission:
+            return _grade_folder(options, submission.folder, submission.notes)
+    except ArchiveError as error:
+        raise UsageError(f"{options.root}: {error}") from None
+
+
+def _archives(root: Path | None) -> list[Path]:
+    """What must be unpacked to see the submission: ROOT itself, or what lies in a folder that has nothing else."""
+    from grader.evidence.archive import SUFFIXES, archives_in, is_archive
+
+    if root is None:
+        return []
+    if is_archive(root):
+        return [root]
+    if root.is_file():
+        raise UsageError(f"{root}: not a folder, nor one of {', '.join(SUFFIXES)}")
+    if not root.is_dir():
+        raise UsageError(f"{root}: no such folder. Name the folder or archive of a project or submission")
+    inside = archives_in(root)
+    return inside if inside and _is_bare(root) else []
+
+
+def _is_bare(root: Path) -> bool:
+    from grader.evidence.config import submitted_config
+    from grader.evidence.locations import locate
+
+    config = submitted_config(root, None)
+    places = locate(config)
+    return config.path is None and places.lake is places.checkpoint is places.state is None
+
+
+def _grade_folder(options: argparse.Namespace, folder: Path | None, notes: tuple[str, ...] = ()) -> int:
     from grader.checks import all_checks
     from grader.grading import grade
+    from grader.limits import time_limits
     from grader.renderers import terminal
     from grader.rubric import load_rubric
 
     checks = all_checks()
     rubric = load_rubric(options.rubric, checks)
-    evidence = _evidence(options)
-    if options.root is None and evidence.is_empty:
+    evidence = _evidence(options, folder, notes)
+    if folder is None and evidence.is_empty:
         raise UsageError(
             f"nothing to grade yet: no lake, checkpoint or state in {evidence.config.root}. Run `make round1` first"
         )
-    report = grade(
-        evidence,
-        _submission(options.root, evidence),
-        checks,
-        rubric,
-        strict=options.strict,
-        on_error=(lambda trace: print(trace, file=sys.stderr)) if options.debug else (lambda _: None),
-    )
-    sys.stdout.write(terminal.render(report, colour=_wants_colour(sys.stdout), width=_width(sys.stdout)))
-    sys.stdout.flush()
-    _write(report, evidence, options.out or (options.root or evidence.config.root) / "reports")
+    with time_limits(checks, options.time_limit) as limited:
+        report = grade(
+            evidence,
+            _submission(options.root, evidence),
+            limited,
+            rubric,
+            strict=options.strict,
+            on_error=(lambda trace: print(trace, file=sys.stderr)) if options.debug else (lambda _: None),
+        )
+        if folder is not None and folder != options.root:
+            report = _renamed(report, str(folder), options.root.name)
+        sys.stdout.write(terminal.render(report, colour=_wants_colour(sys.stdout), width=_width(sys.stdout)))
+        sys.stdout.flush()
+        _write(report, evidence, options.out or _reports_folder(options.root, evidence))
     return report.exit_code
 
 
-def _evidence(options: argparse.Namespace) -> Evidence:
+def _evidence(options: argparse.Namespace, folder: Path | None, notes: tuple[str, ...]) -> Evidence:
     from grader.evidence import Evidence
     from grader.evidence.config import own_config, submitted_config
+
+    config = own_config(options.config) if folder is None else submitted_config(folder, options.config)
+    config = replace(config, assumptions=(*notes, *config.assumptions))
+    return Evidence(config, _database(options, config))
+
+
+def _database(options: argparse.Namespace, config: Config) -> Database:
+    """The database to look into. A submission's config could name any host, and the grader would knock there."""
     from grader.evidence.database import Database
 
-    if options.root is not None and not options.root.is_dir():
-        raise UsageError(f"{options.root}: no such folder. Name the folder of a project or submission")
-    if options.config is not None and not options.config.is_file():
-        raise UsageError(f"{options.config}: no such config file. Name one with --config path")
-    config = own_config(options.config) if options.root is None else submitted_config(options.root, options.config)
     if options.database == "off":
-        return Evidence(config, Database(None, "the database was switched off with --database off"))
-    return Evidence(config, Database(config.settings))
+        return Database(None, "the database was switched off with --database off")
+    is_others = config.boundary is not None and options.config is None
+    if options.database == "auto" and is_others and config.settings is not None:
+        host = config.settings.postgres.host
+        if not _is_loopback(host):
+            return Database(None, f"the submission's database is at {host}; --database on looks there")
+    return Database(config.settings)
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _renamed(report: Report, folder: str, name: str) -> Report:
+    """The report with `name` for the temporary folder: the same archive gives the same bytes."""
+
+    def shown(value: object) -> Any:
+        return value.replace(folder, name) if isinstance(value, str) else value
+
+    findings = [
+        replace(
+            finding,
+            expected=shown(finding.expected),
+            actual=shown(finding.actual),
+            samples=tuple({key: shown(value) for key, value in row.items()} for row in finding.samples),
+        )
+        for finding in report.findings
+    ]
+    return replace(report, findings=tuple(findings), assumptions=tuple(shown(line) for line in report.assumptions))
+
+
+def _reports_folder(root: Path | None, evidence: Evidence) -> Path:
+    from grader.evidence.archive import is_archive, stem
+
+    if root is None:
+        return evidence.config.root / "reports"
+    return root.with_name(f"{stem(root)}-reports") if is_archive(root) else root / "reports"
 
 
 def _submission(root: Path | None, evidence: Evidence) -> str:
     settings = evidence.config.settings
+    from grader.evidence.archive import is_archive, stem
+
+    if root is not None and is_archive(root):
+        return stem(root)
     return root.resolve().name if root is not None else settings.rollnumber if settings else evidence.config.root.name
 
 

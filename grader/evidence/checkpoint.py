@@ -183,5 +183,6 @@ def _offsets(lines: list[str]) -> Offsets:
 
 
 def _ids(folder: Path | None, name: str) -> tuple[int, ...]:
-    names = file_names(folder / name) if folder is not None else []
+    is_there = folder is not None and not (folder / name).is_symlink()
+    names = file_names(folder / name) if folder is not None and is_there else []
     return tuple(sorted(int(entry) for entry in names if _ID.fullmatch(entry)))

@@ -23,6 +23,7 @@ _FILES_TRIED = 3  # of a lake, until one tells its columns
 _QUARANTINE_COLUMNS = frozenset({"reason", "raw"})
 _QUARANTINE_NAME = re.compile(r"quarantine|reject|invalid|dead.?letter|dlq|corrupt|(^|_)bad(_|$)", re.IGNORECASE)
 _STATE_NAME = re.compile(r"last|state|processed|timestamp|watermark|cursor", re.IGNORECASE)
+_STATE_FOLDER_NAME = re.compile(r"last|processed|timestamp|watermark|cursor", re.IGNORECASE)
 _NO_STATE = (".py", ".sh", ".sql", ".md", ".yml", ".yaml", ".crc", ".parquet", ".log", ".ipynb")
 
 Rank: TypeAlias = tuple[object, ...]  # of a candidate: the least wins
@@ -207,7 +208,7 @@ def _as_state(folder: _Folder) -> tuple[Rank, Path] | None:
     if folder.path.name == "rounds" or {"offsets", "commits"} & set(folder.folders):
         return None
     names = [name for name in folder.files if _STATE_NAME.search(name) and not name.lower().endswith(_NO_STATE)]
-    inside = [name for name in folder.folders if name.startswith("last_processed")]
+    inside = [name for name in folder.folders if _STATE_FOLDER_NAME.search(name)]
     hits = []
     for name in [*names, *inside]:
         place = folder.path / name
