@@ -45,7 +45,7 @@ def render(report: Report, *, colour: bool = False, width: int = WIDTH) -> str:
     report, width = readable(report), max(NARROWEST, min(width, WIDEST))
     parts = [_details(finding, colour, width) for finding in to_mend(report)]
     parts.append(_table(report, colour, width))
-    parts += [_labelled("not judged", f"{', '.join(ids)}: {why}", width, 0) for why, ids in not_judged(report).items()]
+    parts += [_labelled("not judged", f"{why}\n{', '.join(ids)}", width, 0) for why, ids in not_judged(report).items()]
     parts.append(_facts(report, width))
     parts += [_labelled("assumed", line, width, 0) for line in report.assumptions]
     parts.append(f"{_paint(report.verdict.upper(), colour)}  {report.submission}: {marks(report)} ({tally(report)})")

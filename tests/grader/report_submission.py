@@ -32,16 +32,20 @@ def give_times(root: Path) -> None:
     """Let batch 0 run an hour before round 1, and the later batches 2 s after their rounds began, each taking 2 s."""
     starts = [moment_us(run.started_at) // 1000 for run in _runs(root)]
     begun = [starts[0] - 3_600_000, *(start + 2_000 for start in starts)]
-    for path in (root / CHECKPOINT / "offsets").glob("[0-9]*"):
+    written: dict[str, int] = {}  # a compact log file repeats the lines of the batches before it
+    offsets = (root / CHECKPOINT / "offsets").glob("[0-9]*")
+    for path in sorted(offsets, key=lambda path: int(path.name)):
         head, values, *rest = path.read_text().split("\n")
         batch = int(path.name)
         at_ms = begun[batch] if batch < len(begun) else begun[-1] + 60_000 * (batch - len(begun) + 1)
         _rewrite(path, "\n".join([head, json.dumps({**json.loads(values), "batchTimestampMs": at_ms}), *rest]))
-        log = root / LAKE / "_spark_metadata" / path.name
-        if log.is_file():
-            version, *lines = log.read_text().split("\n")
-            entries = [json.dumps({**json.loads(line), "modificationTime": at_ms + 2_000}) for line in lines]
-            _rewrite(log, "\n".join([version, *entries]))
+        for log in (root / LAKE / "_spark_metadata").glob(f"{batch}*"):
+            if log.name in (str(batch), f"{batch}.compact"):
+                version, *lines = log.read_text().split("\n")
+                entries = [json.loads(line) for line in lines]
+                for entry in entries:
+                    entry["modificationTime"] = written.setdefault(entry["path"], at_ms + 2_000)
+                _rewrite(log, "\n".join([version, *map(json.dumps, entries)]))
 
 
 def _runs(root: Path) -> list[RoundRun]:
