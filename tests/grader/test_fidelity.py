@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from configs.contract import RoundRecord
 from grader.checks import all_checks
-from grader.submission import Submission
 from scripts.fidelity.__main__ import run_corpus
-from scripts.fidelity.corpus import Outcome, grade_submission
+from scripts.fidelity.corpus import Outcome
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
 
 

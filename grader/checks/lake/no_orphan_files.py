@@ -11,8 +11,8 @@ def no_orphan_files(evidence: Evidence) -> None:
     """No Parquet file lies in the lake that the sink log does not name.
 
     A consumer that is killed while it writes leaves such files behind, and writes their rows again in the next try.
-    Spark passes over them; pyarrow, DuckDB and a glob count them. They are no fault of the pipeline. A file that was put
-    there by hand is told by no_foreign_files.
+    Spark passes over them; pyarrow, DuckDB and a glob count them. They are no fault of the pipeline. What
+    was put there by hand is told by no_foreign_files.
     """
     lake = evidence.lake
     if lake.log is None:
