@@ -61,6 +61,10 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
         "subscribe": settings.kafka.topic,
         "startingOffsets": "earliest",
         "failOnDataLoss": "true",
+        # After each read of a partition Spark asks the broker for its offsets, on a connection that then still holds a
+        # fetch for what comes next: the answer waits for that fetch to time out, 500 ms by default, partition by
+        # partition.
+        "kafka.fetch.max.wait.ms": "10",
         "maxOffsetsPerTrigger": str(settings.streaming.max_offsets_per_trigger),
     }.items():
         reader = reader.option(key, value)
@@ -116,9 +120,13 @@ class ProgressLog:
 
     def report(self, query: StreamingQuery) -> bool:
         """Log the batches that have ended since the last call; True if there were any."""
-        fresh = [p for p in query.recentProgress if p["numInputRows"] and p["batchId"] > self._said.get(p["id"], -1)]
+        last = query.lastProgress
+        if last is None or last["batchId"] == self._said.get(query.name):
+            return False
+        # Only now the list, which is costly to fetch.
+        fresh = [p for p in query.recentProgress if p["numInputRows"] and p["batchId"] > self._said.get(query.name, -1)]
         for progress in fresh:
-            self._said[progress["id"]] = progress["batchId"]
+            self._said[query.name] = progress["batchId"]
             seconds = progress["durationMs"].get("triggerExecution", 0) / 1000
             if query.name == LAKE:
                 store = progress["stateOperators"][0]

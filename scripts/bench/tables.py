@@ -16,8 +16,8 @@ from configs.settings import PROJECT
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
 _HEAD = """# Benchmarks
 
-Each section is written by the command that it names, on the machine that it names. Absolute times differ from machine to
-machine; what one run compares holds. `make bench` runs all of them.
+Each section is written by the command that it names, on the machine that it names. Absolute times differ from machine
+to machine; what one run compares holds. `make bench` runs all of them.
 """
 
 
