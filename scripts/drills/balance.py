@@ -47,6 +47,7 @@ class Balance:
     state_ahead: int
     lost_ids: tuple[int, ...] = field(default=())
     repeated_ids: tuple[int, ...] = field(default=())
+    unexpected_ids: tuple[int | None, ...] = field(default=())
 
     @property
     def is_clean(self) -> bool:
@@ -81,21 +82,23 @@ def balance(
     kept = set(quarantine)
     accepted = [message for message in messages if message.place not in kept]
     removed = _repeats(accepted, in_lake_before)
+    unexpected = [order_id for order_id, _ in lake if order_id not in good and order_id not in in_lake_before]
     published = {message.order_id for message in messages}
     return Balance(
         rows=len(good),
         messages=len(messages),
         in_lake=len(lake),
         in_quarantine=len(quarantine),
-        repeats_removed=removed,
+        repeats_removed=max(0, removed - sum(repeated.values())),
         lost=len(lost),
         repeated=sum(repeated.values()),
         altered=sum(order_id in good and values != good[order_id] for order_id, values in lake if order_id is not None),
-        unexpected=sum(order_id not in good and order_id not in in_lake_before for order_id, _ in lake),
+        unexpected=len(unexpected),
         unaccounted=_unaccounted(accepted, messages, times, in_lake_before, quarantine),
         state_ahead=sum(order_id not in published and order_id not in published_before for order_id in passed_by_state),
         lost_ids=tuple(sorted(lost)[:SHOWN]),
         repeated_ids=tuple(sorted(repeated)[:SHOWN]),
+        unexpected_ids=tuple(unexpected[:SHOWN]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a drill reads: Postgres, the topic, the lake and the quarantine, each time only what came since the last time."""
+"""What a drill reads: Postgres, the topic, the lake and the quarantine, each time only what has been added."""
 
 from __future__ import annotations
 

@@ -45,11 +45,12 @@ class Writers:
     that breaks is opened again: what had been committed is in the table, and the table is what the account is from.
     """
 
-    def __init__(self, pipeline: Pipeline, count: int, seed: int, pause: float) -> None:
+    def __init__(self, pipeline: Pipeline, count: int, seed: int, pause: float, most_rows: int | None) -> None:
         self._pipeline = pipeline
         self._table = pipeline.table
         self._stop = threading.Event()
         self._pause = pause  # seconds between two transactions of a writer, at the most
+        self._most_rows = most_rows
         self._lock = threading.Lock()
         self._committed = 0
         self._threads = [
@@ -74,7 +75,7 @@ class Writers:
 
     def _write(self, chance: random.Random) -> None:
         connection: psycopg2.extensions.connection | None = None
-        while not self._stop.is_set():
+        while not self._stop.is_set() and (self._most_rows is None or self._committed < self._most_rows):
             try:
                 if connection is None:
                     connection = self._pipeline.connect()
@@ -107,9 +108,9 @@ class Writers:
 
 
 @contextlib.contextmanager
-def writers(pipeline: Pipeline, count: int, *, pause: float = 0.2) -> Iterator[Writers]:
-    """`count` writers at work; stopped at the end, also after an error."""
-    load = Writers(pipeline, count, pipeline.chance.randrange(1 << 30), pause)
+def writers(pipeline: Pipeline, count: int, *, pause: float = 0.2, most_rows: int | None = None) -> Iterator[Writers]:
+    """`count` writers at work, until the end of the block or until they have committed `most_rows`."""
+    load = Writers(pipeline, count, pipeline.chance.randrange(1 << 30), pause, most_rows)
     load.start()
     try:
         yield load

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class Pipeline:
         self._under_test = under_test
         self._wanted: dict[str, dict[str, str]] = {}
         self._given_up: set[str] = set()
+        self._away: set[str] = set()  # services that are stopped
         self._watch: TopicWatch | None = None
         self._connection: psycopg2.extensions.connection | None = None
         self._table = ""
@@ -79,9 +81,9 @@ class Pipeline:
 
     def close(self) -> None:
         """End both programs and the connections."""
-        for name in programs.PROGRAMS:
-            self._wanted.pop(name, None)
-            self._end(name)
+        self._wanted.clear()
+        for name in (*programs.PROGRAMS, *(f"second_{name}" for name in programs.PROGRAMS)):
+            self.end(name)
         if self._watch is not None:
             self._watch.close()
         if self._connection is not None:
@@ -96,11 +98,21 @@ class Pipeline:
     def start(self, name: str, environment: Mapping[str, str] | None = None) -> None:
         """Start a program; from now on it is wanted, and one that ends by itself is started again and reported."""
         self._wanted[name] = dict(environment or {})
+        self._launch(name, name, self._wanted[name])
+
+    def start_second(self, name: str) -> str:
+        """Start a program beside the one that runs; return the name that it goes by. Nobody starts it again."""
+        second = f"second_{name}"
+        self._launch(name, second, {})
+        self.note(f"second {name}")
+        return second
+
+    def _launch(self, program: str, name: str, environment: Mapping[str, str]) -> None:
         launch(
-            [self._under_test.submit_script(name), "--config", self.settings.source],
+            [self._under_test.submit_script(program), "--config", self.settings.source],
             pid_file=self.stack.pid_file(name),
             log=self.stack.log(name),
-            environment=self._environment(self._wanted[name]),
+            environment=self._environment(environment),
         )
 
     def stop(self, name: str) -> None:
@@ -111,7 +123,7 @@ class Pipeline:
     def kill(self, name: str) -> None:
         """kill -9 of a program: its JVM, its Python and the script around them."""
         self._wanted.pop(name, None)
-        self._end(name)
+        self.end(name)
         self.note(f"kill -9 {name}")
 
     def start_what_is_missing(self) -> None:
@@ -139,10 +151,13 @@ class Pipeline:
     def full_disk(self, name: str) -> Iterator[None]:
         """Make every write of a program to a file fail, as on a full disk: with "file too large" in place of "no space
         left on device", by the limit on the size of files (RLIMIT_FSIZE), which needs no root and no disk to fill.
+        The consumer's log is spared: its Python writes nothing else.
         """
         before = {}
         for process in self._family(name):
             with contextlib.suppress(psutil.NoSuchProcess):
+                if name == CONSUMER and process.name() != "java":
+                    continue
                 soft, hard = process.rlimit(psutil.RLIMIT_FSIZE)
                 before[process] = (soft, hard)
                 process.rlimit(psutil.RLIMIT_FSIZE, (0, hard))
@@ -154,7 +169,8 @@ class Pipeline:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.rlimit(psutil.RLIMIT_FSIZE, limits)
 
-    def _end(self, name: str) -> None:
+    def end(self, name: str) -> None:
+        """End a program with kill -9, whether or not that is a fault."""
         family = self._family(name, freeze=True)
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -221,6 +237,9 @@ class Pipeline:
             if self.is_alive(name):
                 continue
             self.ended.append(name)
+            if self._away:
+                del self._wanted[name]  # nobody starts it before its service is back
+                continue
             if self.ended.count(name) >= MOST_ENDS:
                 self._given_up.add(name)
                 del self._wanted[name]
@@ -271,9 +290,15 @@ class Pipeline:
         self.wait(self._is_settled, "the state at the newest row and all of the topic read by the consumer", timeout)
 
     def _is_settled(self) -> bool:
+        return self.is_all_published() and self.is_topic_read()
+
+    def is_all_published(self) -> bool:
+        """The state is at the newest row of Postgres."""
         newest, reached = self._newest(), self.reached()
-        if newest is not None and (reached is None or reached < newest):
-            return False
+        return newest is None or (reached is not None and reached >= newest)
+
+    def is_topic_read(self) -> bool:
+        """The consumer has finished all that is on the topic; where it has a quarantine, that too."""
         ends = topic_ends(self.settings.kafka)
         aside = self.checkpoint.with_name(f"{self.checkpoint.name}_quarantine")
         checkpoints = [self.checkpoint, *([aside] if aside.is_dir() else [])]
@@ -303,17 +328,17 @@ class Pipeline:
         """The last batch of which the lake's log (`_spark_metadata`) knows."""
         return last_batch(self.lake / "_spark_metadata")
 
-    def data_files(self) -> set[str]:
-        """The lake's Parquet files with anything in them, whether the log names them or not."""
-        found = set()
+    def has_data_file_since(self, moment: int) -> bool:
+        """Whether the lake has a Parquet file, with anything in it, written at or after `moment` (ns since 1970)."""
         for day in self.lake.glob("date=*"):
             with contextlib.suppress(OSError), os.scandir(day) as entries:
                 for entry in entries:
-                    if entry.name.endswith(".parquet") and not entry.name.startswith("."):
-                        with contextlib.suppress(OSError):
-                            if entry.stat().st_size:
-                                found.add(entry.path)
-        return found
+                    with contextlib.suppress(OSError):
+                        if entry.name.endswith(".parquet") and not entry.name.startswith("."):
+                            found = entry.stat()
+                            if found.st_size and found.st_mtime_ns >= moment:
+                                return True
+        return False
 
     # -- exact points of the state file's writing
 
@@ -344,7 +369,7 @@ class Pipeline:
         self.wait(passed, f"the producer at {point}, or rows {ids[0]} to {ids[-1]} passed by the state")
         hit = not self.is_armed()
         self.disarm()
-        self._end(PRODUCER)
+        self.end(PRODUCER)
         if hit:
             self.note(f"kill -9 producer {point}")
         return hit
@@ -364,17 +389,18 @@ class Pipeline:
         return self._table
 
     def scalar(self, query: str) -> object:
-        """The one value of a query, through a connection that is kept."""
-        if self._connection is None or self._connection.closed:
-            self._connection = self.connect()
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(query)
-                row = cursor.fetchone()
-        except psycopg2.OperationalError:
-            self._connection.close()
-            raise
-        return row[0] if row else None
+        """The one value of a query, through a connection that is kept, and opened anew where a drill has cut it."""
+        for _ in range(2):
+            if self._connection is None or self._connection.closed:
+                self._connection = self.connect()
+            try:
+                with self._connection.cursor() as cursor:
+                    cursor.execute(query)
+                    row = cursor.fetchone()
+                return row[0] if row else None
+            except psycopg2.OperationalError:
+                self._connection.close()
+        raise DrillError(f"Postgres cuts every connection at {self.settings.postgres.host}: {query}")
 
     def execute(self, statement: str) -> None:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
@@ -402,13 +428,15 @@ class Pipeline:
         """Stop the server: in order, or as a power cut does, so that it recovers at its next start."""
         process = self.stack.pid_file(postgres.NAME).process()
         if crash and process is not None:
-            process.send_signal(3)  # SIGQUIT: Postgres ends at once, without a checkpoint
+            process.send_signal(signal.SIGQUIT)  # Postgres ends at once, without a checkpoint
             psutil.wait_procs([process], timeout=30)
         postgres.down(self.stack)
+        self._away.add(postgres.NAME)
         self.note("Postgres crashes" if crash else "Postgres stops")
 
     def start_postgres(self) -> None:
         postgres.up(self.stack)
+        self._away.discard(postgres.NAME)
 
     def stop_kafka(self, *, crash: bool = False) -> None:
         """Stop the broker: in order, or with kill -9."""
@@ -417,10 +445,12 @@ class Pipeline:
             process.kill()
             psutil.wait_procs([process], timeout=30)
         kafka.down(self.stack)
+        self._away.add(kafka.NAME)
         self.note("Kafka crashes" if crash else "Kafka stops")
 
     def start_kafka(self) -> None:
         kafka.up(self.stack)
+        self._away.discard(kafka.NAME)
 
     def log_size(self, name: str) -> int:
         """Bytes of a program's log: it grows when the program has something to say."""

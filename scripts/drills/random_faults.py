@@ -2,12 +2,208 @@
 
 from __future__ import annotations
 
-from scripts.drills.model import Drill
-from scripts.drills.pipeline import Pipeline
+import contextlib
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scripts.drills import messages
+from scripts.drills.crashes.consumer_killed_before_sink_log import is_before_sink_log
+from scripts.drills.model import Drill, DrillError
+from scripts.drills.orders import insert_orders, writers
+from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
+
+
+@dataclass(frozen=True)
+class Step:
+    """A fault: injected once the writers have committed `after_rows` rows more. `length` in seconds, where it lasts."""
+
+    fault: str
+    after_rows: int
+    length: float
+
+    def __str__(self) -> str:
+        return f"{self.fault} after {self.after_rows} rows ({self.length:.2f} s)"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one seed stands for: how many writers, the longest pause between their transactions, the faults."""
+
+    writers: int
+    pause: float
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`cost`: seconds that it takes the pipeline to be over it; `weight`: how often it is drawn."""
+
+    cost: float
+    weight: int
+    inject: Callable[[Pipeline, float], None]
+
+
+BUDGET = 7.0  # seconds of cost in one plan, so that a run stays short
+MOST_ROWS = 80  # that the writers commit; the faults add their own
+CATCH_TIMEOUT = 10.0
+
+
+def make_plan(seed: int) -> Plan:
+    """The plan of a seed: the same on every machine."""
+    chance = random.Random(f"plan {seed}")
+    steps: list[Step] = []
+    left = BUDGET
+    names = list(FAULTS)
+    while len(steps) < 6:
+        affordable = [name for name in names if FAULTS[name].cost <= left]
+        if not affordable:
+            break
+        name = chance.choices(affordable, [FAULTS[name].weight for name in affordable])[0]
+        steps.append(Step(name, chance.randint(0, 12), round(chance.uniform(0.05, 1.0), 2)))
+        left -= FAULTS[name].cost
+    return Plan(chance.randint(1, 4), round(chance.uniform(0.05, 0.25), 2), tuple(steps))
 
 
 def random_drill(seed: int) -> Drill:
-    def inject(pipeline: Pipeline) -> None:
-        raise NotImplementedError
+    """The drill that carries a seed's plan out."""
+    plan = make_plan(seed)
 
-    return Drill("random", "random", "", "", "", "", inject)
+    def inject(pipeline: Pipeline) -> None:
+        with writers(pipeline, plan.writers, pause=plan.pause, most_rows=MOST_ROWS) as load:
+            for step in plan.steps:
+                goal = min(load.committed + step.after_rows, MOST_ROWS)
+                pipeline.wait(lambda goal=goal: load.committed >= goal, f"{step.after_rows} more rows committed")  # type: ignore[misc]
+                pipeline.start_what_is_missing()
+                FAULTS[step.fault].inject(pipeline, step.length)
+            pipeline.start_what_is_missing()
+
+    steps = "; ".join(map(str, plan.steps))
+    return Drill("random", "random", f"{plan.writers} writers: {steps}", "", "", "", inject)
+
+
+def _kill(name: str) -> Callable[[Pipeline, float], None]:
+    return lambda pipeline, _: pipeline.kill(name)
+
+
+def _kill_both(pipeline: Pipeline, _: float) -> None:
+    pipeline.kill(PRODUCER)
+    pipeline.kill(CONSUMER)
+
+
+def _kill_at(point: str) -> Callable[[Pipeline, float], None]:
+    def inject(pipeline: Pipeline, _: float) -> None:
+        pipeline.kill_at(point)
+
+    return inject
+
+
+def _kill_consumer_when(condition: Callable[[Pipeline], bool]) -> Callable[[Pipeline, float], None]:
+    def inject(pipeline: Pipeline, _: float) -> None:
+        with contextlib.suppress(DrillError):  # the moment may not come by: then it is killed at another
+            pipeline.catch(CONSUMER, lambda: condition(pipeline), "a batch is under way", CATCH_TIMEOUT)
+        pipeline.kill(CONSUMER)
+
+    return inject
+
+
+def _pause(name: str) -> Callable[[Pipeline, float], None]:
+    def inject(pipeline: Pipeline, length: float) -> None:
+        pipeline.freeze(name)
+        pipeline.note(f"pause {name}")
+        try:
+            threading.Event().wait(length)
+        finally:
+            pipeline.thaw(name)
+
+    return inject
+
+
+def _restart_postgres(crash: bool) -> Callable[[Pipeline, float], None]:
+    def inject(pipeline: Pipeline, length: float) -> None:
+        pipeline.stop_postgres(crash=crash)
+        threading.Event().wait(length)
+        pipeline.start_postgres()
+
+    return inject
+
+
+def _restart_kafka(crash: bool) -> Callable[[Pipeline, float], None]:
+    def inject(pipeline: Pipeline, length: float) -> None:
+        pipeline.stop_kafka(crash=crash)
+        pipeline.start_kafka()
+
+    return inject
+
+
+def _cut_sessions(pipeline: Pipeline, _: float) -> None:
+    pipeline.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend' AND datname = current_database()"
+    )
+    pipeline.note("sessions cut")
+
+
+def _late_commit(pipeline: Pipeline, length: float) -> None:
+    with pipeline.transaction() as late:
+        insert_orders(late, pipeline.table, 4)
+        threading.Event().wait(length)
+    pipeline.note("late commit")
+
+
+def _slow_insert(pipeline: Pipeline, length: float) -> None:
+    with pipeline.transaction() as slow:
+        threading.Event().wait(length)
+        insert_orders(slow, pipeline.table, 4)
+    pipeline.note("slow insert")
+
+
+def _ties(pipeline: Pipeline, _: float) -> None:
+    pipeline.insert(45)
+    pipeline.note("45 equal timestamps")
+
+
+def _rejects(pipeline: Pipeline, _: float) -> None:
+    chosen = pipeline.chance.sample(sorted(messages.REJECTS), 8)
+    messages.send(pipeline, [messages.REJECTS[name] for name in chosen])
+    pipeline.note("8 dirty messages")
+
+
+def _copies(pipeline: Pipeline, _: float) -> None:
+    messages.send(pipeline, messages.copies_of_orders(pipeline, 6))
+    pipeline.note("6 orders published by another hand")
+
+
+def _full_disk(name: str) -> Callable[[Pipeline, float], None]:
+    def inject(pipeline: Pipeline, length: float) -> None:
+        with pipeline.full_disk(name):
+            threading.Event().wait(length)
+
+    return inject
+
+
+FAULTS = {
+    "kill the producer": Fault(5, 4, _kill(PRODUCER)),
+    "kill the consumer": Fault(6, 4, _kill(CONSUMER)),
+    "kill both": Fault(7, 3, _kill_both),
+    "kill the producer before its state write": Fault(5, 3, _kill_at("before_state_write")),
+    "kill the producer in its state write": Fault(5, 3, _kill_at("in_state_write")),
+    "kill the producer before its state's rename": Fault(5, 2, _kill_at("before_state_rename")),
+    "kill the consumer in mid-batch": Fault(6, 3, _kill_consumer_when(Pipeline.is_batch_under_way)),
+    "kill the consumer before the sink log": Fault(6, 3, _kill_consumer_when(is_before_sink_log)),
+    "pause the producer": Fault(1, 4, _pause(PRODUCER)),
+    "pause the consumer": Fault(1, 4, _pause(CONSUMER)),
+    "restart Postgres": Fault(2, 3, _restart_postgres(crash=False)),
+    "crash Postgres": Fault(2, 3, _restart_postgres(crash=True)),
+    "restart Kafka": Fault(6, 1, _restart_kafka(crash=False)),
+    "crash Kafka": Fault(6, 1, _restart_kafka(crash=True)),
+    "cut the sessions of Postgres": Fault(1, 4, _cut_sessions),
+    "late commit": Fault(1, 5, _late_commit),
+    "slow insert": Fault(1, 5, _slow_insert),
+    "ties": Fault(0.5, 5, _ties),
+    "dirty messages": Fault(0.5, 5, _rejects),
+    "copies of orders": Fault(0.5, 4, _copies),
+    "full disk for the producer": Fault(2, 2, _full_disk(PRODUCER)),
+    "full disk for the consumer": Fault(3, 2, _full_disk(CONSUMER)),
+}

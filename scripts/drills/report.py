@@ -13,7 +13,7 @@ from scripts.drills.model import Result
 
 
 def verdict(result: Result) -> str:
-    """"clean", or what was found."""
+    """ "clean", or what was found."""
     balance = result.balance
     found = {
         "lost": balance.lost,
@@ -32,9 +32,9 @@ def line(result: Result) -> str:
     """A line to follow a run by."""
     balance = result.balance
     return (
-        f"{result.drill} (seed {result.seed}): {balance.rows} rows, {balance.messages} messages = {balance.in_lake} lake"
-        f" + {balance.in_quarantine} quarantine + {balance.repeats_removed} repeats, {len(result.faults)} faults"
-        f" [{', '.join(result.faults)}], {result.seconds:.1f} s: {verdict(result)}"
+        f"{result.drill} (seed {result.seed}): {balance.rows} rows, {balance.messages} messages = {balance.in_lake} in"
+        f" the lake + {balance.in_quarantine} in the quarantine + {balance.repeats_removed} repeats,"
+        f" {len(result.faults)} faults [{', '.join(result.faults)}], {result.seconds:.1f} s: {verdict(result)}"
     )
 
 

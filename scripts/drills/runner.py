@@ -16,14 +16,14 @@ from scripts.drills.model import Drill, DrillError, Result
 from scripts.drills.pipeline import Pipeline, Programs
 from scripts.services import bring_up
 from scripts.services.errors import KitError
-from scripts.services.temporary_stack import temporary_stack
+from scripts.services.temporary_stack import Changes, temporary_stack
 from scripts.table import make_table
 from scripts.topic import make_topic
 
 # Small and fast, so that every drill goes through many polls and batches: a limit below the size of one transaction.
-CHANGES = {
-    "cdc": {"poll_interval_sec": 0.2, "batch_limit": 20},
-    "streaming": {"batch_interval": "200 milliseconds"},
+CHANGES: Changes = {
+    "cdc": {"poll_interval_sec": 0.4, "batch_limit": 20},
+    "streaming": {"batch_interval": "400 milliseconds"},
 }
 
 

@@ -18,7 +18,7 @@ source = Path(parser.parse_args().config)
 text = source.read_text(encoding="utf-8")
 config = yaml.safe_load(text.replace("{rollnumber}", str(yaml.safe_load(text)["rollnumber"])))
 postgres, kafka, cdc = config["postgres"], config["kafka"], config["cdc"]
-state_file = source.parent.parent / config["streaming"]["last_processed_timestamp_location"]
+state_file: Path = source.parent.parent / config["streaming"]["last_processed_timestamp_location"]
 
 spark = SparkSession.builder.appName("orders_cdc_producer").getOrCreate()
 spark.sparkContext.setLogLevel("ERROR")

@@ -1,0 +1,35 @@
+from scripts.drills.evidence import last_batch
+from scripts.drills.model import drill
+from scripts.drills.orders import writers
+from scripts.drills.pipeline import CONSUMER, Pipeline
+
+
+def is_before_sink_log(pipeline: Pipeline) -> bool:
+    """The batch under way has written a data file, and the lake's log does not name it yet."""
+    planned = last_batch(pipeline.checkpoint / "offsets")
+    if planned <= pipeline.last_logged_batch():
+        return False
+    try:
+        since = (pipeline.checkpoint / "offsets" / str(planned)).stat().st_mtime_ns
+    except OSError:
+        return False
+    return pipeline.has_data_file_since(since)
+
+
+@drill(
+    plain="Nothing is lost or repeated for a reader that asks the log, as Spark does; one that takes every Parquet "
+    "file in the folder sees the rows twice.",
+    withstands="The log decides which files are the lake. The batch is written again after the restart, and the file "
+    "that was left behind stays an orphan, which the grader reports.",
+)
+def consumer_killed_before_sink_log(pipeline: Pipeline) -> None:
+    """kill -9 of the consumer after a batch's data file was written, before the lake's log names it.
+
+    The consumer is stopped (SIGSTOP) at a moment at which the evidence says so, and killed if it still says so. Twice,
+    while two writers insert.
+    """
+    with writers(pipeline, 2):
+        for _ in range(2):
+            pipeline.catch(CONSUMER, lambda: is_before_sink_log(pipeline), "a file is written and not in the log")
+            pipeline.kill(CONSUMER)
+            pipeline.start(CONSUMER)

@@ -1,0 +1,35 @@
+from scripts.drills.model import drill
+from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
+
+
+@drill(
+    plain="Nothing is lost by the pause itself, except for rows that come while it lasts between publish and max().",
+    withstands="Neither program relies on a clock: the producer goes on with the rows that it has read, the consumer "
+    "with the batch that it has planned.",
+)
+def programs_paused(pipeline: Pipeline) -> None:
+    """Each program stands still (SIGSTOP) in the middle of its work, while everything else goes on.
+
+    The producer between publish and state, until the consumer has finished all that is on the topic and more rows are
+    committed; the consumer in mid-batch, until the producer has published three more batches.
+    """
+    length, reached = pipeline.topic_length(), pipeline.reached()
+    pipeline.insert(4)
+    pipeline.catch(
+        PRODUCER,
+        lambda: pipeline.topic_length() > length and pipeline.reached() == reached,
+        "a batch is on the topic and the state has not moved",
+    )
+    pipeline.note("pause producer")
+    pipeline.insert(4)
+    pipeline.wait(pipeline.is_topic_read, "all of the topic read by the consumer")
+    pipeline.thaw(PRODUCER)
+    pipeline.settle()
+
+    pipeline.insert(4)
+    pipeline.catch(CONSUMER, pipeline.is_batch_under_way, "a batch is planned and not finished")
+    pipeline.note("pause consumer")
+    for _ in range(3):
+        pipeline.insert(3)
+        pipeline.wait(pipeline.is_all_published, "the state at the newest row")
+    pipeline.thaw(CONSUMER)

@@ -1,0 +1,25 @@
+from scripts.drills.model import drill
+from scripts.drills.pipeline import PRODUCER, Pipeline
+
+TRIES = 40  # a producer takes some seconds to start
+
+
+@drill(
+    plain="Both read the same state and publish the same rows: from then on every row is in the lake twice.",
+    withstands="The producer holds a lock beside its state file; the second one says who has it and ends with an error.",
+)
+def second_producer(pipeline: Pipeline) -> None:
+    """A second producer is started by mistake while the first runs.
+
+    Rows are inserted until the second has ended, or has published some of them again. It is then ended.
+    """
+    length, inserted = pipeline.topic_length(), 0
+    second = pipeline.start_second(PRODUCER)
+    try:
+        for _ in range(TRIES):
+            inserted += len(pipeline.insert(3))
+            pipeline.wait(pipeline.is_all_published, "the state at the newest row")
+            if not pipeline.is_alive(second) or pipeline.topic_length() > length + inserted:
+                return
+    finally:
+        pipeline.end(second)

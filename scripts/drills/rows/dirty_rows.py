@@ -1,0 +1,27 @@
+from scripts.drills.model import drill
+from scripts.drills.pipeline import Pipeline
+
+AMOUNTS = ("'NaN'", "'Infinity'", "'-Infinity'", "1e20", "1e40", "-5", "0.123456789")
+
+
+@drill(
+    plain="The column becomes decimal(38,18); NaN, infinity or 1e40 ends the read of the whole batch. The producer dies "
+    "of the same row at every start, and all later rows are lost.",
+    withstands="The query itself decides whether an amount fits the lake's type; one that does not travels as text, is "
+    "published like any other row, and ends in the quarantine. The rows around it arrive.",
+)
+def dirty_rows(pipeline: Pipeline) -> None:
+    """Amounts in Postgres that no lake can hold, in an unconstrained NUMERIC column, among good rows.
+
+    The column's type is changed while the pipeline runs. NaN, both infinities, 1e20, 1e40, a negative one and one with
+    nine decimals, each in a transaction of its own with good rows before and after.
+    """
+    pipeline.execute(f"ALTER TABLE {pipeline.table} ALTER COLUMN amount TYPE numeric")
+    for amount in AMOUNTS:
+        pipeline.insert(2)
+        pipeline.execute(
+            f"INSERT INTO {pipeline.table} (customer_name, restaurant_name, item, amount, order_status)"
+            f" VALUES ('Eve', 'Nowhere', 'Nothing', {amount}, 'PLACED')"
+        )
+        pipeline.note(f"amount {amount}")
+    pipeline.insert(3)

@@ -1,0 +1,20 @@
+from scripts.drills.model import drill
+from scripts.drills.pipeline import PRODUCER, Pipeline
+
+
+@drill(
+    plain="The publish fails after a minute or two and the producer ends; someone has to start it again.",
+    withstands="The publish fails within seconds, the state stays where it is, and the batch is tried again until Kafka "
+    "is back. The consumer's streams are started again with their checkpoints.",
+)
+def kafka_away(pipeline: Pipeline) -> None:
+    """Kafka is stopped while rows come, until the producer has failed to publish them; then it is started again."""
+    pipeline.stop_kafka()
+    pipeline.insert(8)
+    said = pipeline.log_size(PRODUCER)
+    pipeline.wait(
+        lambda: pipeline.log_size(PRODUCER) > said or not pipeline.is_alive(PRODUCER),
+        "the producer saying that a publish failed",
+    )
+    pipeline.insert(8)
+    pipeline.start_kafka()

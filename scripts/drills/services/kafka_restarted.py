@@ -1,0 +1,19 @@
+from scripts.drills.model import drill
+from scripts.drills.orders import writers
+from scripts.drills.pipeline import Pipeline
+
+
+@drill(
+    plain="A publish that is cut short ends the program; the part that had arrived is published again after its "
+    "restart, and is in the lake twice.",
+    withstands="A publish counts when every message is acknowledged; else the batch is read and published again, and "
+    "the consumer drops what had arrived before.",
+)
+def kafka_restarted(pipeline: Pipeline) -> None:
+    """Kafka is stopped and started, then killed and started, while two writers insert."""
+    with writers(pipeline, 2):
+        for crash in (False, True):
+            length = pipeline.topic_length()
+            pipeline.wait(lambda length=length: pipeline.topic_length() > length, "more messages on the topic")  # type: ignore[misc]
+            pipeline.stop_kafka(crash=crash)
+            pipeline.start_kafka()

@@ -1,0 +1,23 @@
+from scripts.drills.model import drill
+from scripts.drills.pipeline import PRODUCER, Pipeline
+
+
+@drill(
+    plain="The producer ends with the first poll that fails; someone has to see that and start it again.",
+    withstands="The producer says so and tries again with growing pauses until Postgres is back.",
+)
+def postgres_away(pipeline: Pipeline) -> None:
+    """Postgres is stopped for a while: until the producer has failed three times.
+
+    Rows that were inserted just before arrive afterwards, with those inserted later.
+    """
+    pipeline.insert(5)
+    pipeline.stop_postgres()
+    for _ in range(3):
+        said = pipeline.log_size(PRODUCER)
+        pipeline.wait(
+            lambda said=said: pipeline.log_size(PRODUCER) > said or not pipeline.is_alive(PRODUCER),  # type: ignore[misc]
+            "the producer saying that a poll failed",
+        )
+    pipeline.start_postgres()
+    pipeline.insert(5)

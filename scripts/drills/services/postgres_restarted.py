@@ -1,0 +1,20 @@
+from scripts.drills.model import drill
+from scripts.drills.orders import writers
+from scripts.drills.pipeline import Pipeline
+
+
+@drill(
+    plain="The poll that is under way fails and the program ends; someone has to see that and start it again.",
+    withstands="A poll that fails is tried again with growing pauses; nothing was published or the state has not moved.",
+)
+def postgres_restarted(pipeline: Pipeline) -> None:
+    """Postgres is stopped and started, then crashes and recovers, while two writers insert.
+
+    A fast shutdown rolls open transactions back; an immediate one (SIGQUIT) leaves recovery to the next start.
+    """
+    with writers(pipeline, 2):
+        for crash in (False, True):
+            length = pipeline.topic_length()
+            pipeline.wait(lambda length=length: pipeline.topic_length() > length, "more messages on the topic")  # type: ignore[misc]
+            pipeline.stop_postgres(crash=crash)
+            pipeline.start_postgres()

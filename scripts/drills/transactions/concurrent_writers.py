@@ -1,0 +1,17 @@
+from scripts.drills.model import drill
+from scripts.drills.orders import writers
+from scripts.drills.pipeline import Pipeline
+
+ROWS = 400
+
+
+@drill(
+    plain="Rows are lost at every chance of the other drills, without an error: between publish and max, by late "
+    "commits, by ties at the limit.",
+    withstands="The horizon, WITH TIES and one reading of each batch hold at once.",
+)
+def concurrent_writers(pipeline: Pipeline) -> None:
+    """Six writers insert 400 rows at once: prompt, slow, late, large and rolled-back transactions."""
+    with writers(pipeline, 6, most_rows=ROWS) as load:
+        pipeline.wait(lambda: load.committed >= ROWS, f"{ROWS} rows committed")
+    pipeline.note("six writers")

@@ -1,0 +1,27 @@
+from scripts.drills.model import drill
+from scripts.drills.pipeline import PRODUCER, Pipeline
+
+
+@drill(
+    plain="count, publish and max() are three reads of the table. Rows that come between the last two are in the "
+    "maximum and not on the topic: the state passes them, and they are lost.",
+    withstands="The batch is read once and cached; publishing and the new state come from the same rows.",
+)
+def rows_between_publish_and_max(pipeline: Pipeline) -> None:
+    """Rows are committed between the publishing of a batch and the writing of its state.
+
+    The producer is stopped (SIGSTOP) once messages of a batch are on the topic and the state has not moved; 2 rows are
+    committed; it goes on. Three times.
+    """
+    for _ in range(3):
+        length, reached = pipeline.topic_length(), pipeline.reached()
+        pipeline.insert(3)
+        pipeline.catch(
+            PRODUCER,
+            lambda length=length, reached=reached: pipeline.topic_length() > length and pipeline.reached() == reached,  # type: ignore[misc]
+            "a batch is on the topic and the state has not moved",
+        )
+        pipeline.insert(2)
+        pipeline.note("rows between publish and state")
+        pipeline.thaw(PRODUCER)
+        pipeline.settle()

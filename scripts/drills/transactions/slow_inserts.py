@@ -1,0 +1,27 @@
+from scripts.drills.model import drill
+from scripts.drills.orders import insert_orders
+from scripts.drills.pipeline import Pipeline
+
+
+@drill(
+    plain="As with a late commit: others move the state past the created_at that the transaction's rows will have.",
+    withstands="The horizon counts every open transaction, also one that has only read: looking only at those that have "
+    "written loses these rows.",
+)
+def slow_inserts(pipeline: Pipeline) -> None:
+    """A transaction reads first and inserts late; its rows have the created_at of its beginning.
+
+    While it has only read, it holds no transaction id. Others commit and the producer polls; then it inserts, the
+    producer polls again, and it commits. Two such transactions overlap.
+    """
+    with pipeline.transaction() as first:
+        pipeline.insert(2)
+        with pipeline.transaction() as second:
+            pipeline.insert(2)
+            pipeline.wait_for_polls(2)
+            insert_orders(second, pipeline.table, 4)
+        pipeline.insert(2)
+        pipeline.wait_for_polls(2)
+        insert_orders(first, pipeline.table, 4)
+    pipeline.note("slow insert")
+    pipeline.note("slow insert within it")
