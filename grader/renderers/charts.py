@@ -71,11 +71,10 @@ def _rows_over_time(facts: Timeline) -> Chart | None:
     ]
     if not any(line.points for line in lines):
         return None
-    last = [f"{line.points[-1][1]:,} {line.label}" for line in lines if line.points]
     return Chart(
         id="rows",
         title="Rows over time",
-        answer=f"At the end: {', '.join(last)}.",
+        answer=_rows_answer([line for line in lines if line.points], len(facts.moments) - 1),
         legend=_legend(lines, facts),
         svg=_over_time("rows", facts, lines, _count_ticks(lines), lambda value: f"{value:,} rows"),
         width=_WIDE,
@@ -84,9 +83,21 @@ def _rows_over_time(facts: Timeline) -> Chart | None:
     )
 
 
+def _rows_answer(lines: Sequence[Line], last: int) -> str:
+    known = [f"{line.points[-1][1]:,} {line.label}" for line in lines if line.points[-1][0] == last]
+    older = [f"{line.points[-1][1]:,} {line.label}" for line in lines if line.points[-1][0] != last]
+    parts = ([f"At the end: {', '.join(known)}"] if known else []) + (
+        [f"when last seen: {', '.join(older)}"] if older else []
+    )
+    return f"{'; '.join(parts)}."
+
+
 def _watermark(facts: Timeline) -> Chart | None:
     exact = [
-        _greatest("inserted", "newest order inserted", facts.moments, lambda moment: moment.newest_inserted_us),
+        replace(
+            _greatest("inserted", "newest order of a round", facts.moments, lambda moment: moment.newest_inserted_us),
+            until=facts.rounds[-1].last if facts.rounds else 0,
+        ),
         _greatest("lake", "newest order in the lake", facts.moments, lambda moment: moment.newest_in_lake_us),
         _line("state", "state", facts.moments, lambda moment: moment.state_us),
     ]
@@ -193,11 +204,11 @@ def _line(style: str, label: str, moments: Sequence[Moment], value: Callable[[Mo
 
 
 def _greatest(style: str, label: str, moments: Sequence[Moment], value: Callable[[Moment], int | None]) -> Line:
-    """The greatest value up to each moment, which holds until the end."""
+    """The greatest value up to each moment."""
     points: list[Point] = []
     for x, seen in _line(style, label, moments, value).points:
         points.append((x, max(seen, points[-1][1]) if points else seen))
-    return Line(style, label, tuple(points), until=len(moments) - 1)
+    return Line(style, label, tuple(points))
 
 
 def _steps(values: Iterable[int]) -> dict[int, int]:
@@ -411,8 +422,11 @@ def _name_rounds(root: Xml.Element, names: Sequence[str]) -> None:
         path = group.find("path")
         corners = re.findall(r"-?\d+\.\d+", path.get("d", "")) if path is not None else []
         if len(corners) >= 2:
-            middle = (float(corners[0]) + float(corners[-2])) / 2
-            Xml.SubElement(group, "text", {"x": f"{middle:.1f}", "y": "14"}).text = name
+            left, right = float(corners[0]), float(corners[-2])
+            fits = right - left > len(name) * _FONT * 0.6
+            text = Xml.SubElement(group, "text", {"x": f"{(left + right) / 2:.1f}", "y": "14"})
+            text.text = name if fits else name.removeprefix("round ").partition(" ")[0]
+            Xml.SubElement(text, "title").text = name
 
 
 def _markup(root: Xml.Element) -> str:

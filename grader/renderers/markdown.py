@@ -37,7 +37,8 @@ def render(report: Report, graded_at: str) -> str:
         parts.append("\n".join(f"- {_code(ids)}: {_escaped(why)}" for why, ids in not_judged(report).items()))
     passed = [finding for finding in report.findings if finding.status is Status.PASS]
     if passed:
-        head = f"<details><summary>{len(passed)} checks passed</summary>"
+        noun = "check" if len(passed) == 1 else "checks"
+        head = f"<details><summary>{len(passed)} {noun} passed</summary>"
         rows = [[f"`{f.id}`", marks_of(f), _escaped(f.title)] for f in passed]
         parts += [head, _table(["check", "marks", "what"], rows), "</details>"]
     facts = [[key.replace("_", " "), _fact(value)] for key, value in report.facts.items() if value is not None]
