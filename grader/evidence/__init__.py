@@ -7,6 +7,7 @@ from functools import cached_property
 
 from configs.contract import StateValue, format_timestamp
 from grader.evidence.checkpoint import Checkpoint
+from grader.evidence.comparison import Pair
 from grader.evidence.config import Config
 from grader.evidence.database import Database
 from grader.evidence.lake import Lake
@@ -35,6 +36,30 @@ class Evidence:
     @cached_property
     def quarantine(self) -> Quarantine:
         return find_quarantine(self.config, self.lake)
+
+    @cached_property
+    def beside_database(self) -> Pair | None:
+        """The orders of Postgres beside those of the lake; None where Postgres cannot be compared with."""
+        from grader.evidence.comparison import side_by_side
+
+        orders = self.database.orders
+        if orders is None or not {"order_id", "created_at"} <= set(orders.column_names):
+            return None
+        return side_by_side(orders, self.lake)
+
+    @cached_property
+    def beside_rounds(self) -> Pair | None:
+        """The rows that the rounds inserted beside those of the lake; None without any."""
+        from grader.evidence.comparison import side_by_side
+        from grader.evidence.orders import table_of
+
+        rows = self.rounds.expected_orders
+        return side_by_side(table_of(rows), self.lake) if rows else None
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """What the lake can be compared with: all of Postgres first, then what the rounds know."""
+        return tuple(pair for pair in (self.beside_database, self.beside_rounds) if pair is not None)
 
     @cached_property
     def created_at_shift_us(self) -> int | None:

@@ -179,19 +179,39 @@ class Altered:
         return f"{sum(self.columns.values())} values differ ({counts})"
 
 
-def altered(source: pa.Table, lake: Lake, limit: int, shift_us: int = 0) -> Altered:
-    """Values of the lake that are not those of `source`, at the precision that both sides have, one row a value.
+@dataclass(frozen=True)
+class Pair:
+    """The orders that a source and the lake both have, by order_id, once each: as the one has them, as the other does.
+
+    Both are in the normal form of orders.py, and have the same number of rows.
+    """
+
+    ours: pa.Table
+    theirs: pa.Table
+
+
+def side_by_side(source: pa.Table, lake: Lake) -> Pair:
+    """The orders of `source` beside those of the lake."""
+    import pyarrow.compute as pc
+
+    there = pc.is_in(source.column("order_id"), value_set=lake.order_ids)
+    common = pc.unique(source.column("order_id").filter(there))
+    return Pair(_aligned(source, common), _aligned(lake.orders, common))
+
+
+def altered(pair: Pair, lake: Lake, limit: int, shift_us: int = 0) -> Altered:
+    """Values of the lake that are not the source's, at the precision that both sides have, one row a value.
 
     `shift_us` is how far all created_at of the lake lie after the source's: a fault that has a check of its own.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    ours, theirs = side_by_side(source, lake)
+    ours, theirs = pair.ours, pair.theirs
     columns, rows = dict[str, int](), list[Row]()
     any_wrong = pa.chunked_array([pa.repeat(False, ours.num_rows)])
     for name in COLUMN_NAMES[1:]:
-        if name not in source.column_names:
+        if name not in ours.column_names:
             continue
         left, right = ours.column(name), theirs.column(name)
         if name == "created_at" and shift_us:
@@ -208,14 +228,6 @@ def altered(source: pa.Table, lake: Lake, limit: int, shift_us: int = 0) -> Alte
                 values = {side: _value(name, row[side]) for side in ("source", "lake")}
                 rows.append({"order_id": row["order_id"], "column": name, **values})
     return Altered(columns, pc.sum(any_wrong).as_py() or 0, ours.num_rows, tuple(rows))
-
-
-def side_by_side(source: pa.Table, lake: Lake) -> tuple[pa.Table, pa.Table]:
-    """The orders that both have, by order_id, once each: as the source has them, and as the lake does."""
-    import pyarrow.compute as pc
-
-    common = pc.unique(source.column("order_id").filter(pc.is_in(source.column("order_id"), value_set=lake.order_ids)))
-    return _aligned(source, common), _aligned(lake.orders, common)
 
 
 def _aligned(table: pa.Table, order_ids: pa.Array) -> pa.Table:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grader.evidence.comparison import side_by_side
-from grader.evidence.orders import SECOND_US, table_of
+from grader.evidence.orders import SECOND_US
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,17 +16,6 @@ _MOST_US = 14 * 3600 * SECOND_US  # and at most 14 hours
 MILLISECOND_US = 1000
 
 
-def sources(evidence: Evidence) -> list[tuple[str, pa.Table]]:
-    """What the lake can be compared with: Postgres, and the rounds' rows; each with its name."""
-    found = []
-    orders = evidence.database.orders
-    if orders is not None and {"order_id", "created_at"} <= set(orders.column_names):
-        found.append(("Postgres", orders))
-    if evidence.rounds.expected_orders:
-        found.append(("the rounds' records", table_of(evidence.rounds.expected_orders)))
-    return found
-
-
 def shift_us(evidence: Evidence) -> int | None:
     """How far the lake's created_at lie after the source's, where one offset moves more than half of all rows.
 
@@ -35,16 +23,15 @@ def shift_us(evidence: Evidence) -> int | None:
     """
     import pyarrow.compute as pc
 
-    for _, source in sources(evidence):
-        ours, theirs = side_by_side(source, evidence.lake)
-        if not ours.num_rows:
+    for pair in evidence.pairs:
+        if not pair.ours.num_rows:
             continue
         unit = evidence.lake.created_at_unit_us
-        offsets = pc.subtract(_whole(theirs.column("created_at"), unit), _whole(ours.column("created_at"), unit))
-        commonest = pc.mode(offsets.drop_null(), n=1).to_pylist()
+        theirs, ours = pair.theirs.column("created_at"), pair.ours.column("created_at")
+        commonest = pc.mode(pc.subtract(_whole(theirs, unit), _whole(ours, unit)).drop_null(), n=1).to_pylist()
         offset = int(commonest[0]["mode"]) if commonest else 0
         is_zone = offset and offset % _STEP_US == 0 and abs(offset) <= _MOST_US
-        return offset if is_zone and 2 * int(commonest[0]["count"]) > ours.num_rows else 0
+        return offset if is_zone and 2 * int(commonest[0]["count"]) > pair.ours.num_rows else 0
     return None
 
 

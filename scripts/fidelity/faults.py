@@ -69,7 +69,7 @@ FAULTY = (
         "no_horizon",
         "reads up to the newest row, past transactions that are still open",
         _MISSING,
-        (_producer(" AND created_at < now() AT TIME ZONE 'UTC' - interval '1 second'", ""),),
+        (_producer(" AND created_at < now() AT TIME ZONE 'UTC' - interval '2 seconds'", ""),),
     ),
     Faulty("limit_without_ties", "LIMIT instead of WITH TIES", _MISSING, (_producer("ROWS WITH TIES", "ROWS ONLY"),)),
     Faulty(

@@ -27,8 +27,9 @@ something to say.
 class LiveResult(BaseModel):
     """One program run for real: its fault ("" for the correct ones), what must catch it, and what failed.
 
-    `rows` are the rows in Postgres at the end, `seconds` how long it ran, `found` what the first of the checks in
-    `expected` said. `is_right` when one of `expected` failed, or, for a correct program, nothing with marks did.
+    `rows` are the rows in Postgres at the end, `seconds` how long it ran, `found` what the first of the checks that had
+    to fail, or wrongly did, said.
+    `is_right` when one of `expected` failed, or, for a correct program, nothing with marks did.
     """
 
     model_config = ConfigDict(frozen=True)

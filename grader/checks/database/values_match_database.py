@@ -1,5 +1,5 @@
 from grader.evidence import Evidence
-from grader.evidence.comparison import altered, source
+from grader.evidence.comparison import altered, side_by_side, source
 from grader.model import Mismatch, check
 from grader.submission import Submission
 
@@ -15,7 +15,9 @@ def values_match_database(evidence: Evidence) -> None:
     cent, and counts what differs column by column. An offset that all created_at share is left to no_time_shift. Needs
     the database.
     """
-    found = altered(source(evidence), evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0)
+    orders = source(evidence)
+    pair = evidence.beside_database or side_by_side(orders, evidence.lake)
+    found = altered(pair, evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0)
     if found:
         raise Mismatch(
             expected="every value as in Postgres",

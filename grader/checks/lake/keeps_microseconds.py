@@ -1,5 +1,5 @@
 from grader.evidence import Evidence
-from grader.evidence.created_at import MILLISECOND_US, sources, unit_us
+from grader.evidence.created_at import MILLISECOND_US, unit_us
 from grader.model import Mismatch, NoEvidence, check
 from grader.submission import Submission
 
@@ -15,7 +15,9 @@ def keeps_microseconds(evidence: Evidence) -> None:
     digits in the JSON. Orders of one millisecond can then not be told apart, and a state cut the same way lies below
     the row it stands for, which is sent again at every poll. The hand-out allows it.
     """
-    finest = min((unit_us(source.column("created_at")) for _, source in sources(evidence)), default=None)
+    finest = min(
+        (unit_us(pair.ours.column("created_at")) for pair in evidence.pairs if pair.ours.num_rows), default=None
+    )
     if finest is None:
         raise NoEvidence("neither the database nor a round's record to compare created_at with")
     kept = evidence.lake.created_at_unit_us

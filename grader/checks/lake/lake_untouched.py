@@ -5,7 +5,7 @@ from grader.evidence.checksum import is_stale
 from grader.model import Mismatch, check
 from grader.submission import LAKE, Submission
 
-_MOST_BYTES = 64 << 20
+_MOST_BYTES = 16 << 20
 
 
 @check(
@@ -16,7 +16,7 @@ def lake_untouched(evidence: Evidence) -> None:
     """No data file was changed in place after Spark wrote it.
 
     Spark leaves a checksum beside each file (.<name>.crc). One that does not fit a file of the size that the log names
-    betrays an edit that no size shows. Files without one are not judged, and of a large lake only the first 64 MiB.
+    betrays an edit that no size shows. Files without one are not judged, and of a large lake only the first 16 MiB.
     """
     lake = evidence.lake
     resized = {file.path for file in lake.resized}

@@ -1,6 +1,5 @@
 from grader.evidence import Evidence
 from grader.evidence.comparison import altered
-from grader.evidence.orders import table_of
 from grader.model import Mismatch, NoEvidence, check
 from grader.submission import Submission
 
@@ -15,10 +14,10 @@ def round_values_kept(evidence: Evidence) -> None:
     Compares every column, created_at to the precision that the lake keeps, amounts to the cent. An offset that all
     created_at share is left to no_time_shift.
     """
-    rows = evidence.rounds.expected_orders
-    if not rows:
+    pair = evidence.beside_rounds
+    if pair is None:
         raise NoEvidence("no round inserted a row that must arrive")
-    found = altered(table_of(rows), evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0)
+    found = altered(pair, evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0)
     if found:
         raise Mismatch(
             expected="every value as inserted",

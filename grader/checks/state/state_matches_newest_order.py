@@ -2,8 +2,7 @@ from datetime import timedelta
 
 from configs.contract import RoundRecord, Snapshot, format_timestamp
 from grader.evidence import Evidence
-from grader.evidence.comparison import newest_rejected_us, side_by_side
-from grader.evidence.created_at import sources
+from grader.evidence.comparison import newest_rejected_us
 from grader.evidence.orders import SECOND_US, moment_or_none, moment_text, moment_us
 from grader.model import Mismatch, NoEvidence, check
 from grader.submission import MOMENT, Submission, order
@@ -45,10 +44,9 @@ def _newest_at_source(evidence: Evidence) -> int | None:
     import pyarrow.compute as pc
 
     newest = evidence.lake.greatest_created_us
-    for _, orders in sources(evidence):
-        ours, theirs = side_by_side(orders, evidence.lake)
-        if theirs.num_rows and pc.max(theirs.column("created_at")).as_py() == newest:
-            found: int | None = pc.max(ours.column("created_at")).as_py()
+    for pair in evidence.pairs:
+        if pair.theirs.num_rows and pc.max(pair.theirs.column("created_at")).as_py() == newest:
+            found: int | None = pc.max(pair.ours.column("created_at")).as_py()
             return found
     return None
 

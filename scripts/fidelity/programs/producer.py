@@ -39,11 +39,11 @@ def write_state(value: str) -> None:
 
 while True:
     last = read_state()
-    # Rows of the last second may still be joined by earlier ones, whose transactions are open.
+    # Rows of the last two seconds may still be joined by earlier ones, whose transactions are open.
     query = f"""
         SELECT order_id, customer_name, restaurant_name, item, amount::float8 AS amount, order_status, created_at
         FROM "{postgres["table"]}"
-        WHERE created_at > '{last}' AND created_at < now() AT TIME ZONE 'UTC' - interval '1 second'
+        WHERE created_at > '{last}' AND created_at < now() AT TIME ZONE 'UTC' - interval '2 seconds'
         ORDER BY created_at FETCH FIRST {cdc["batch_limit"]} ROWS WITH TIES
     """
     reader = spark.read.format("jdbc").option("url", postgres["jdbc_url"]).option("query", query)
