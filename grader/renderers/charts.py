@@ -8,7 +8,7 @@ takes seconds, and weeks may lie between two of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -145,17 +145,22 @@ def _dates(facts: Timeline) -> Chart | None:
         return None
     names = [one_line(name, 24) for name, _ in facts.dates]
     total = sum(rows for _, rows in facts.dates)
-    folders = "folder" if len(names) == 1 else "folders"
+    unit = _PERIODS[max((len(name) for name in names if _PERIOD.fullmatch(name)), default=_DATE_LENGTH)]
     return Chart(
         id="dates",
-        title="Rows per date",
-        answer=f"{total:,} rows in {len(names)} {folders}." if names[0][4:5] == "-" else f"{total:,} rows.",
+        title=f"Rows per {unit}",
+        answer=f"{total:,} rows in {len(names)} {unit}{'' if len(names) == 1 else 's'}.",
         legend=(),
-        svg=_bars("dates", "Rows per date", names, {"lake": [rows for _, rows in facts.dates]}),
+        svg=_bars("dates", names, {"lake": [rows for _, rows in facts.dates]}),
         width=_bars_width(names, 1),
-        heads=("date", "rows"),
+        heads=(unit, "rows"),
         rows=tuple((name, f"{rows:,}") for name, (_, rows) in zip(names, facts.dates, strict=True)),
     )
+
+
+_PERIOD = re.compile(r"\d{4}(-\d{2}){0,2}", re.ASCII)
+_DATE_LENGTH = len("2025-11-18")
+_PERIODS = {_DATE_LENGTH: "date", len("2025-11"): "month", len("2025"): "year"}
 
 
 def _batches(facts: Timeline) -> Chart | None:
@@ -185,7 +190,7 @@ def _batches(facts: Timeline) -> Chart | None:
         title="Rows per batch",
         answer=answer,
         legend=tuple((style, _BATCH_LABELS[style]) for style in known),
-        svg=_bars("batches", "Rows per batch", names, known),
+        svg=_bars("batches", names, known),
         width=_bars_width(names, len(known)),
         heads=("batch", *(_BATCH_LABELS[style] for style in known)),
         rows=tuple(
@@ -333,9 +338,7 @@ def _bars_width(names: Sequence[str], series: int) -> int:
     return min(_WIDE // 2 - 12, 80 + len(names) * (44 + 24 * series))
 
 
-def _bars(
-    chart_id: str, title: str, names: Sequence[str], series: dict[str, list[int | None]] | dict[str, list[int]]
-) -> str:
+def _bars(chart_id: str, names: Sequence[str], series: Mapping[str, Sequence[int | None]]) -> str:
     values = [value for some in series.values() for value in some if value is not None]
     ticks = _ticks(min([0, *values]), max([1, *values]))
     longest = max(len(name) for name in names)

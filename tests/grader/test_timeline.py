@@ -123,13 +123,19 @@ def test_many_batches_and_moments_are_folded(submission: Submission) -> None:
     assert [span.name for span in facts.rounds] == ["round 1", "round 2"]
 
 
-@pytest.mark.parametrize(("days", "first"), [(1, ("2025-11", 31)), (30, ("2025", 22))])
-def test_many_dates_become_months_and_years(submission: Submission, days: int, first: tuple[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("days", "first", "title"),
+    [(1, ("2025-11", 31), "Rows per month"), (30, ("2025", 22), "Rows per year")],
+)
+def test_many_dates_become_months_and_years(
+    submission: Submission, days: int, first: tuple[str, int], title: str
+) -> None:
     many(submission, batches=60, days=days)
     facts = facts_of(submission)
     assert sum(rows for _, rows in facts.dates) == 80
     assert len(facts.dates) <= MOST_BARS
     assert facts.dates[0] == first
+    assert title in [chart.title for chart in charts(facts)]
 
 
 def test_folders_without_a_date_are_counted(submission: Submission) -> None:
