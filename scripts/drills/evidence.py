@@ -116,7 +116,7 @@ def topic_ends(kafka: Kafka, client: Consumer | None = None) -> dict[int, int]:
 
 
 class TopicWatch:
-    """Asks for the topic's length again and again through one connection: a millisecond an answer."""
+    """Watches the topic through one connection, which is told of a new message within a millisecond or two."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
@@ -125,6 +125,17 @@ class TopicWatch:
     def length(self) -> int:
         """Messages of all partitions."""
         return sum(topic_ends(self._kafka, self._client).values())
+
+    def from_here(self) -> None:
+        """Forget what is on the topic so far."""
+        ends = topic_ends(self._kafka, self._client)
+        self._client.assign([TopicPartition(self._kafka.topic, partition, end) for partition, end in ends.items()])
+        self._client.poll(0.05)  # the first request takes longer than those that follow
+
+    def has_message(self, timeout: float) -> bool:
+        """Whether a message comes within `timeout` seconds."""
+        message = self._client.poll(timeout)
+        return message is not None and message.error() is None
 
     def close(self) -> None:
         self._client.close()

@@ -33,6 +33,7 @@ MOST_ENDS = 3  # a program that ends by itself so often in one drill is not star
 # Compiling less while a program lives for seconds: it starts a good deal earlier on a machine with few cores.
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 WAIT_TIMEOUT = 90.0
+MOST_TRIES = 40
 
 
 class GivenUpError(DrillError):
@@ -273,6 +274,25 @@ class Pipeline:
                 self._supervise()
                 look_after = now + 0.5
 
+    def freeze_after_publish(self) -> None:
+        """Insert rows, and stop the producer (SIGSTOP) while they are on the topic and the state has not moved.
+
+        Raises:
+            DrillError: the producer was quicker every time.
+        """
+        watch = self._topic_watch()
+        for _ in range(MOST_TRIES):
+            self.wait(self.is_all_published, "the state at the newest row")
+            reached = self.reached()
+            watch.from_here()
+            self.insert(6)
+            self.wait(lambda: watch.has_message(0.2), "a message on the topic")
+            self.freeze(PRODUCER)
+            if self.reached() == reached:
+                return
+            self.thaw(PRODUCER)
+        raise DrillError(f"the producer moved its state within a millisecond or so of publishing, {MOST_TRIES} times")
+
     def wait_for_polls(self, count: int) -> None:
         """Wait until the producer has looked at the table `count` times more, as Postgres counts."""
         before = self._scans()
@@ -312,9 +332,12 @@ class Pipeline:
 
     def topic_length(self) -> int:
         """Messages on the topic."""
+        return self._topic_watch().length()
+
+    def _topic_watch(self) -> TopicWatch:
         if self._watch is None:
             self._watch = TopicWatch(self.settings.kafka)
-        return self._watch.length()
+        return self._watch
 
     def batch(self) -> StreamPlace:
         """Where the consumer's stream into the lake stands."""

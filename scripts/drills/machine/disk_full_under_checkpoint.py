@@ -3,9 +3,9 @@ from scripts.drills.pipeline import CONSUMER, Pipeline
 
 
 @drill(
-    plain="The query fails and the program ends; after someone has started it again, Spark's checkpoint makes it whole.",
-    withstands="The stream fails, says so, and is started again with growing pauses until there is room. A batch counts "
-    "only when it is in the log.",
+    plain="The query fails and the program ends; started again, it goes on from Spark's checkpoint.",
+    withstands="The stream fails, says so, and is started again with growing pauses until there is room. A batch "
+    "counts only when it is in the log.",
 )
 def disk_full_under_checkpoint(pipeline: Pipeline) -> None:
     """No file of the consumer can grow: checkpoint, state store, lake and log.

@@ -4,8 +4,8 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 @drill(
     plain="The publish fails after a minute or two and the producer ends; someone has to start it again.",
-    withstands="The publish fails within seconds, the state stays where it is, and the batch is tried again until Kafka "
-    "is back. The consumer's streams are started again with their checkpoints.",
+    withstands="The publish fails within seconds, the state stays where it is, and the batch is tried again until "
+    "Kafka is back. The consumer's streams are started again with their checkpoints.",
 )
 def kafka_away(pipeline: Pipeline) -> None:
     """Kafka is stopped while rows come, until the producer has failed to publish them; then it is started again."""

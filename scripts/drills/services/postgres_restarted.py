@@ -5,7 +5,7 @@ from scripts.drills.pipeline import Pipeline
 
 @drill(
     plain="The poll that is under way fails and the program ends; someone has to see that and start it again.",
-    withstands="A poll that fails is tried again with growing pauses; nothing was published or the state has not moved.",
+    withstands="A poll that fails is tried again with growing pauses, from the state that has not moved.",
 )
 def postgres_restarted(pipeline: Pipeline) -> None:
     """Postgres is stopped and started, then crashes and recovers, while two writers insert.

@@ -5,8 +5,8 @@ from scripts.drills.pipeline import Pipeline
 
 @drill(
     plain="As with a late commit: others move the state past the created_at that the transaction's rows will have.",
-    withstands="The horizon counts every open transaction, also one that has only read: looking only at those that have "
-    "written loses these rows.",
+    withstands="The horizon counts every open transaction, also one that has only read: looking only at those that "
+    "have written loses these rows.",
 )
 def slow_inserts(pipeline: Pipeline) -> None:
     """A transaction reads first and inserts late; its rows have the created_at of its beginning.
