@@ -356,12 +356,17 @@ class Lake:
 
 
 def readable_rows(table: pa.Table) -> list[dict[str, object]]:
-    """Rows as report.json shows them, created_at as text in UTC."""
-    if "created_at" in table.column_names:
-        at = table.column_names.index("created_at")
-        if not str(table.schema.field(at).type).endswith("string"):
-            moments = [moment_text(value) for value in created_us(table.column(at)).to_pylist()]
-            table = table.drop_columns(["created_at"])
-            plain = [{**row, "created_at": moment} for row, moment in zip(table.to_pylist(), moments, strict=True)]
-            return [{key: cell(value) for key, value in row.items()} for row in plain]
-    return [{key: cell(value) for key, value in row.items()} for row in table.to_pylist()]
+    """Rows as report.json shows them, created_at as text in UTC. Takes columns of any type."""
+    columns = {name: _readable(name, table.column(at)) for at, name in enumerate(table.column_names)}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _readable(name: str, column: pa.ChunkedArray) -> list[object]:
+    import pyarrow as pa
+
+    try:
+        if name == "created_at" and pa.types.is_timestamp(column.type):
+            return [moment_text(value) for value in created_us(column).to_pylist()]
+        return [cell(value) for value in column.to_pylist()]
+    except (ValueError, OverflowError, pa.ArrowException):  # a year that Python does not know
+        return [f"({column.type} that cannot be shown)"] * len(column)

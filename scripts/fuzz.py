@@ -1,0 +1,536 @@
+"""`make fuzz N=10000`: damages submissions at random and grades them, to see that no input breaks the grader.
+
+Every run must end with exit code 0, 1 or 2, without a traceback or a check in status ERROR, within 20 s and 1 GiB, and
+without a byte read outside the submission. A run is made of its seed alone: `--seed 17 --runs 1` repeats one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.settings import PROJECT
+from grader.__main__ import main as grader_main
+from grader.submission import CHECKPOINT, LAKE, MOMENT, Submission, leave_orphan, order
+
+MOST_SECONDS = 20.0
+MOST_BYTES = 1 << 30
+SECRET = "CANARY-9f1c"  # what lies outside the submission; it must not be in any report
+_IN_A_PROCESS_OF_ITS_OWN = 0.01  # of the runs, with everything that a command line brings along
+_HOSTILE_NUMBERS = (
+    "-1",
+    "0",
+    "2147483648",
+    "9223372036854775808",
+    "1e400",
+    "NaN",
+    "null",
+    '""',
+    "[]",
+    "{}",
+    "9" * 5000,
+)
+_HOSTILE_NAMES = (
+    "date=",
+    "date=99999-99-99",
+    "date=%00",
+    "date=2025-02-30",
+    "date=é\n<b>",
+    "=",
+    "_x",
+    "9" * 18,
+    "x" * 255,
+)
+
+Mutation = Callable[[Path, random.Random], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run: exit code, what is wrong with it (None: nothing), seconds, and what was done to the submission."""
+
+    seed: int
+    code: int
+    problem: str | None
+    seconds: float
+    mutations: tuple[str, ...]
+
+
+# --- what is damaged ---
+
+
+def _plain(folder: Path) -> Submission:
+    return Submission(folder)
+
+
+def _long(folder: Path) -> Submission:
+    submission = Submission(folder)
+    for order_id in range(21, 33):
+        submission.append_batch([order(order_id, MOMENT)])
+    return submission
+
+
+def _types(folder: Path) -> Submission:
+    return Submission(folder, types={"order_id": "int64", "amount": "string", "created_at": "string"})
+
+
+def _doubles(folder: Path) -> Submission:
+    return Submission(folder, types={"order_id": "int64", "amount": "double", "created_at": "int96"})
+
+
+def _nested(folder: Path) -> Submission:
+    return Submission(folder / "x1" / "food_delivery_streaming" / "local")
+
+
+def _no_log(folder: Path) -> Submission:
+    submission = Submission(folder, log=False)
+    submission.edit(lambda root: shutil.rmtree(root / "configs"))
+    return submission
+
+
+def _orphan(folder: Path) -> Submission:
+    submission = Submission(folder)
+    submission.edit(leave_orphan)
+    return submission
+
+
+BASES = (_plain, _long, _types, _doubles, _nested, _no_log, _orphan)
+
+
+# --- mutations: each takes the submission's folder and a source of chance ---
+
+
+def _files(root: Path) -> list[Path]:
+    """Those that can be damaged further: no links, and none that is huge already."""
+    found = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path for path in found if path.stat().st_size < 16 << 20)
+
+
+def _file(root: Path, chance: random.Random) -> Path:
+    """Any file, with the few that are not data or checksums as likely as those that are."""
+    files = _files(root)
+    kinds: dict[str, list[Path]] = {}
+    for path in files:
+        kinds.setdefault(f"{path.parent.name.partition('=')[0]}{path.name.startswith('.')}", []).append(path)
+    return chance.choice(kinds[chance.choice(sorted(kinds))]) if kinds else root / "none"
+
+
+def truncate(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    os.truncate(path, chance.randrange(path.stat().st_size + 1))
+
+
+def flip(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    content = bytearray(path.read_bytes())
+    for _ in range(chance.choice((1, 2, 8, 32)) if content else 0):
+        # the end of a Parquet file, its footer, decides most
+        at = chance.randrange(len(content)) if chance.random() < 0.5 else -1 - chance.randrange(min(400, len(content)))
+        content[at] = chance.randrange(256)
+    path.write_bytes(content)
+
+
+def insert(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    content = path.read_bytes()
+    at = chance.randrange(len(content) + 1)
+    path.write_bytes(content[:at] + chance.randbytes(chance.choice((1, 4, 1000))) + content[at:])
+
+
+def empty(root: Path, chance: random.Random) -> None:
+    _file(root, chance).write_bytes(b"")
+
+
+def remove(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    path.unlink() if chance.random() < 0.7 else shutil.rmtree(path.parent)
+
+
+def rename(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    names = (*_HOSTILE_NAMES, f"{path.name}.bak", path.name[1:] or "x", str(chance.randrange(200)), "x.parquet")
+    target = path.with_name(chance.choice(names).replace("/", ""))
+    if not target.is_dir():
+        path.rename(target)
+
+
+def rename_folder(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance).parent
+    target = path.with_name(chance.choice(_HOSTILE_NAMES))
+    if path != root and not target.exists():
+        path.rename(target)
+
+
+def swap(root: Path, chance: random.Random) -> None:
+    one, other = _file(root, chance), _file(root, chance)
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+
+
+def copy(root: Path, chance: random.Random) -> None:
+    shutil.copy(
+        _file(root, chance), _file(root, chance).parent / f"{chance.randrange(40)}{chance.choice(('', '.parquet'))}"
+    )
+
+
+def link(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    secrets = sorted(root.parent.joinpath("outside").rglob("*"))
+    inside = [path, path.parent, root, _file(root, chance)]
+    target = chance.choice([Path("/dev/zero"), Path("/etc/passwd"), Path("nowhere"), *secrets, *inside])
+    if chance.random() < 0.5:
+        path.unlink()
+        path.symlink_to(target)
+    elif path.parent != root:
+        shutil.rmtree(path.parent)
+        path.parent.symlink_to(target)
+
+
+def pipe(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder_for_file(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    path.unlink()
+    path.mkdir()
+
+
+def file_for_folder(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance).parent
+    if path != root:
+        shutil.rmtree(path)
+        path.write_bytes(b"x")
+
+
+def huge(root: Path, chance: random.Random) -> None:
+    os.truncate(_file(root, chance), 3 << 30)  # a hole, which takes no disk
+
+
+def text(root: Path, chance: random.Random) -> None:
+    """Change a number, a line or a path in a file of text."""
+    path = _file(root, chance)
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+    at = chance.randrange(len(lines))
+    kind = chance.randrange(6)
+    if kind == 0:
+        lines[at] = "".join(
+            chance.choice(_HOSTILE_NUMBERS) if c.isdigit() and chance.random() < 0.2 else c for c in lines[at]
+        )
+    elif kind == 1:
+        lines.insert(at, chance.choice(lines))
+    elif kind == 2:
+        del lines[at]
+    elif kind == 3:
+        outside = root.parent / "outside"
+        lines[at] = lines[at].replace(str(root), chance.choice((str(outside), f"{root}/..", "/", "../../..")))
+        for name in (LAKE, CHECKPOINT, "state/last_processed_timestamp.txt"):
+            lines[at] = lines[at].replace(f": {name}", f": {chance.choice((outside, '../outside'))}/{name}")
+    elif kind == 4:
+        chance.shuffle(lines)
+    else:
+        words = lines[at].split(":")
+        words[chance.randrange(len(words))] = chance.choice(
+            (*_HOSTILE_NUMBERS, "[" * 50_000, '{"a":' * 5000, "\0", "&a [*a]")
+        )
+        lines[at] = ":".join(words)
+    path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
+
+
+def bomb(root: Path, chance: random.Random) -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{y}: &{y} [{', '.join([f'*{x}'] * 9)}]" for x, y in zip("abcdefghi", "bcdefghij", strict=True)]
+    contents = [
+        "\n".join(lines),
+        "[" * 1_000_000,
+        '{"a":' * 100_000,
+        "[1,\n" * 500_000,
+        '"' + "x" * 5_000_000,
+        "1" * 5_000_000,
+    ]
+    _file(root, chance).write_text(chance.choice(contents))
+
+
+def strange_parquet(root: Path, chance: random.Random) -> None:
+    """A well-formed file whose columns are of any type, with any value."""
+    big = 2**63 - 1
+    arrays: list[Callable[[], Any]] = [
+        lambda: pa.array([1, None, big], pa.int64()),
+        lambda: pa.array([0, 2**64 - 1, 3], pa.uint64()),
+        lambda: pa.array([1.5, float("nan"), float("-inf")]),
+        lambda: pa.array(["1", "x\x1b[31m<script>", None]),
+        lambda: pa.array(["9" * 400, "-0", " 7 "]),
+        lambda: pa.array([b"\xff", b"", None]),
+        lambda: pa.array([-big, 0, big], pa.int64()).cast(pa.timestamp("us")),
+        lambda: pa.array([-big, 0, big], pa.int64()).cast(pa.timestamp("ns", "Asia/Kolkata")),
+        lambda: pa.array([1, 2, None], pa.int64()).cast(pa.timestamp("s")),
+        lambda: pa.array([[1], [], None]),
+        lambda: pa.array([{"order_id": 1}, None, {}]),
+        lambda: pa.array([True, False, None]),
+        lambda: pa.nulls(3),
+        lambda: pa.array(["a", "b", "a"]).dictionary_encode(),
+        lambda: pa.array([1, 2, 3], pa.int8()).cast(pa.decimal256(60, 30)),
+        lambda: pa.array([1, 2, 3], pa.int32()).cast(pa.date32()),
+        lambda: pa.array([1, 2, 3], pa.int16()),
+    ]
+    names = ["order_id", "customer_name", "restaurant_name", "item", "amount", "order_status", "created_at", "date"]
+    chosen = [name for name in names if chance.random() < 0.95] + chance.choice(([], ["order_id"], ["x.y"], [""]))
+    table = pa.table([chance.choice(arrays)() for _ in chosen], names=chosen).slice(0, chance.choice((0, 1, 3, 3)))
+    places = [path for path in _files(root) if path.suffix == ".parquet"] or [root / "x.parquet"]
+    with contextlib.suppress(pa.ArrowException):  # a type that Parquet does not have
+        pq.write_table(
+            table,
+            chance.choice(places),
+            use_deprecated_int96_timestamps=chance.random() < 0.3,
+            compression=chance.choice(("snappy", "zstd", "none")),
+        )
+
+
+def many_rows(root: Path, chance: random.Random) -> None:
+    """A small file of very many rows: one value, again and again."""
+    places = [path for path in _files(root) if path.suffix == ".parquet"] or [root / "x.parquet"]
+    schema = pq.read_schema(places[0]) if places[0].exists() else pa.schema([("order_id", pa.int64())])
+    table = pa.table({name: pa.array([None] * 3_000_000, pa.int32()) for name in schema.names[:7]})
+    pq.write_table(table, chance.choice(places), compression="zstd")
+
+
+def many_files(root: Path, chance: random.Random) -> None:
+    path = _file(root, chance)
+    for n in range(500):
+        shutil.copy(path, path.with_name(f"{n}{path.name if chance.random() < 0.5 else ''}"[:250]))
+
+
+MUTATIONS: tuple[tuple[int, Mutation], ...] = (
+    (10, truncate),
+    (30, flip),
+    (5, insert),
+    (5, empty),
+    (8, remove),
+    (8, rename),
+    (5, rename_folder),
+    (8, swap),
+    (5, copy),
+    (10, link),
+    (3, pipe),
+    (3, folder_for_file),
+    (3, file_for_folder),
+    (2, huge),
+    (20, text),
+    (3, bomb),
+    (10, strange_parquet),
+    (1, many_rows),
+    (1, many_files),
+)
+
+
+def damage(root: Path, chance: random.Random) -> tuple[str, ...]:
+    """Some mutations, one after the other; those that cannot be made of what is left are none."""
+    done = []
+    weights = [weight for weight, _ in MUTATIONS]
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        mutation = chance.choices(MUTATIONS, weights)[0][1]
+        with contextlib.suppress(OSError, UnicodeError, pa.ArrowException):
+            mutation(root, chance)
+            done.append(mutation.__name__)
+    return tuple(done)
+
+
+def packed(root: Path, chance: random.Random) -> Path:
+    """The submission as an archive, which may be damaged in turn."""
+    kind = chance.choice(("zip", "gztar", "tar"))
+    archive = Path(shutil.make_archive(str(root.parent / "archive"), kind, root))
+    if chance.random() < 0.5:
+        content = bytearray(archive.read_bytes())
+        for _ in range(chance.choice((1, 5, 50))):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        archive.write_bytes(content[: chance.choice((None, None, len(content) // 2))])
+    return archive
+
+
+# --- one run ---
+
+
+class Reads:
+    """Notes every file that is opened, and complains of those outside the submission, the kit and Python."""
+
+    def __init__(self) -> None:
+        self.allowed: tuple[str, ...] | None = None  # folders; None: nothing is noted
+        self.outside: list[str] = []
+        sys.addaudithook(self._audit)
+        for name in ("read_metadata", "ParquetFile"):
+            setattr(pq, name, self._noting(getattr(pq, name)))
+
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.allowed is not None and event in ("open", "os.scandir", "os.listdir"):
+            self._note(arguments[0])
+
+    def _noting(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(where: Any, *arguments: Any, **options: Any) -> Any:
+            if self.allowed is not None:
+                self._note(where)
+            return read(where, *arguments, **options)
+
+        return noting
+
+    def _note(self, where: Any) -> None:
+        if isinstance(where, (str, bytes, os.PathLike)):
+            real = os.path.realpath(os.fsdecode(where))
+            if not real.startswith(self.allowed or ()) and real != "/dev/null":
+                self.outside.append(real)
+
+
+def run(seed: int, bases: list[Path], workplace: Path, reads: Reads) -> Outcome:
+    """Damage a copy of one of the bases, grade it, and say what is wrong with how it went."""
+    chance = random.Random(seed)
+    for path in workplace.iterdir():
+        if path.name != "outside":
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    root = workplace / "submission"
+    shutil.copytree(chance.choice(bases), root)
+    mutations = damage(root, chance)
+    target = root
+    if chance.random() < 0.1:
+        with contextlib.suppress(OSError, ValueError):  # a pipe, or a name that a zip cannot have
+            if "pipe" not in mutations and "huge" not in mutations:
+                target, mutations = packed(root, chance), (*mutations, "packed")
+    out = workplace / "out"
+    arguments = ["grade", str(target), "--database", "off", "--out", str(out), "--time-limit", f"{MOST_SECONDS - 5:g}"]
+    begin = time.monotonic()
+    if chance.random() < _IN_A_PROCESS_OF_ITS_OWN:
+        code, said = _in_process_of_its_own(arguments)
+        mutations = (*mutations, "own process")
+    else:
+        code, said = _in_this_process(arguments, reads, workplace)
+    seconds = time.monotonic() - begin
+    problem = _problem(code, said, seconds, out, reads.outside, is_whole=target == root)
+    return Outcome(seed, code, problem, seconds, mutations)
+
+
+def _in_process_of_its_own(arguments: list[str]) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "grader", *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def _in_this_process(arguments: list[str], reads: Reads, workplace: Path) -> tuple[int, str]:
+    said = io.StringIO()
+    temporary = os.path.join(tempfile.gettempdir(), "grader-")  # noqa: PTH118 - a beginning, not a path
+    inside = [str(workplace / name) for name in ("submission", "archive", "out")]
+    python = [str(PROJECT), sys.prefix, sys.base_prefix, "/proc", "/usr", "/etc/localtime", "/sys"]
+    reads.outside.clear()
+    reads.allowed = (*inside, temporary, *python)
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            return grader_main(arguments), said.getvalue()
+    except BaseException as error:  # noqa: BLE001 - that is what is looked for
+        return -1, f"{said.getvalue()}\nTraceback: {type(error).__name__}: {error}"
+    finally:
+        reads.allowed = None
+
+
+def _problem(code: int, said: str, seconds: float, out: Path, outside: list[str], *, is_whole: bool) -> str | None:
+    report = out / "report.json"
+    content = report.read_text(encoding="utf-8") if report.is_file() else ""
+    checks = json.loads(content)["checks"] if content else []
+    broken = [f"{check['id']}: {check['actual']}" for check in checks if check["status"] == "ERROR"]
+    if code not in (0, 1, 2):
+        return f"exit code {code}: {said[-300:]}"
+    if "Traceback" in said or "it broke" in said:
+        return said[-300:]
+    if broken:
+        return f"ERROR in {broken[0]}"
+    if not content and is_whole:
+        return f"no report: {said[-300:]}"
+    if SECRET in said + content:
+        return "the report shows what lies outside the submission"
+    if outside:
+        return f"read {outside[0]}"
+    if seconds > MOST_SECONDS:
+        return f"took {seconds:.1f} s"
+    return None
+
+
+def runs(first: int, count: int, *, is_watching: bool = False) -> Iterator[Outcome]:
+    """The runs of seeds `first` to `first` + `count` - 1."""
+    reads = Reads()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
+        folder = Path(temporary).resolve()
+        bases = [make(folder / "bases" / make.__name__).build() for make in BASES]
+        bases = [next(path for path in (folder / "bases").iterdir() if base.is_relative_to(path)) for base in bases]
+        workplace = folder / "work"
+        _plant_outside(workplace / "outside")
+        for seed in range(first, first + count):
+            outcome = run(seed, bases, workplace, reads)
+            now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            if now > MOST_BYTES >> 10 and now > peak:
+                outcome = Outcome(seed, outcome.code, f"took {now >> 10} MiB", outcome.seconds, outcome.mutations)
+            elif is_watching and now > peak + (50 << 10):
+                print(
+                    f"seed {seed}: peak {peak >> 10} -> {now >> 10} MiB by {', '.join(outcome.mutations)}", flush=True
+                )
+            peak = max(peak, now)
+            yield outcome
+
+
+def _plant_outside(folder: Path) -> None:
+    """A submission that is someone else's."""
+    submission = Submission(folder)
+    submission.change(1, customer_name=SECRET)
+    submission.build()
+    (folder / "secret.txt").write_text(f"v1 {SECRET} 2025-11-19T12:24:20Z")
+
+
+def main() -> int:
+    """Run, print what is wrong as it is seen, and a summary. Exit code 1 when anything was."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.fuzz", description=__doc__)
+    parser.add_argument("--runs", type=int, default=10_000, help="how many submissions are damaged (10000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first run (0)")
+    options = parser.parse_args()
+    codes: Counter[int] = Counter()
+    slowest, wrong, begin = 0.0, 0, time.monotonic()
+    for done, outcome in enumerate(runs(options.seed, options.runs, is_watching=True), 1):
+        codes[outcome.code] += 1
+        slowest = max(slowest, outcome.seconds)
+        if outcome.problem:
+            wrong += 1
+            print(f"seed {outcome.seed} ({', '.join(outcome.mutations)}): {outcome.problem}", flush=True)
+        if done % 500 == 0:
+            print(f"{done} runs, {wrong} wrong, {time.monotonic() - begin:.0f} s", flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    shown = ", ".join(f"{count} with exit code {code}" for code, count in sorted(codes.items()))
+    print(f"{options.runs} damaged submissions: {shown}; {wrong} broke the grader.")
+    print(f"Slowest {slowest:.1f} s, peak memory {peak} MiB, {time.monotonic() - begin:.0f} s in all.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
