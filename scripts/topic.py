@@ -30,8 +30,8 @@ def make_topic(kafka: Kafka) -> str:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise KitError(f"Kafka did not create the topic {kafka.topic}: {error.args[0].str()}") from None
         made = False
-    if not wait_until(lambda: len(partitions(kafka)) > 0, timeout=15):
-        raise KitError(f"Kafka created the topic {kafka.topic} but does not list it. See `make logs`.")
+    if not wait_until(lambda: _is_ready(kafka), timeout=15):
+        raise KitError(f"Kafka created the topic {kafka.topic} but does not serve it. See `make logs`.")
     names = sorted(name for name in admin.list_topics(timeout=5).topics if not name.startswith("__"))
     ends = end_offsets(kafka)
     rows = [
@@ -43,6 +43,14 @@ def make_topic(kafka: Kafka) -> str:
             tabulate(rows, headers=["partition", "replicas", "end offset"]),
         ]
     )
+
+
+def _is_ready(kafka: Kafka) -> bool:
+    """Whether the topic is listed and each partition has its leader, which comes a moment after the listing."""
+    try:
+        return len(end_offsets(kafka)) > 0
+    except KafkaException:
+        return False
 
 
 def partitions(kafka: Kafka) -> dict[int, list[int]]:
