@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 
 import psutil
+from packaging.requirements import Requirement
 from tabulate import tabulate
 
 from configs.settings import PROJECT
@@ -55,17 +56,18 @@ def report(diagnoses: list[Diagnosis]) -> str:
 def _packages() -> list[Diagnosis]:
     diagnoses = []
     for line in (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines():
-        name, separator, wanted = line.partition("==")
-        if not separator:
+        if not line or line.startswith("#"):
+            continue
+        wanted = Requirement(line)
+        if wanted.marker and not wanted.marker.evaluate():
             continue
         try:
-            found = importlib.metadata.version(name)
+            found = importlib.metadata.version(wanted.name)
         except importlib.metadata.PackageNotFoundError:
             found = "not installed"
-        if found != wanted:
-            diagnoses.append(
-                Diagnosis(name, found, f"requirements.txt pins {wanted}: delete .venv and run `make setup`")
-            )
+        if found not in wanted.specifier:
+            remedy = f"requirements.txt pins {wanted.specifier}: delete .venv and run `make setup`"
+            diagnoses.append(Diagnosis(wanted.name, found, remedy))
     return diagnoses or [Diagnosis("packages", f"as pinned; pyspark {importlib.metadata.version('pyspark')}")]
 
 
