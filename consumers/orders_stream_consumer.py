@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # spark-submit puts only this folder on the path
@@ -32,6 +33,7 @@ from consumers.start_checks import check_start
 
 NAME = "orders_stream_consumer"
 LAKE, QUARANTINE = "lake", "quarantine"
+STOP_PATIENCE = 10.0  # seconds
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
 # Errors of a stream that come again however often it is tried.
 PERMANENT = (
@@ -173,8 +175,16 @@ def run_streams(spark: SparkSession, settings: Settings, stop: StopSignal, log: 
         stop.wait(0.5)
     for query in queries.values():
         with contextlib.suppress(*TRANSIENT):
+            _finish_batch(query)
             query.stop()
             progress.report(query)
+
+
+def _finish_batch(query: StreamingQuery) -> None:
+    """Wait until no batch is under way, so that none is broken off; at the most STOP_PATIENCE seconds."""
+    deadline = time.monotonic() + STOP_PATIENCE
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
