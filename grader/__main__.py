@@ -10,7 +10,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -149,6 +149,7 @@ def _grade_folder(options: argparse.Namespace, folder: Path | None, notes: tuple
         raise UsageError(
             f"nothing to grade yet: no lake, checkpoint or state in {evidence.config.root}. Run `make round1` first"
         )
+    on_error = (lambda trace: print(trace, file=sys.stderr)) if options.debug else (lambda _: None)
     with time_limits(checks, options.time_limit) as limited:
         report = grade(
             evidence,
@@ -156,13 +157,13 @@ def _grade_folder(options: argparse.Namespace, folder: Path | None, notes: tuple
             limited,
             rubric,
             strict=options.strict,
-            on_error=(lambda trace: print(trace, file=sys.stderr)) if options.debug else (lambda _: None),
+            on_error=on_error,
         )
         if folder is not None and folder != options.root:
             report = _renamed(report, str(folder), options.root.name)
         sys.stdout.write(terminal.render(report, colour=_wants_colour(sys.stdout), width=_width(sys.stdout)))
         sys.stdout.flush()
-        _write(report, evidence, options.out or _reports_folder(options.root, evidence))
+        _write(report, evidence, options.out or _reports_folder(options.root, evidence), on_error)
     return report.exit_code
 
 
@@ -233,12 +234,12 @@ def _submission(root: Path | None, evidence: Evidence) -> str:
     return root.resolve().name if root is not None else settings.rollnumber if settings else evidence.config.root.name
 
 
-def _write(report: Report, evidence: Evidence, folder: Path) -> None:
+def _write(report: Report, evidence: Evidence, folder: Path, on_error: Callable[[str], None]) -> None:
     from grader.renderers.files import write_reports
 
     graded_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
-        page = write_reports(report, evidence, folder, graded_at)
+        page = write_reports(report, evidence, folder, graded_at, on_error)
     except OSError as error:
         raise UsageError(
             f"{folder}: the reports cannot be written ({error.strerror}). Name a folder with --out"
