@@ -9,13 +9,14 @@ from configs.contract import StateValue, format_timestamp
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.comparison import Pair
 from grader.evidence.config import Config
+from grader.evidence.conservation import Account, account
 from grader.evidence.database import Database
 from grader.evidence.lake import Lake
 from grader.evidence.locations import Locations, locate
 from grader.evidence.quarantine import Quarantine, find_quarantine
 from grader.evidence.rounds import Rounds
 from grader.evidence.state import State
-from grader.model import Fact
+from grader.model import Fact, Mismatch
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,14 @@ class Evidence:
     def rounds(self) -> Rounds:
         return Rounds(self.locations.rounds)
 
+    @cached_property
+    def account(self) -> Account | None:
+        """What became of the messages that the consumer read; None where that cannot be told."""
+        try:
+            return account(self)
+        except Mismatch:  # the quarantine is damaged, which a check of its own says
+            return None
+
     @property
     def is_empty(self) -> bool:
         """Neither a lake nor a checkpoint nor a state file: nothing has run here."""
@@ -93,7 +102,7 @@ class Evidence:
     def facts(self) -> dict[str, Fact]:
         """The figures of report.json. A figure without evidence is None."""
         lake, checkpoint = self.lake, self.checkpoint
-        figures = lake.figures
+        figures, account = lake.figures, self.account
         state: StateValue | None = self.state.value
         return {
             "rows": figures.rows,
@@ -111,5 +120,8 @@ class Evidence:
             "last_offset_batch": checkpoint.last_offset_batch,
             "last_commit_batch": checkpoint.last_commit_batch,
             "end_offset": checkpoint.end_offset,
+            "messages_read": checkpoint.messages_read,
+            "messages_rejected": account.rejected if account and self.quarantine.exists else None,
+            "messages_unexplained": account.unexplained if account else None,
             "database_rows": self.database.row_count,
         }

@@ -177,7 +177,7 @@ def _offsets(lines: list[str]) -> Offsets:
         try:
             for topic, ends in json.loads(line).items():
                 topics.setdefault(topic, {}).update({int(partition): int(offset) for partition, offset in ends.items()})
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             raise ValueError(f"no Kafka offsets: {line[:60]!r}") from None
     return topics
 

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.settings import SettingsError, local_path
 from grader.evidence.checkpoint import Offsets
 from grader.evidence.config import Config
 from grader.evidence.lake import Lake
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 COLUMNS = ("reason", "topic", "partition", "offset", "raw")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
@@ -45,14 +49,14 @@ class Quarantined:
     def is_clean(self) -> bool:
         """Whether every reader of the hand-out would let it into the lake: nothing about it is doubtful."""
         amount = self._event.get("amount")
-        if self.order_id is None or not 0 < self.order_id < 2**31 or not isinstance(amount, (int, Decimal)):
-            return False
-        in_cents = Decimal(amount) * 100
         created_at = self._event.get("created_at")
         return (
-            not isinstance(amount, bool)
-            and 0 < in_cents < Decimal(10) ** 10
-            and in_cents == in_cents.to_integral_value()
+            self.order_id is not None
+            and 0 < self.order_id < 2**31
+            and isinstance(amount, (int, Decimal))
+            and not isinstance(amount, bool)
+            and 0 < amount < 10**8
+            and (100 * amount) % 1 == 0
             and isinstance(created_at, str)
             and _MOMENT.fullmatch(created_at) is not None
         )
@@ -81,9 +85,8 @@ class Quarantine:
         """Files that cannot be read, and columns that one lacks."""
         problems = [f"{footer.path}: {footer.error}" for footer in self.lake.footers if footer.error]
         for footer in self.lake.footers:
-            lacking = [] if footer.schema is None else [name for name in COLUMNS if name not in footer.schema.names]
-            if lacking:
-                problems.append(f"{footer.path}: no column {', '.join(lacking)}")
+            if footer.schema is not None:
+                problems += [f"{footer.path}: {wrong}" for wrong in _wrong_columns(footer.schema)]
         return tuple(problems)
 
     @cached_property
@@ -116,6 +119,20 @@ def find_quarantine(config: Config, lake: Lake) -> Quarantine:
             places.insert(0, local_path(config.settings.datalake.quarantine_path))
     folder = next((place for place in places if _may_read(place, config.boundary)), None)
     return Quarantine(Lake(folder, config.boundary))
+
+
+def _wrong_columns(schema: pa.Schema) -> list[str]:
+    from pyarrow import types
+
+    wrong = []
+    for name in COLUMNS:
+        at = schema.get_field_index(name)
+        kind = None if at < 0 else schema.field(at).type
+        if kind is None:
+            wrong.append(f"no column {name}")
+        elif not (types.is_integer(kind) if name in ("partition", "offset") else types.is_string(kind)):
+            wrong.append(f"{name} is {kind}")
+    return wrong
 
 
 def _may_read(place: Path, boundary: Path | None) -> bool:

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from configs.contract import OrderRow, RoundRecord, RoundRun, Snapshot
 from grader.evidence.listing import file_names, read_bytes
 
+_LONG = 2**63
+
 
 @dataclass(frozen=True)
 class Run:
@@ -115,9 +117,17 @@ def _order_id_in(raw: str | None) -> int | None:
 def read_record(path: Path) -> RoundRecord | str:
     """A record, or what is wrong with it."""
     try:
-        return RoundRecord.model_validate_json(read_bytes(path.parent, path.name))
+        record = RoundRecord.model_validate_json(read_bytes(path.parent, path.name))
     except ValidationError as error:
         first = error.errors()[0]
         return f"{path.name}: {'.'.join(map(str, first['loc'])) or 'not JSON'}: {first['msg']}"
     except OSError as error:
         return f"{path.name}: {error.strerror}"
+    ids = {
+        order_id
+        for run in record.runs
+        for order_id in (*run.expected_ids, *(row.order_id for row in (*run.inserted, *run.rejected)))
+    }
+    if any(order_id is not None and not -_LONG <= order_id < _LONG for order_id in ids):
+        return f"{path.name}: an order_id that no column of whole numbers holds"
+    return record

@@ -153,7 +153,7 @@ def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:
                 files[logged.path] = logged
     except FileNotFoundError:
         return None  # Spark has compacted and removed it since the listing
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         return f"{FOLDER}/{path.name}: {error or type(error).__name__}"
     return None
 

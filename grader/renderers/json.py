@@ -37,6 +37,9 @@ class Facts(_Document):
     last_offset_batch: int | None = Field(description="last batch that the checkpoint planned")
     last_commit_batch: int | None = Field(description="last batch that the checkpoint finished")
     end_offset: int | None = Field(description="end offsets of the last batch, added up over partitions")
+    messages_read: int | None = Field(description="offsets from where the consumer began to its last batch")
+    messages_rejected: int | None = Field(description="messages of those in the quarantine; null without one")
+    messages_unexplained: int | None = Field(description="read, and neither in the lake nor in the quarantine")
     database_rows: int | None
 
 

@@ -107,7 +107,14 @@ FAULTY = (
         "state_in_place",
         "empties the state file before it publishes; killed",
         ("state_readable",),
-        (_producer("        events = orders", '        state_file.write_text("")\n        events = orders'),),
+        (
+            _producer(
+                "        events = orders",
+                "        state_file.parent.mkdir(parents=True, exist_ok=True)\n"
+                '        state_file.write_text("")\n'
+                "        events = orders",
+            ),
+        ),
         ends_killed=True,
     ),
     Faulty(

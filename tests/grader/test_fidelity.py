@@ -7,6 +7,7 @@ import pytest
 from grader.checks import all_checks
 from scripts.fidelity.__main__ import run_corpus
 from scripts.fidelity.corpus import Outcome
+from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, program_text
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
 
 
@@ -31,3 +32,21 @@ def test_every_check_is_the_only_one_to_catch_some_mutant(outcomes: list[Outcome
     """A check that never decides alone could be taken out and nothing would be missed."""
     alone = {outcome.check.id for outcome in outcomes if outcome.is_mutant and len(outcome.caught_by) == 1}
     assert set(all_checks()) - alone == set()
+
+
+def test_every_faulty_pair_differs_from_the_correct_one_by_its_changes() -> None:
+    """What is to be changed stands in the programs exactly once, and what comes of it is Python."""
+    for faulty in FAULTY:
+        for program in (PRODUCER, CONSUMER):
+            compile(program_text(program, faulty.changes), program, "exec")
+    assert sum(bool(faulty.fault) for faulty in FAULTY) >= 15
+
+
+def test_the_checks_that_must_catch_a_faulty_pair_are_there() -> None:
+    assert {check for faulty in FAULTY for check in faulty.expected} <= set(all_checks())
+
+
+def test_the_last_live_run_was_of_these_pairs_and_judged_right() -> None:
+    results = read_live()
+    assert {result.name for result in results} <= {faulty.name for faulty in FAULTY}
+    assert [result.name for result in results if not result.is_right] == []

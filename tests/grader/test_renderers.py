@@ -426,6 +426,9 @@ def test_facts_of_a_correct_submission(tmp_path: Path) -> None:
         "last_offset_batch": 2,
         "last_commit_batch": 2,
         "end_offset": 20,
+        "messages_read": 20,
+        "messages_rejected": None,
+        "messages_unexplained": 0,
         "database_rows": 20,
     }
 

@@ -47,8 +47,25 @@ def garbage_in_commits(submission: Submission) -> None:
 
 
 @checkpoint_readable.passes
+def note_of_the_topic_id(submission: Submission) -> None:
+    submission.write(f"{CHECKPOINT}/kafka_topic.json", '{"topic": "orders", "id": "x"}')
+
+
+@checkpoint_readable.passes
+def void_source_beside_kafka(submission: Submission) -> None:
+    submission.edit(_add_void_source)
+
+
+@checkpoint_readable.passes
 def commit_without_second_line(submission: Submission) -> None:
     submission.edit(_shorten_commit)
+
+
+def _add_void_source(root: Path) -> None:
+    path = root / CHECKPOINT / "offsets" / "2"
+    content = path.read_bytes() + b"\n-"
+    path.write_bytes(content)
+    path.with_name(".2.crc").write_bytes(checksums(content))
 
 
 def _shorten_commit(root: Path) -> None:

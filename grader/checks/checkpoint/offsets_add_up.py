@@ -2,7 +2,7 @@ from pathlib import Path
 
 from grader.evidence import Evidence
 from grader.evidence.comparison import clean, missing, source
-from grader.evidence.sink_log import path_in_lake
+from grader.evidence.conservation import batch_accounts
 from grader.model import Mismatch, NoEvidence, check
 from grader.submission import CHECKPOINT, Submission
 
@@ -20,52 +20,26 @@ def offsets_add_up(evidence: Evidence) -> None:
     is not one by itself, since repeats, rejected rows and the markers of transactions take offsets too: what the
     quarantine does not explain is accepted where Postgres shows that nothing is missing, and is not judged elsewhere.
     """
-    checkpoint, lake, rows = evidence.checkpoint, evidence.lake, evidence.lake.figures.rows
-    read = checkpoint.messages_read
-    if read is None or rows is None:
-        raise NoEvidence("sources/0/0 of the checkpoint does not say where the consumer began")
-    ends = checkpoint.offsets[max(checkpoint.offsets)]
-    if lake.log is not None and (lake.log.last_batch or 0) > max(checkpoint.offsets):
-        raise NoEvidence("the lake has batches of which the checkpoint does not know the messages")
-    overfull = [row for row in _batches(evidence) if row["rows"] > row["messages"]]
+    whole = evidence.account
+    if whole is None:
+        raise NoEvidence("the checkpoint does not say where the consumer began, or lacks batches of the lake")
+    overfull = [(batch, one) for batch, one in batch_accounts(evidence).items() if one.unexplained < 0]
     if overfull:
         raise Mismatch(
             expected="at most as many rows as messages in each batch",
             actual=f"{len(overfull)} batches have more",
-            samples=tuple(overfull[:3]),
+            samples=tuple({"batch": batch, "rows": one.rows, "messages": one.read} for batch, one in overfull[:3]),
         )
-    quarantine = evidence.quarantine
-    judges = quarantine.exists and not quarantine.problems
-    rejected = quarantine.read_so_far(checkpoint.start_offsets, ends) if judges else 0
-    unexplained = read - rows - rejected
-    if unexplained < 0:
+    if whole.unexplained < 0:
         raise Mismatch(
-            expected=f"at most {read} rows, as many as messages were read",
-            actual=f"{rows} in the lake and {rejected} rejected: {-unexplained} too many",
+            expected=f"at most {whole.read} rows, as many as messages were read",
+            actual=f"{whole.rows} in the lake and {whole.rejected} rejected: {-whole.unexplained} too many",
         )
-    if unexplained and (evidence.database.orders is None or missing(evidence, clean(source(evidence)), limit=0)):
+    if whole.unexplained and (evidence.database.orders is None or missing(evidence, clean(source(evidence)), limit=0)):
         raise NoEvidence(
-            f"{unexplained} of {read} messages are neither in the lake ({lake.figures.rows}) nor in a quarantine "
-            f"({rejected}): repeats, rejected rows, markers of transactions or losses"
+            f"{whole.unexplained} of {whole.read} messages are neither in the lake ({whole.rows}) nor in a quarantine "
+            f"({whole.rejected}): repeats, rejected rows, markers of transactions or losses"
         )
-
-
-def _batches(evidence: Evidence) -> list[dict[str, int]]:
-    """Rows and messages of the batches for which both are known."""
-    lake = evidence.lake
-    if lake.log is None or lake.folder is None:
-        return []
-    paths = frozenset(lake.listing)
-    rows = {footer.path: footer.rows for footer in lake.footers}
-    return [
-        {
-            "batch": batch,
-            "rows": sum(rows.get(path_in_lake(file.path, paths, lake.folder), 0) for file in files),
-            "messages": evidence.checkpoint.messages_in[batch],
-        }
-        for batch, files in sorted(lake.log.written.items())
-        if batch in evidence.checkpoint.messages_in
-    ]
 
 
 @offsets_add_up.fails(says="batch 2")

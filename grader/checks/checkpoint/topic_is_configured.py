@@ -1,6 +1,9 @@
+from pathlib import Path
+
 from grader.evidence import Evidence
+from grader.evidence.checksum import checksums
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
+from grader.submission import CHECKPOINT, ROLLNUMBER, Submission
 
 
 @check(
@@ -20,5 +23,17 @@ def topic_is_configured(evidence: Evidence) -> None:
 
 
 @topic_is_configured.fails
+def topic_changed_under_a_kept_checkpoint(submission: Submission) -> None:
+    submission.edit(_change_topic)
+
+
+@topic_is_configured.fails
 def another_topic(submission: Submission) -> None:
     submission.topic = "orders"
+
+
+def _change_topic(root: Path) -> None:
+    path = root / CHECKPOINT / "offsets" / "2"
+    content = path.read_bytes().replace(f"{ROLLNUMBER}_food_orders_raw".encode(), b"orders_v2")
+    path.write_bytes(content)
+    path.with_name(".2.crc").write_bytes(checksums(content))

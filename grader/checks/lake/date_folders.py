@@ -29,6 +29,21 @@ def midnight_in_the_folder_of_the_day_before(submission: Submission) -> None:
     submission.days[16] = "2025-11-18"
 
 
+@date_folders.fails(says="20 misplaced")
+def lake_without_folders(submission: Submission) -> None:
+    submission.folder_key = None
+
+
+@date_folders.fails
+def known_time_in_the_null_partition(submission: Submission) -> None:
+    submission.days[12] = "__HIVE_DEFAULT_PARTITION__"
+
+
+@date_folders.fails(says="5 misplaced")
+def folder_of_the_day_it_was_written(submission: Submission) -> None:
+    submission.days |= dict.fromkeys(range(16, 21), "2025-11-20")
+
+
 @date_folders.fails
 def folder_is_no_date(submission: Submission) -> None:
     submission.days[12] = "18-11-2025"

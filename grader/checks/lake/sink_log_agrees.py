@@ -72,6 +72,11 @@ def compacted_log(submission: Submission) -> None:
 
 
 @sink_log_agrees.passes
+def log_moved_out_of_the_lake(submission: Submission) -> None:
+    submission.edit(lambda root: (root / LAKE / "_spark_metadata").rename(root / "spark_metadata"))
+
+
+@sink_log_agrees.passes
 def moved_lake(submission: Submission) -> None:
     submission.edit(_forget_old_place)
 

@@ -40,6 +40,16 @@ def no_state(submission: Submission) -> None:
 
 
 @state_readable.fails
+def state_is_a_number(submission: Submission) -> None:
+    submission.state = "1763555060"
+
+
+@state_readable.fails
+def state_cut_short(submission: Submission) -> None:
+    submission.state = "2025-11-19T12:2"
+
+
+@state_readable.fails
 def garbage_state(submission: Submission) -> None:
     submission.edit(lambda root: (root / STATE).write_bytes(b"\x00\xff{"))
 
@@ -47,6 +57,22 @@ def garbage_state(submission: Submission) -> None:
 @state_readable.passes
 def state_with_order_id(submission: Submission) -> None:
     submission.state = "2025-11-19 12:24:20.123456|20"
+
+
+@state_readable.passes
+def state_with_a_space(submission: Submission) -> None:
+    submission.state = "2025-11-19 12:24:20.123456"
+
+
+@state_readable.passes
+def state_in_another_zone(submission: Submission) -> None:
+    submission.state = "2025-11-19T17:54:20.123456+05:30"
+
+
+@state_readable.passes
+def state_in_whole_seconds(submission: Submission) -> None:
+    submission.change(20, created_at="2025-11-19T12:24:21.000000Z")
+    submission.state = "2025-11-19 12:24:21"
 
 
 @state_readable.passes
