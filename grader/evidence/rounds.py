@@ -123,11 +123,9 @@ def read_record(path: Path) -> RoundRecord | str:
         return f"{path.name}: {'.'.join(map(str, first['loc'])) or 'not JSON'}: {first['msg']}"
     except OSError as error:
         return f"{path.name}: {error.strerror}"
-    ids = {
-        order_id
-        for run in record.runs
-        for order_id in (*run.expected_ids, *(row.order_id for row in (*run.inserted, *run.rejected)))
-    }
-    if any(order_id is not None and not -_LONG <= order_id < _LONG for order_id in ids):
+    ids = [order_id for run in record.runs for order_id in run.expected_ids]
+    ids += [row.order_id for run in record.runs for row in run.inserted]
+    ids += [row.order_id for run in record.runs for row in run.rejected if row.order_id is not None]
+    if any(not -_LONG <= order_id < _LONG for order_id in ids):
         return f"{path.name}: an order_id that no column of whole numbers holds"
     return record

@@ -22,7 +22,8 @@ class Change:
 class Faulty:
     """A pair of programs with one mistake, and the checks of which at least one must catch it.
 
-    An empty `fault` is no mistake. `is_killed`: both programs get kill -9 under load and are started again.
+    An empty `fault` is no mistake. `is_kit`: not this pair but the kit's own producer and consumer. `is_killed`: both
+    programs get kill -9 under load and are started again. `ends_killed`: the producer gets one at the end.
     `consumer_first`: the consumer begins before anything is on the topic; else after the base rows are.
     """
 
@@ -33,6 +34,7 @@ class Faulty:
     is_killed: bool = False
     consumer_first: bool = True
     ends_killed: bool = False
+    is_kit: bool = False
 
 
 _NO_DEDUPLICATION = Change(CONSUMER, '    .dropDuplicates(["order_id"])\n', "")
@@ -52,6 +54,7 @@ _WRITE = "        write_state(newest)\n"
 _NEWEST = 'F.date_format(F.max("created_at"), "yyyy-MM-dd HH:mm:ss.SSSSSS")'
 
 FAULTY = (
+    Faulty("the kit's own, killed twice", "", (), is_killed=True, is_kit=True),
     Faulty("correct", "", ()),
     Faulty("correct, killed twice", "", (), is_killed=True),
     Faulty("correct, as the hand-out: repeats are not dropped", "", (), (_NO_DEDUPLICATION,)),

@@ -27,6 +27,7 @@ from grader.evidence.database import Database
 from grader.grading import grade
 from grader.model import Report, Status
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
+from scripts import programs
 from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, Faulty, program_text
 from scripts.fidelity.table import LiveResult, read_live, write_live
 from scripts.rounds import run_round
@@ -89,7 +90,7 @@ def _run(faulty: Faulty, services: Stack, rollnumber: str) -> LiveResult:
         for name in _NAMES.values():
             (Path(folder) / name).write_text(program_text(name, faulty.changes), encoding="utf-8")
         try:
-            _start_both(stack, consumer_first=faulty.consumer_first)
+            _start_both(stack, faulty, consumer_first=faulty.consumer_first)
             _go_through(stack, faulty)
         finally:
             for name in _NAMES:
@@ -132,7 +133,7 @@ def _go_through(stack: Stack, faulty: Faulty) -> None:
                     _kill(stack, "consumer")
                 time.sleep(LOAD_SECONDS / 2)
             if faulty.is_killed:
-                _start_both(stack, consumer_first=True)
+                _start_both(stack, faulty, consumer_first=True)
                 _wait_for_batch(stack)
             _settle(stack)
     if faulty.ends_killed:
@@ -188,7 +189,7 @@ def _write(stack: Stack, stop: threading.Event, number: int) -> None:
         connection.commit()
         while not stop.is_set():
             with connection, connection.cursor() as cursor:
-                for _ in range(chance.randint(1, 4)):
+                for _ in range(chance.randint(1, 8)):
                     values = (chance.randint(100, 99_999) / 100, chance.choice(ORDER_STATUSES))
                     cursor.execute(_INSERT.format(table=table), values)
                 if chance.random() < 0.2:
@@ -196,7 +197,10 @@ def _write(stack: Stack, stop: threading.Event, number: int) -> None:
             stop.wait(0.1)
 
 
-def _start_both(stack: Stack, *, consumer_first: bool) -> None:
+def _start_both(stack: Stack, faulty: Faulty, *, consumer_first: bool) -> None:
+    if faulty.is_kit:
+        programs.start(stack)
+        return
     first, second = ("consumer", "producer") if consumer_first else ("producer", "consumer")
     _start(stack, first)
     if not consumer_first:
