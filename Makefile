@@ -4,7 +4,7 @@
 #            SPARK_MASTER, SERVICES=embedded|docker|external
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo test lint fidelity clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo test lint fidelity fuzz clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -68,6 +68,9 @@ lint: ## ruff and mypy
 
 fidelity: ## plant every known mistake and see that the grader catches it; LIVE=1 runs faulty programs too
 	@scripts/kit scripts.fidelity
+
+fuzz: ## grade N=10000 submissions damaged at random: none may break the grader
+	@scripts/kit scripts.fuzz --runs $(or $(N),10000)
 
 clean: ## remove reports, logs and caches
 	@scripts/kit scripts clean

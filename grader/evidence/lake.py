@@ -23,6 +23,7 @@ from grader.evidence.orders import (
     is_bad_amount,
     moment_text,
     normal_table,
+    type_assumptions,
     type_problem,
 )
 from grader.evidence.scan import (
@@ -143,12 +144,19 @@ class Lake:
     def assumptions(self) -> tuple[str, ...]:
         if not self.exists:
             return ()
-        if self.log is None:
-            return ("lake: it has no _spark_metadata log, so every Parquet file in it counts",)
+        lines = list[str]()
         moved = sum(not entry.path.startswith(f"{self.folder}/") for entry in self._logged.values())
-        if moved:
-            return (f"lake: it was moved; {moved} logged paths were matched from their date= folder on",)
-        return ()
+        if self.log is None:
+            lines.append("lake: it has no _spark_metadata log, so every Parquet file in it counts")
+        elif moved:
+            lines.append(f"lake: it was moved; {moved} logged paths were matched from their date= folder on")
+        lines += sorted(set().union(*(type_assumptions(footer.schema) for footer in self.footers)))
+        if self._by_statistics:
+            lines.append(
+                f"lake: it has more than {MOST_ROWS_READ_WHOLE:,} rows, so amounts and times are judged by the "
+                "statistics of Spark's and Arrow's files where these tell"
+            )
+        return tuple(lines)
 
     @cached_property
     def footers(self) -> tuple[Footer, ...]:

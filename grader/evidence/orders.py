@@ -33,6 +33,22 @@ def type_problem(column: str, kind: pa.DataType) -> str | None:
     return None
 
 
+def type_assumptions(schema: pa.Schema | None) -> frozenset[str]:
+    """What is taken for granted of a file's columns because of their types."""
+    from pyarrow import types
+
+    kinds = {} if schema is None else {name: schema.field(at).type for at, name in enumerate(schema.names)}
+    amount, created = kinds.get("amount"), kinds.get("created_at")
+    lines = set[str]()
+    if amount is not None and (types.is_string(amount) or types.is_large_string(amount)):
+        lines.add("lake: amount is text and was read as a number")
+    if created is not None and (types.is_string(created) or types.is_large_string(created)):
+        lines.add("lake: created_at is text and was read as UTC where it names no zone")
+    elif created is not None and types.is_timestamp(created) and created.tz is None:
+        lines.add("lake: created_at has no time zone (INT96, or a plain timestamp) and was read as UTC")
+    return frozenset(lines)
+
+
 def amount_values(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Amounts as float64; text that is no number becomes NaN."""
     import pyarrow as pa

@@ -91,7 +91,13 @@ def moved_deep(root: Path) -> None:
         (root / name).rename(root / "a" / "b" / name)
 
 
+def moved_sink_log(root: Path) -> None:
+    no_config(root)
+    (root / LAKE / "_spark_metadata").rename(root / LAKE / ".." / "_spark_metadata")
+
+
 CHANGES = [
+    moved_sink_log,
     absolute_elsewhere,
     on_s3,
     no_config,
@@ -120,6 +126,21 @@ def test_found_by_shape(change: Callable[[Path], None], with_quarantine: bool, s
     report = grade(root)
     assert rows_of(report) == 20
     assert any("found by its shape" in line or "config: found" in line for line in report["assumptions"])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "line"),
+    [
+        ("amount", "string", "amount is text and was read as a number"),
+        ("created_at", "string", "created_at is text and was read as UTC"),
+        ("created_at", "int96", "created_at has no time zone"),
+    ],
+)
+def test_what_was_assumed_of_types_is_in_the_report(column: str, kind: str, line: str, submission: Submission) -> None:
+    submission.types[column] = kind
+    report = grade(submission.build())
+    assert report["verdict"] == "pass"
+    assert any(line in said for said in report["assumptions"])  # type: ignore[attr-defined]
 
 
 def test_a_quarantine_is_not_the_lake_though_the_config_says_so(submission: Submission) -> None:
