@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from confluent_kafka import KafkaException
+
 from configs.settings import PROJECT
 from scripts.drills import all_drills
 from scripts.drills.model import Drill, DrillError, Result
@@ -91,7 +93,7 @@ def main() -> int:
             write_json(out, under_test.name, results)  # each at once: an interrupted run keeps what it has seen
 
         run_drills(planned, under_test, report)
-    except (KitError, DrillError, OSError) as error:
+    except (KitError, DrillError, KafkaException, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

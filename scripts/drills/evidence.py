@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import psycopg2.extensions
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from configs.contract import AMOUNT_PRECISION, AMOUNT_SCALE, COLUMN_NAMES, EPOCH, UTC, parse_state, state_file
 from configs.settings import Kafka, Settings, local_path
@@ -106,13 +107,24 @@ def _client(kafka: Kafka) -> Consumer:
 
 
 def topic_ends(kafka: Kafka, client: Consumer | None = None) -> dict[int, int]:
-    """Partition -> the offset that its next message will have."""
+    """Partition -> the offset that its next message will have.
+
+    Raises:
+        KafkaException: Kafka does not say, also not within READ_TIMEOUT of its start.
+    """
+    deadline = time.monotonic() + READ_TIMEOUT
     with contextlib.ExitStack() as stack:
         asked = client or stack.enter_context(contextlib.closing(_client(kafka)))
-        ends = {}
-        for partition in range(kafka.partitions):
-            _, ends[partition] = asked.get_watermark_offsets(TopicPartition(kafka.topic, partition), timeout=10)
-        return ends
+        while True:
+            try:
+                return {
+                    partition: asked.get_watermark_offsets(TopicPartition(kafka.topic, partition), timeout=10)[1]
+                    for partition in range(kafka.partitions)
+                }
+            except KafkaException:  # after a start of Kafka, its partitions have no leader for a moment
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 class TopicWatch:

@@ -152,12 +152,13 @@ class Pipeline:
     def full_disk(self, name: str) -> Iterator[None]:
         """Make every write of a program to a file fail, as on a full disk: with "file too large" in place of "no space
         left on device", by the limit on the size of files (RLIMIT_FSIZE), which needs no root and no disk to fill.
-        The consumer's log is spared: its Python writes nothing else.
+        Of the consumer, that is all it writes, its log too; of the producer only what its Python writes, which is the
+        state file: Spark's own temporary files may be on another disk.
         """
         before = {}
         for process in self._family(name):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if name == CONSUMER and process.name() != "java":
+                if name == PRODUCER and not process.name().startswith("python"):
                     continue
                 soft, hard = process.rlimit(psutil.RLIMIT_FSIZE)
                 before[process] = (soft, hard)
@@ -342,6 +343,13 @@ class Pipeline:
     def batch(self) -> StreamPlace:
         """Where the consumer's stream into the lake stands."""
         return stream_place(self.checkpoint, self.settings.kafka.topic)
+
+    def last_attempt(self) -> int:
+        """When the consumer has last begun to write a batch's plan, also one that failed (ns since 1970)."""
+        try:
+            return (self.checkpoint / "offsets").stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def is_batch_under_way(self) -> bool:
         """A batch is planned and not finished."""
