@@ -149,9 +149,9 @@ FAULTY = (
         "begins at the present where there is no state",
         ("no_missing_orders",),
         (
+            _producer('return value or "1970-01-01 00:00:00"', "return value or STARTED"),
             _producer(
-                'return value or "1970-01-01 00:00:00"',
-                'return value or time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())',
+                "JSON_OPTIONS = {", 'STARTED = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())\nJSON_OPTIONS = {'
             ),
         ),
     ),
