@@ -79,7 +79,7 @@ def locate(config: Config) -> Locations:
             shown = [path.relative_to(config.boundary).as_posix() for path in found[name]]
             others = f"; not taken: {', '.join(shown[1:4])}" if shown[1:] else ""
             assumptions.append(f"{name}: found by its shape at {shown[0]}{others}")
-        elif place is not None and not place.resolve().is_relative_to(config.boundary):
+        elif place is not None and not _is_inside(place, config.boundary):
             places[name] = None
             assumptions.append(f"{name}: {place} lies outside the submission and was not read")
     return Locations(
@@ -110,16 +110,20 @@ def _local(location: str) -> Path | None:
 
 def _is_right(name: str, path: Path | None, boundary: Path) -> bool:
     """Whether the place is inside the submission, and not evidently something else."""
-    try:
-        if path is None or not path.exists() or not path.resolve().is_relative_to(boundary):
-            return False
-    except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, links in a circle
+    if path is None or not _is_inside(path, boundary) or not path.exists():
         return False
     if name == "lake":
         return _as_lake(_folder(path, 0)) is not None
     if name == "checkpoint":
         return _as_checkpoint(_folder(path, 0)) is not None
     return True
+
+
+def _is_inside(path: Path, boundary: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(boundary)
+    except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, links in a circle
+        return False
 
 
 def _by_shape(
