@@ -26,7 +26,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from configs.contract import EPOCH, format_timestamp, state_file, table_spellings
+from configs.contract import EPOCH, format_timestamp, state_file
+from configs.orders_table import connect, find_table
 from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_line, run_program
 from configs.settings import Settings, local_path
 from configs.spark_session import start_session
@@ -75,30 +76,18 @@ class Source:
     def _connect(self) -> None:
         postgres = self._postgres
         try:
-            connection = psycopg2.connect(
-                host=postgres.host,
-                port=postgres.port,
-                dbname=postgres.db,
-                user=postgres.user,
-                password=postgres.password,
-                connect_timeout=5,
-                options="-c timezone=UTC",
-                application_name=NAME,
-            )
+            connection = connect(postgres, program=NAME)
         except psycopg2.OperationalError as error:
             if "authentication failed" in str(error) or "does not exist" in str(error):
                 raise ProgramError(
                     f"Postgres refuses us: {first_line(error)}. Mend the config, or run `make db`."
                 ) from None
             raise
-        connection.autocommit = True
         self._connection = connection
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT coalesce(to_regclass(%s), to_regclass(%s))::text", table_spellings(postgres.table))
-            found = cursor.fetchone()
-        if found is None or found[0] is None:
+        table = find_table(connection, postgres.table)
+        if table is None:
             raise ProgramError(f"The database {postgres.db} has no table {postgres.table}. `make db` makes it.")
-        self.table = found[0]
+        self.table = table
         if not sees_all_sessions(connection):
             self._margin = self._fallback_lag
             self._log.warning(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import psycopg2.extensions
 from psycopg2 import errors, sql
 
+from configs import orders_table
 from configs.contract import table_spellings
 from configs.settings import PROJECT, Settings
 from scripts.services.errors import KitError
@@ -27,16 +28,13 @@ class Table:
 
 def find_table(connection: psycopg2.extensions.connection, settings: Settings) -> Table | None:
     """Look the configured table up, quoted as it stands or folded to lower case."""
+    name = orders_table.find_table(connection, settings.postgres.table)
+    if name is None:
+        return None
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(to_regclass(%s), to_regclass(%s))::text", table_spellings(settings.postgres.table)
-        )
-        found = cursor.fetchone()
-        if found is None or found[0] is None:
-            return None
-        cursor.execute(f"SELECT count(*) FROM {found[0]}")
+        cursor.execute(f"SELECT count(*) FROM {name}")
         counted = cursor.fetchone()
-        return Table(found[0], counted[0] if counted else 0)
+    return Table(name, counted[0] if counted else 0)
 
 
 def require_table(connection: psycopg2.extensions.connection, settings: Settings) -> Table:

@@ -16,6 +16,7 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
+from configs.orders_table import connect as connect
 from configs.settings import Postgres as PostgresSettings
 from scripts.services.errors import KitError
 from scripts.services.outcome import Outcome
@@ -28,25 +29,6 @@ NAME = "postgres"
 ROOT_FOLDER = Path("/var/lib/food-orders-kit")
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 30.0
-
-
-def connect(settings: PostgresSettings, *, db: str | None = None) -> psycopg2.extensions.connection:
-    """A connection in autocommit mode with the session in UTC.
-
-    Raises:
-        psycopg2.OperationalError: no connection.
-    """
-    connection = psycopg2.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=db or settings.db,
-        user=settings.user,
-        password=settings.password,
-        connect_timeout=5,
-        options="-c timezone=UTC",
-    )
-    connection.autocommit = True
-    return connection
 
 
 def require_connection(settings: PostgresSettings) -> psycopg2.extensions.connection:
