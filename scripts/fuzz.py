@@ -478,11 +478,12 @@ def _problem(code: int, said: str, seconds: float, out: Path, outside: list[str]
     checks = json.loads(content)["checks"] if content else []
     broken = [f"{check['id']}: {check['actual']}" for check in checks if check["status"] == "ERROR"]
     if code not in (0, 1, 2):
-        return f"exit code {code}: {said[-300:]}"
-    if "Traceback" in said or "it broke" in said:
-        return said[-300:]
+        return f"exit code {code}: {' '.join(said.split())[-300:]}"
     if broken:
         return f"ERROR in {broken[0]}"
+    if "Traceback" in said or "it broke" in said:
+        at = said.rfind("Traceback")
+        return " ".join(said[at:].split())[-600:]
     if not content and is_whole:
         return f"no report: {said[-300:]}"
     if SECRET in said + content:

@@ -114,12 +114,22 @@ def _tables(folder: Path, path: str, columns: Iterable[str]) -> Iterator[pa.Tabl
         with pq.ParquetFile(folder / path, coerce_int96_timestamp_unit="us") as file:
             present = [name for name in columns if name in file.schema_arrow.names]
             if file.metadata.num_rows <= _ROWS_AT_ONCE:
-                yield file.read(columns=present, use_threads=False)
+                yield _valid(file.read(columns=present, use_threads=False))
                 return
             for batch in file.iter_batches(_ROWS_AT_ONCE, columns=present, use_threads=False):
-                yield pa.Table.from_batches([batch])
+                yield _valid(pa.Table.from_batches([batch]))
     except (MemoryError, OverflowError, TypeError) as error:  # lengths that no file can have
         raise ValueError(f"damaged: {error}") from None
+
+
+def _valid(table: pa.Table) -> pa.Table:
+    """The table, if its text is UTF-8: damaged text is found here, not where a row is shown."""
+    import pyarrow as pa
+
+    for column in table.columns:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column.validate(full=True)
+    return table
 
 
 def scan_file(folder: Path, footer: Footer, day: str | None, *, by_statistics: bool) -> FileScan:
