@@ -123,8 +123,8 @@ def test_the_lake_holds_micros_and_not_int96(stack: Stack) -> None:
 def test_the_grade_is_a_pass_with_every_mark(stack: Stack) -> None:
     code, report, output = grade(stack)
     assert code == 0, output
-    assert (report["verdict"], report["score"], report["max_score"]) == ("pass", 20, 20)
-    assert {check["status"] for check in report["checks"] if check["max_points"]} == {"PASS"}
+    assert (report["verdict"], report["score"], report["max_score"]) == ("pass", 20, 20), output
+    assert {check["status"] for check in report["checks"] if check["max_points"]} == {"PASS"}, output
     assert report["facts"]["rows"] == report["facts"]["database_rows"] == 20
 
 
