@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -78,6 +79,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.drills", description="What `make drills` calls.")
     parser.add_argument("--out", type=Path, help="the JSON report (default: reports/drills.json, or drills_<programs>)")
     arguments = parser.parse_args()
+    # A background job is started with Ctrl-C ignored; either signal ends the run in order, with its stack removed.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.default_int_handler)
     try:
         under_test = programs_under_test(os.environ.get("PROGRAMS"))
         planned = plan(os.environ.get("DRILL") or None, _number("SEED") or 1, _number("RUNS"))

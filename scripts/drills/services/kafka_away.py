@@ -8,7 +8,10 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
     "Kafka is back. The consumer's streams are started again with their checkpoints.",
 )
 def kafka_away(pipeline: Pipeline) -> None:
-    """Kafka is stopped while rows come, until the producer has failed to publish them; then it is started again."""
+    """Kafka is stopped for a while: until the producer has failed to publish.
+
+    Rows are inserted while it is away, some before the first failure and some after; then it is started again.
+    """
     pipeline.stop_kafka()
     pipeline.insert(8)
     said = pipeline.log_size(PRODUCER)

@@ -10,7 +10,10 @@ from scripts.drills.pipeline import Pipeline
     "the consumer drops what had arrived before.",
 )
 def kafka_restarted(pipeline: Pipeline) -> None:
-    """Kafka is stopped and started, then killed and started, while two writers insert."""
+    """Kafka is stopped and started, then killed and started, while two writers insert.
+
+    Each time once more messages have come onto the topic. An orderly stop lets the broker finish; kill -9 cuts it off.
+    """
     with writers(pipeline, 2):
         for crash in (False, True):
             length = pipeline.topic_length()

@@ -11,7 +11,10 @@ ROWS = 400
     withstands="The horizon, WITH TIES and one reading of each batch hold at once.",
 )
 def concurrent_writers(pipeline: Pipeline) -> None:
-    """Six writers insert 400 rows at once: prompt, slow, late, large and rolled-back transactions."""
+    """Six writers insert 400 rows at once.
+
+    Transactions of every kind, drawn from the seed: prompt, slow, late, larger than the limit of a poll, rolled back.
+    """
     with writers(pipeline, 6, most_rows=ROWS) as load:
         pipeline.wait(lambda: load.committed >= ROWS, f"{ROWS} rows committed")
     pipeline.note("six writers")
