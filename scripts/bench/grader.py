@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import io
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -50,10 +51,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Measured:
-    """Median seconds of a side's runs, and the most memory, resident bytes, of any of its processes."""
+    """Medians of a side's runs, elapsed and of all cores, and the most memory, resident bytes, of its processes."""
 
     seconds: float
+    cpu_seconds: float
     peak: int
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.2f} s (CPU {self.cpu_seconds:.2f} s)"
 
 
 @dataclass(frozen=True)
@@ -139,19 +144,25 @@ def measure(sides: Sequence[Side], times: int) -> list[Measured]:
         RuntimeError: a process failed; a measurement of that is none.
     """
     seconds: list[list[float]] = [[] for _ in sides]
+    cpu: list[list[float]] = [[] for _ in sides]
     peaks = [0] * len(sides)
     for turn in range(times + 1):
         for at, side in enumerate(sides):
             begin = time.perf_counter()
-            for command in side.commands:
-                peaks[at] = max(peaks[at], _run(command, side.environment))
+            usages = [_run(command, side.environment) for command in side.commands]
+            peaks[at] = max(peaks[at], *(usage.ru_maxrss for usage in usages))
             if turn:
                 seconds[at].append(time.perf_counter() - begin)
-    return [Measured(statistics.median(took), peak) for took, peak in zip(seconds, peaks, strict=True)]
+                cpu[at].append(sum(usage.ru_utime + usage.ru_stime for usage in usages))
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+    return [
+        Measured(statistics.median(took), statistics.median(worked), peak * unit)
+        for took, worked, peak in zip(seconds, cpu, peaks, strict=True)
+    ]
 
 
-def _run(command: Command, environment: Mapping[str, str]) -> int:
-    """Run to the end; the most memory of it or one of its children, in bytes."""
+def _run(command: Command, environment: Mapping[str, str]) -> resource.struct_rusage:
+    """Run to the end; what it and its children took."""
     with tempfile.TemporaryFile() as output:
         words = [str(word) for word in command]
         process = subprocess.Popen(
@@ -162,7 +173,7 @@ def _run(command: Command, environment: Mapping[str, str]) -> int:
         if process.returncode:
             output.seek(0)
             raise RuntimeError(f"{' '.join(words)}: exit code {process.returncode}\n{output.read().decode()[-2000:]}")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return usage
 
 
 def _row(case: Case, times: int) -> tuple[str, ...]:
@@ -178,12 +189,12 @@ def _row(case: Case, times: int) -> tuple[str, ...]:
     if other is not None:
         theirs = measured[1]
         ratio = grader.seconds / theirs.seconds
-        compared = (f"{other.name} {theirs.seconds:.2f} s", f"{theirs.peak >> 20} MiB", f"{ratio:.3f}")
+        compared = (f"{other.name} {theirs}", f"{theirs.peak >> 20} MiB", f"{ratio:.3f}")
         if case.most_ratio is not None:
             limits.append(f"ratio {case.most_ratio:.3f}")
             kept.append(ratio <= case.most_ratio)
     shown = f"{', '.join(limits)}: {'kept' if all(kept) else 'NOT KEPT'}"
-    return (case.title, f"{grader.seconds:.2f} s", f"{grader.peak >> 20} MiB", *compared, shown)
+    return (case.title, str(grader), f"{grader.peak >> 20} MiB", *compared, shown)
 
 
 def main() -> int:
