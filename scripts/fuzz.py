@@ -387,8 +387,12 @@ class Reads:
             setattr(pq, name, self._noting(getattr(pq, name)))
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.allowed is not None and event in ("open", "os.scandir", "os.listdir"):
-            self._note(arguments[0])
+        if self.allowed is None or event not in ("open", "os.scandir", "os.listdir"):
+            return
+        where = arguments[0]
+        if event == "open" and isinstance(where, (str, os.PathLike)) and arguments[2] & os.O_NOFOLLOW:
+            where = Path(where).parent  # a link itself is not followed, so what it leads to is not read
+        self._note(where)
 
     def _noting(self, read: Callable[..., Any]) -> Callable[..., Any]:
         def noting(where: Any, *arguments: Any, **options: Any) -> Any:
