@@ -2,9 +2,9 @@
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
 #            SPARK_MASTER, SERVICES=embedded|docker|external
-export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES
+export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo test lint fidelity fuzz clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo test lint fidelity fuzz drills clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -71,6 +71,9 @@ fidelity: ## plant every known mistake and see that the grader catches it; LIVE=
 
 fuzz: ## grade N=10000 submissions damaged at random: none may break the grader
 	@scripts/kit scripts.fuzz --runs $(or $(N),10000)
+
+drills: ## faults in a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|plain
+	@scripts/kit scripts.drills
 
 clean: ## remove reports, logs and caches
 	@scripts/kit scripts clean

@@ -53,7 +53,9 @@ Whether these drills can see a loss is shown by the **plain design**: tests/plai
 hand-out suggests them. They look right and pass a round by hand.
 
 ## What was measured
-`lost` and `repeated` are rows. The plain design's rows are all "wrong" besides: its JSON has lost their microseconds.
+`lost` and `repeated` are rows, `ended` how often a program ended by itself. Nearly all rows of the plain design are
+"wrong" besides: its JSON has lost their microseconds. Where writers insert during a drill, it loses some of their rows
+whatever else happens: see concurrent_writers.
 """
 
 
@@ -126,7 +128,7 @@ def _random_text() -> list[str]:
         "**Several faults at once, drawn from a seed, while writers insert.**",
         "",
         "The seed alone decides how many writers there are, which faults come, after how many rows and for how long;",
-        "the run says what it has injected. When a kill falls within a batch is up to the machine, so that a seed that was",
+        "the run says what it has injected. Where in a batch a kill falls is up to the machine, so a seed that was",
         "clean once can find something another time. Faults are drawn until they cost the pipeline about",
         f"{BUDGET:.0f} seconds:",
         "",

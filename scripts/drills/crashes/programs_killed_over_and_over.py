@@ -6,7 +6,8 @@ from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
 
 
 @drill(
-    plain="Now and then a kill falls between publish and state, and the batch is in the lake twice.",
+    plain="When a kill falls between publish and state, the batch is in the lake twice; rows of the writers are lost "
+    "besides.",
     withstands="Every step can be repeated: publishing before the state, repeats dropped by order_id, batches planned "
     "before they are run.",
 )
