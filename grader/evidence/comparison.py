@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from configs.contract import COLUMN_NAMES, format_timestamp
 from grader.evidence.lake import Found, Lake
+from grader.evidence.order_ids import order_ids
 from grader.evidence.orders import SECOND_US, cell, is_bad_amount, moment_text, moment_us
 from grader.model import NoEvidence, Row
 
@@ -64,29 +65,20 @@ def _is_bad(orders: pa.Table) -> pa.ChunkedArray:
     return pc.or_(is_bad_amount(orders.column("amount")), unknown)
 
 
-def ids_in(order_ids: pa.ChunkedArray, wanted: Iterable[int]) -> list[int]:
-    """Those of `wanted` that are among `order_ids`."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    asked = pa.array(list(wanted), pa.int64())
-    found: list[int] = asked.filter(pc.is_in(asked, value_set=order_ids)).to_pylist()
-    return found
-
-
 def with_ids(order_ids: pa.ChunkedArray, more: Iterable[int]) -> pa.ChunkedArray:
     """`order_ids` and `more`."""
     import pyarrow as pa
 
-    return pa.chunked_array([*order_ids.chunks, pa.array(list(more), pa.int64())], pa.int64())
+    possible = [number for number in more if -(2**63) <= number < 2**63]
+    return pa.chunked_array([*order_ids.chunks, pa.array(possible, pa.int64())], pa.int64())
 
 
 def without_ids(lake: Lake, known: pa.ChunkedArray, limit: int) -> Found:
     """order_ids of the lake that are not among `known`."""
     import pyarrow.compute as pc
 
-    rest = pc.unique(lake.order_ids.filter(pc.invert(pc.is_in(lake.order_ids, value_set=known))))
-    return Found(len(rest), tuple({"order_id": order_id} for order_id in sorted(rest.to_pylist())[:limit]))
+    rest = lake.order_ids.filter(pc.invert(order_ids(known.drop_null()).mask(lake.order_ids)))
+    return Found(len(rest), tuple({"order_id": order_id} for order_id in rest.slice(0, limit).to_pylist()))
 
 
 @dataclass(frozen=True)
@@ -125,7 +117,7 @@ def missing(evidence: Evidence, orders: pa.Table, limit: int) -> Missing:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_there = pc.is_in(orders.column("order_id"), value_set=evidence.lake.order_ids)
+    is_there = evidence.lake.ids.mask(orders.column("order_id"))
     rest = orders.filter(pc.invert(is_there)).sort_by("order_id")
     if not rest.num_rows:
         return Missing(0, {}, (), Found(0, ()))
@@ -194,8 +186,7 @@ def side_by_side(source: pa.Table, lake: Lake) -> Pair:
     """The orders of `source` beside those of the lake."""
     import pyarrow.compute as pc
 
-    there = pc.is_in(source.column("order_id"), value_set=lake.order_ids)
-    common = pc.unique(source.column("order_id").filter(there))
+    common = pc.unique(source.column("order_id").filter(lake.ids.mask(source.column("order_id"))))
     return Pair(_aligned(source, common), _aligned(lake.orders, common))
 
 

@@ -5,7 +5,7 @@ A bitmap over the range is used as long as it is smaller than the ids themselves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,20 @@ class OrderIds:
         at = np.minimum(np.searchsorted(self.sorted_ids, ids), len(self.sorted_ids) - 1)
         same: npt.NDArray[np.bool_] = self.sorted_ids[at] == ids
         return same
+
+    def those_of(self, wanted: Iterable[int]) -> list[int]:
+        """Those of `wanted`, numbers of any size, that are in the set."""
+        import numpy as np
+
+        asked = [number for number in wanted if -(2**63) <= number < 2**63]
+        return [number for number, there in zip(asked, self.holds(np.array(asked, np.int64)), strict=True) if there]
+
+    def mask(self, column: pa.ChunkedArray) -> pa.Array:
+        """Whether each value of an int64 column is in the set, null being in none."""
+        import pyarrow as pa
+
+        there = self.holds(column.fill_null(0).to_numpy())
+        return pa.array(there & column.is_valid().to_numpy() if column.null_count else there)
 
     def first(self, limit: int) -> list[int]:
         """The least `limit` ids, ascending."""

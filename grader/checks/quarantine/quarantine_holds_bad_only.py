@@ -1,5 +1,4 @@
 from grader.evidence import Evidence
-from grader.evidence.comparison import ids_in
 from grader.model import Mismatch, check
 from grader.submission import Submission
 
@@ -15,7 +14,7 @@ def quarantine_holds_bad_only(evidence: Evidence) -> None:
     created_at in ISO 8601. One whose order is in the lake is a repeat, and may be kept.
     """
     clean = {message.order_id: message for message in evidence.quarantine.messages if message.is_clean}
-    there = set(ids_in(evidence.lake.order_ids, [order_id for order_id in clean if order_id is not None]))
+    there = set(evidence.lake.ids.those_of(order_id for order_id in clean if order_id is not None))
     lost = [message for order_id, message in clean.items() if order_id not in there]
     if lost:
         raise Mismatch(

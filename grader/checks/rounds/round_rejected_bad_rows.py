@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 from grader.evidence import Evidence
-from grader.evidence.comparison import ids_in
 from grader.model import Mismatch, check
 from grader.submission import MOMENT, Submission, order
 
@@ -17,7 +16,7 @@ def round_rejected_bad_rows(evidence: Evidence) -> None:
     could read among them. A bad message without any order_id shows in no_null_order_id and round_added_exactly.
     """
     bad = {row.order_id: row for row in evidence.rounds.rejected if row.order_id is not None}
-    found = sorted(ids_in(evidence.lake.order_ids, bad))
+    found = sorted(evidence.lake.ids.those_of(bad))
     if found:
         raise Mismatch(
             expected=f"none of {len(bad)} bad rows",
