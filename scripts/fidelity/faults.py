@@ -54,10 +54,10 @@ _WRITE = "        write_state(newest)\n"
 _NEWEST = 'F.date_format(F.max("created_at"), "yyyy-MM-dd HH:mm:ss.SSSSSS")'
 
 FAULTY = (
-    Faulty("the kit's own, killed twice", "", (), is_killed=True, is_kit=True),
+    Faulty("kit_killed_twice", "", (), is_killed=True, is_kit=True),
     Faulty("correct", "", ()),
-    Faulty("correct, killed twice", "", (), is_killed=True),
-    Faulty("correct, as the hand-out: repeats are not dropped", "", (), (_NO_DEDUPLICATION,)),
+    Faulty("correct_killed_twice", "", (), is_killed=True),
+    Faulty("correct_that_drops_no_repeats", "", (), (_NO_DEDUPLICATION,)),
     Faulty(
         "lazy_read",
         "counts, publishes and takes the max from three readings",

@@ -34,7 +34,7 @@ from scripts.rounds import run_round
 from scripts.services import bring_up
 from scripts.services.errors import KitError
 from scripts.services.postgres import require_connection
-from scripts.services.processes import launch, wait_until
+from scripts.services.processes import last_lines, launch, wait_until
 from scripts.services.spark_environment import spark_environment
 from scripts.services.stack import Stack
 from scripts.services.temporary_stack import temporary_stack, write_config
@@ -74,14 +74,14 @@ def run_live(names: Collection[str], say: Callable[[str], None]) -> tuple[LiveRe
     with temporary_stack(rollnumber="2025fidelity") as services:
         bring_up.up(services)
         for number, faulty in enumerate(wanted):
-            result = _run(faulty, services, f"2025live{number:02d}")
+            result = _run(faulty, services, f"2025live{number:02d}", say)
             results[faulty.name] = result
             write_live([results[name] for name in known if name in results])
             say(f"{faulty.name}: {'as it should be' if result.is_right else 'NOT'}; failed: {', '.join(result.failed)}")
     return read_live()
 
 
-def _run(faulty: Faulty, services: Stack, rollnumber: str) -> LiveResult:
+def _run(faulty: Faulty, services: Stack, rollnumber: str, say: Callable[[str], None]) -> LiveResult:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="food-orders-faulty-", ignore_cleanup_errors=True) as folder:
         stack = _stack(Path(folder), services, rollnumber)
@@ -96,11 +96,12 @@ def _run(faulty: Faulty, services: Stack, rollnumber: str) -> LiveResult:
             for name in _NAMES:
                 _kill(stack, name)
         report = _grade(stack)
+        logs = {name: last_lines(stack.log(name), 12) for name in _NAMES}
         rows = report.facts.get("database_rows")
     failed = [finding for finding in report.findings if finding.status is Status.FAIL]
     shown = next((finding for finding in failed if finding.id in faulty.expected or not faulty.fault), None)
     marked = [finding.id for finding in failed if not finding.is_advice or finding.id in faulty.expected]
-    return LiveResult(
+    result = LiveResult(
         name=faulty.name,
         fault=faulty.fault,
         expected=faulty.expected,
@@ -109,6 +110,10 @@ def _run(faulty: Faulty, services: Stack, rollnumber: str) -> LiveResult:
         rows=rows if isinstance(rows, int) else 0,
         seconds=round(time.monotonic() - started),
     )
+    if not result.is_right:
+        for name, lines in logs.items():
+            say(f"{faulty.name}: the end of the {name}'s log:\n{lines}")
+    return result
 
 
 def _stack(folder: Path, services: Stack, rollnumber: str) -> Stack:
