@@ -70,6 +70,20 @@ def test_a_second_setup_installs_nothing(clone: Path) -> None:
     assert "[4/4]" in done.stdout
 
 
+def test_a_setup_that_ends_is_marked_as_finished_and_verbs_go_on(clone: Path) -> None:
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    subprocess.run([sys.executable, "-m", "venv", str(clone / ".venv")], check=True)
+    # The venv's own Ivy stands for all of the packages, which would take minutes.
+    site_packages = Path("lib") / version / "site-packages"
+    (clone / ".venv" / site_packages / "pyspark").symlink_to(Path(sys.prefix) / site_packages / "pyspark")
+    (clone / "requirements.txt").write_text("# nothing\n", encoding="utf-8")
+    done = kit(clone, "json.tool", "--help", PYTHON=sys.executable)
+    assert done.returncode == 0, done.stderr
+    assert "[4/4]" in done.stdout
+    assert (clone / ".venv" / "requirements.installed").read_text(encoding="utf-8") == "# nothing\n"
+    assert "[1/4]" not in kit(clone, "json.tool", "--help").stdout
+
+
 def test_a_venv_that_was_left_half_made_is_made_anew(clone: Path) -> None:
     (clone / ".venv" / "bin").mkdir(parents=True)
     (clone / ".venv" / "bin" / "python").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from scripts.where_rows_are import Journey, explain, locate
 def test_each_row_is_placed_by_the_furthest_sign_of_it() -> None:
     journey = locate(
         range(1, 6),
-        on_topic={2: ("0", 9), 3: ("0", 7), 4: ("0", 4), 5: ("1", 0)},
+        on_topic={2: ("0", 8), 3: ("0", 5), 4: ("0", 4), 5: ("1", 0)},
         planned={"0": 8, "1": 1},
         committed={"0": 5, "1": 1},
         in_lake=frozenset({5}),
