@@ -157,7 +157,7 @@ class Checkpoint:
             *(f"commits/{n}" for n in self.commit_batches),
             "sources/0/0",
         ]
-        return tuple(name for name in names if is_stale(self.folder / name))
+        return tuple(name for name in names if is_stale(self.folder, name))
 
 
 def _between(begin: Offsets, end: Offsets) -> int:

@@ -16,11 +16,11 @@ _MAGIC = b"crc\0"
 _HEADER = struct.Struct(">4sI")
 
 
-def is_stale(path: Path) -> bool:
-    """Whether the sidecar of `path` contradicts its content. False without a sidecar, which copies often lose."""
+def is_stale(folder: Path, name: str) -> bool:
+    """Whether the sidecar of the file `name`, a path relative to `folder`, contradicts its content. False without a sidecar, which copies often lose."""
     try:
-        sums = read_bytes(path.parent, f".{path.name}.crc")
-        content = read_bytes(path.parent, path.name)
+        sums = read_bytes(folder, str(Path(name).with_name(f".{Path(name).name}.crc")))
+        content = read_bytes(folder, name)
     except OSError:
         return False
     if len(sums) < _HEADER.size:

@@ -103,8 +103,19 @@ def normal_table(table: pa.Table) -> pa.Table:
         elif name == "created_at":
             columns[name] = created_us(column)
         else:
-            columns[name] = column.cast(pa.string())
+            columns[name] = _text(column)
     return pa.table(columns)
+
+
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of any type as text."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException:  # bytes that are no UTF-8, a list, a struct
+        values = [None if value is None else str(value) for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(values, pa.string())])
 
 
 def table_of(rows: Iterable[OrderRow]) -> pa.Table:

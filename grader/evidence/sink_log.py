@@ -129,7 +129,7 @@ class SinkLog:
     @cached_property
     def stale_checksums(self) -> tuple[str, ...]:
         """Log files that were edited after Spark wrote them."""
-        return tuple(name for _, name in sorted(self._names.items()) if is_stale(self.folder / name))
+        return tuple(name for _, name in sorted(self._names.items()) if is_stale(self.folder, name))
 
 
 def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:

@@ -243,7 +243,7 @@ def _ticks(least: int, greatest: int) -> list[int]:
     """Four to six round numbers, 0 among them, that reach over both ends."""
     span = max(greatest - least, 1)
     size = next(unit * 10**power for power in range(30) for unit in (1, 2, 5) if unit * 10**power * 5 >= span)
-    return [size * at for at in range(-(-least // -size) if least < 0 else 0, -(-greatest // size) + 1)]
+    return [size * at for at in range(min(least // size, 0), -(-greatest // size) + 1)]
 
 
 def _legend(lines: Iterable[Line], facts: Timeline) -> tuple[tuple[str, str], ...]:

@@ -26,6 +26,22 @@ def text_that_is_no_utf8(root: Path) -> None:
     pq.write_table(table.set_column(at, "customer_name", damaged), first_file(root))
 
 
+def text_columns_of_bytes(root: Path) -> None:
+    table = pq.read_table(first_file(root), partitioning=None)
+    at = table.schema.get_field_index("item")
+    pq.write_table(table.set_column(at, "item", pa.array([b"\xff\xfe"] * table.num_rows)), first_file(root))
+
+
+def offsets_that_go_back(root: Path) -> None:
+    path = root / CHECKPOINT / "offsets" / "2"
+    path.write_text(path.read_text().replace('"0":7', '"0":-1000'))
+
+
+def a_folder_of_checksums_elsewhere(root: Path) -> None:
+    (root / CHECKPOINT / "sources" / "0").rename(root.parent / "elsewhere")
+    (root / CHECKPOINT / "sources" / "0").symlink_to(root.parent / "elsewhere")
+
+
 def links_in_a_circle(root: Path) -> None:
     (root / STATE).unlink()
     (root / STATE).symlink_to(root / STATE)
@@ -55,6 +71,9 @@ def years_that_python_does_not_know(root: Path) -> None:
 
 DAMAGES = [
     text_that_is_no_utf8,
+    text_columns_of_bytes,
+    offsets_that_go_back,
+    a_folder_of_checksums_elsewhere,
     links_in_a_circle,
     three_gigabytes,
     binary_amount_in_a_file_beside_the_log,

@@ -36,9 +36,9 @@ def test_checksum_of_several_chunks_and_of_nothing(tmp_path: Path) -> None:
     assert len(checksums(b"x" * 1025)) == 8 + 3 * 4
     path = tmp_path / "0"
     path.write_bytes(b"")
-    assert not is_stale(path)
+    assert not is_stale(tmp_path, path.name)
     (tmp_path / ".0.crc").write_bytes(b"crc")
-    assert is_stale(path)
+    assert is_stale(tmp_path, path.name)
 
 
 def test_latest_compact_file_and_later_ones_make_the_log(submission: Submission) -> None:

@@ -25,7 +25,7 @@ def lake_untouched(evidence: Evidence) -> None:
         seen += file.size
         if lake.folder is None or seen > _MOST_BYTES:
             break
-        if file.path not in resized and is_stale(lake.folder / file.path):
+        if file.path not in resized and is_stale(lake.folder, file.path):
             stale.append(file.path)
     if stale:
         raise Mismatch(
