@@ -17,9 +17,13 @@ _HEADER = struct.Struct(">4sI")
 
 
 def is_stale(folder: Path, name: str) -> bool:
-    """Whether the sidecar of the file `name`, a path relative to `folder`, contradicts its content. False without a sidecar, which copies often lose."""
+    """Whether the sidecar of the file `name`, a path relative to `folder`, contradicts its content.
+
+    False without a sidecar, which copies often lose. No link below `folder` is followed.
+    """
     try:
-        sums = read_bytes(folder, str(Path(name).with_name(f".{Path(name).name}.crc")))
+        path = Path(name)
+        sums = read_bytes(folder, str(path.with_name(f".{path.name}.crc")))
         content = read_bytes(folder, name)
     except OSError:
         return False
