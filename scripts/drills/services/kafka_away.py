@@ -18,6 +18,7 @@ def kafka_away(pipeline: Pipeline) -> None:
     pipeline.wait(
         lambda: pipeline.log_size(PRODUCER) > said or not pipeline.is_alive(PRODUCER),
         "the producer saying that a publish failed",
+        timeout=200,  # Kafka's own client gives up after 120 s, unless told otherwise
     )
     pipeline.insert(8)
     pipeline.start_kafka()

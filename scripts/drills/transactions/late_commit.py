@@ -20,7 +20,7 @@ def late_commit(pipeline: Pipeline) -> None:
         with pipeline.transaction() as late:
             insert_orders(late, pipeline.table, 5)
             pipeline.insert(3)
-            pipeline.wait_for_polls(2)
+            pipeline.wait_for_polls(4)
             pipeline.insert(2)
         pipeline.note("late commit")
     with pipeline.transaction() as dropped:

@@ -18,10 +18,10 @@ def slow_inserts(pipeline: Pipeline) -> None:
         pipeline.insert(2)
         with pipeline.transaction() as second:
             pipeline.insert(2)
-            pipeline.wait_for_polls(2)
+            pipeline.wait_for_polls(4)
             insert_orders(second, pipeline.table, 4)
         pipeline.insert(2)
-        pipeline.wait_for_polls(2)
+        pipeline.wait_for_polls(4)
         insert_orders(first, pipeline.table, 4)
     pipeline.note("slow insert")
     pipeline.note("slow insert within it")
