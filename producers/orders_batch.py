@@ -1,11 +1,17 @@
-"""One batch of orders: read once from Postgres, published from that one reading."""
+"""One batch of the producer: which rows it has, how they are read, and what they become on the topic.
+
+The batch is fixed before a row is read: the greatest created_at that belongs to it is looked up first, and all of its
+rows lie between that and the last batch's. Nothing can appear there any more (see horizon.py), so what is published and
+what the state file then says are the same rows.
+"""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark import StorageLevel
+import psycopg2.extensions
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody gives it
 
@@ -13,73 +19,105 @@ from configs.contract import AMOUNT_PRECISION, AMOUNT_SCALE, COLUMN_NAMES, EPOCH
 from configs.settings import Kafka, Postgres
 
 _JSON = {"timestampFormat": SPARK_TIMESTAMP_FORMAT, "ignoreNullFields": "false"}
+# Rows of one Spark task: reading and publishing take turns in a task, so that two of them keep two cores at work.
+ROWS_OF_A_TASK = 25_000
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows read in one go: the cached frame (key, value, created_at), their number, their greatest created_at."""
+    """The `rows` with created_at above `last` and up to the last of `bounds` (UTC), cut into ranges at the others."""
 
-    frame: DataFrame
+    table: str
+    last: datetime
+    bounds: tuple[datetime, ...]
     rows: int
-    reached: datetime | None
 
-    def publish(self, kafka: Kafka) -> None:
-        """Write the events to the topic and wait until the broker has acknowledged every one."""
-        writer = self.frame.select("key", "value").write.format("kafka")
-        for key, value in {
-            "kafka.bootstrap.servers": kafka.brokers,
-            "topic": kafka.topic,
-            "kafka.acks": "all",
-            "kafka.compression.type": "lz4",
-            "kafka.batch.size": "262144",
-            # A broker that is away becomes an error here within seconds, and the producer's own back-off takes over.
-            "kafka.max.block.ms": "10000",
-            "kafka.request.timeout.ms": "10000",
-            "kafka.delivery.timeout.ms": "20000",
-        }.items():
-            writer = writer.option(key, value)
-        writer.save()
+    @property
+    def reached(self) -> datetime:
+        """The greatest created_at of the batch."""
+        return self.bounds[-1]
 
-    def release(self) -> None:
-        self.frame.unpersist()
+    @property
+    def ranges(self) -> list[str]:
+        """A condition for each task."""
+        edges = [self.last, *self.bounds]
+        return [
+            f"created_at_exact > {_literal(low)} AND created_at_exact <= {_literal(high)}"
+            for low, high in itertools.pairwise(edges)
+        ]
 
 
-def read_batch(
-    spark: SparkSession, postgres: Postgres, table: str, last: datetime, horizon: datetime, limit: int | None
-) -> Batch:
-    """Read the rows with `last` < created_at < `horizon`, oldest first, at most `limit` and the last one's ties.
+def find_batch(
+    connection: psycopg2.extensions.connection, table: str, last: datetime, horizon: datetime, limit: int | None
+) -> Batch | None:
+    """The next batch: rows with `last` < created_at < `horizon`, oldest first, at most `limit` and the last one's ties.
 
-    `table` is the quoted name. The frame is cached by the one job that counts it: publishing and the new state come
-    from the same rows. Were a cached block lost with its executor, the same bounds would bring the same rows again.
+    `table` is the quoted name. None: there are no such rows.
     """
-    reader = spark.read.format("jdbc").option("url", postgres.jdbc_url).option("driver", "org.postgresql.Driver")
-    reader = reader.option("user", postgres.user).option("password", postgres.password)
-    # Without a fetch size the driver holds the whole result in memory.
-    rows = reader.option("fetchsize", 10_000).option("query", _query(table, last, horizon, limit)).load()
-    frame = rows.select(F.col("order_id").cast("string").alias("key"), _event().alias("value"), "created_at")
-    frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
-    # As microseconds: a Python datetime made by Spark would be in the zone of the machine.
-    counted = frame.agg(F.count("*"), F.max(F.unix_micros("created_at"))).collect()[0]
-    return Batch(frame, counted[0], None if counted[1] is None else from_micros(counted[1]))
+    fetch = "" if limit is None else f"FETCH FIRST {limit} ROWS WITH TIES"
+    # The times are those of a TIMESTAMP in UTC, whatever zone the server has.
+    query = f"""
+        SELECT max(created_at), count(*) FROM (
+            SELECT created_at, (row_number() OVER (ORDER BY created_at) - 1) / {ROWS_OF_A_TASK} AS task FROM (
+                SELECT created_at FROM {table}
+                WHERE created_at > {_literal(last)} AND created_at < {_literal(horizon)}
+                ORDER BY created_at {fetch}
+            ) AS batch
+        ) AS numbered GROUP BY task ORDER BY task
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        parts = cursor.fetchall()
+    if not parts:
+        return None
+    # Ties may reach over several tasks' rows: their bound is one.
+    bounds = sorted({moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment for moment, _ in parts})
+    return Batch(table, last, tuple(bounds), sum(count for _, count in parts))
 
 
-def from_micros(micros: int) -> datetime:
-    seconds, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+def publish(spark: SparkSession, postgres: Postgres, kafka: Kafka, batch: Batch) -> None:
+    """Read the rows of a batch, write their events to the topic, and wait until the broker has acknowledged each."""
+    writer = _read(spark, postgres, batch).write.format("kafka")
+    for key, value in {
+        "kafka.bootstrap.servers": kafka.brokers,
+        "topic": kafka.topic,
+        "kafka.acks": "all",
+        "kafka.compression.type": "lz4",
+        "kafka.batch.size": "262144",
+        # A broker that is away becomes an error here within seconds, and the producer's own back-off takes over.
+        "kafka.max.block.ms": "10000",
+        "kafka.request.timeout.ms": "10000",
+        "kafka.delivery.timeout.ms": "20000",
+    }.items():
+        writer = writer.option(key, value)
+    writer.save()
 
 
-def _query(table: str, last: datetime, horizon: datetime, limit: int | None) -> str:
+def _read(spark: SparkSession, postgres: Postgres, batch: Batch) -> DataFrame:
+    """The batch's events: key and value of a message."""
+    properties = {
+        "driver": "org.postgresql.Driver",
+        "user": postgres.user,
+        "password": postgres.password,
+        "fetchsize": "5000",  # without one the driver holds the whole result in memory
+    }
+    rows = spark.read.jdbc(
+        postgres.jdbc_url, f"({_query(batch.table)}) AS orders", predicates=batch.ranges, properties=properties
+    )
+    return rows.select(F.col("order_id").cast("string").alias("key"), _event().alias("value"))
+
+
+def _query(table: str) -> str:
     # NaN, infinity and amounts too long for a decimal would end the read of the whole batch: they travel as text.
     amount, limit_of_type = "amount::numeric", f"1e{AMOUNT_PRECISION - AMOUNT_SCALE}"
     fits = f"abs({amount}) < {limit_of_type} AND {amount} = round({amount}, {AMOUNT_SCALE})"
     columns = ", ".join(name for name in COLUMN_NAMES if name != "amount")
-    query = (
-        f"SELECT {columns}, amount::text AS amount_text,"
+    return (
+        f"SELECT {columns}, created_at AS created_at_exact,"
+        f" CASE WHEN NOT ({fits}) THEN amount::text END AS amount_text,"
         # The cast comes last: a CASE forgets precision and scale.
-        f" (CASE WHEN {fits} THEN {amount} END)::numeric({AMOUNT_PRECISION}, {AMOUNT_SCALE}) AS amount"
-        f" FROM {table} WHERE created_at > {_literal(last)} AND created_at < {_literal(horizon)} ORDER BY created_at"
+        f" (CASE WHEN {fits} THEN {amount} END)::numeric({AMOUNT_PRECISION}, {AMOUNT_SCALE}) AS amount FROM {table}"
     )
-    return query if limit is None else f"{query} FETCH FIRST {limit} ROWS WITH TIES"
 
 
 def _literal(moment: datetime) -> str:
@@ -90,5 +128,4 @@ def _literal(moment: datetime) -> str:
 def _event() -> Column:
     readable = F.to_json(F.struct(*COLUMN_NAMES), _JSON)
     as_text = [F.col("amount_text").alias("amount") if name == "amount" else F.col(name) for name in COLUMN_NAMES]
-    unreadable = F.col("amount").isNull() & F.col("amount_text").isNotNull()
-    return F.when(unreadable, F.to_json(F.struct(*as_text), _JSON)).otherwise(readable)
+    return F.when(F.col("amount_text").isNotNull(), F.to_json(F.struct(*as_text), _JSON)).otherwise(readable)

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_
 from configs.settings import Settings, local_path
 from configs.spark_session import start_session
 from producers.horizon import Horizon, sees_all_sessions, take_horizon
-from producers.orders_batch import Batch, read_batch
+from producers.orders_batch import Batch, find_batch, publish
 from producers.state_file import read_state, write_state
 
 NAME = "orders_cdc_producer"
@@ -54,18 +53,28 @@ class Source:
         self._reported = 0.0
         self.table = ""
 
-    def horizon(self) -> Horizon:
-        """The horizon of this moment. Connects first where there is no connection."""
+    def next_batch(self, last: datetime, limit: int | None) -> Batch | None:
+        """The rows after `last` that can be published at this moment. Connects first where there is no connection."""
+        connection = self.connection()
         try:
-            if self._connection is None:
-                self._connect()
-            assert self._connection is not None
-            horizon = take_horizon(self._connection, self._margin)
+            horizon = take_horizon(connection, self._margin)
+            batch = find_batch(connection, self.table, last, horizon.limit, limit)
         except psycopg2.Error:
             self.close()
             raise
         self._report_holder(horizon)
-        return horizon
+        return batch
+
+    def connection(self) -> psycopg2.extensions.connection:
+        """The connection, opened where there is none."""
+        if self._connection is None:
+            try:
+                self._connect()
+            except psycopg2.Error:
+                self.close()
+                raise
+        assert self._connection is not None
+        return self._connection
 
     def close(self) -> None:
         if self._connection is not None:
@@ -116,31 +125,16 @@ class Source:
 def poll(spark: SparkSession, settings: Settings, source: Source, state: Path, log: logging.Logger) -> bool:
     """Publish one batch; True if the table may hold more rows that are ready."""
     started = time.monotonic()
-    last = _last_published(settings, state)
-    horizon = source.horizon()
     limit = settings.cdc.batch_limit
-    batch = read_batch(spark, settings.postgres, source.table, last, horizon.limit, limit)
-    with _released(batch):
-        if batch.reached is None:
-            return False
-        batch.publish(settings.kafka)
-        write_state(state, batch.reached)
+    batch = source.next_batch(_last_published(settings, state), limit)
+    if batch is None:
+        return False
+    publish(spark, settings.postgres, settings.kafka, batch)
+    write_state(state, batch.reached)
     log.info(
-        "read %d rows, published %d, state %s (%.2f s)",
-        batch.rows,
-        batch.rows,
-        format_timestamp(batch.reached),
-        time.monotonic() - started,
+        "published %d rows, state %s (%.2f s)", batch.rows, format_timestamp(batch.reached), time.monotonic() - started
     )
     return limit is not None and batch.rows >= limit
-
-
-@contextlib.contextmanager
-def _released(batch: Batch) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        batch.release()
 
 
 def _last_published(settings: Settings, state: Path) -> datetime:
@@ -173,7 +167,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
                 try:
                     if not topic_seen:
                         require_topic(settings)
-                        source.horizon()
+                        source.connection()
                         topic_seen = True
                         log.info("polling %s every %g s", source.table, settings.cdc.poll_interval_sec)
                     more = poll(spark, settings, source, state, log)
