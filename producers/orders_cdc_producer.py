@@ -132,7 +132,11 @@ def poll(spark: SparkSession, settings: Settings, source: Source, state: Path, l
     publish(spark, settings.postgres, settings.kafka, batch)
     write_state(state, batch.reached)
     log.info(
-        "published %d rows, state %s (%.2f s)", batch.rows, format_timestamp(batch.reached), time.monotonic() - started
+        "read %d rows, published %d, state %s (%.2f s)",
+        batch.rows,
+        batch.rows,
+        format_timestamp(batch.reached),
+        time.monotonic() - started,
     )
     return limit is not None and batch.rows >= limit
 
