@@ -71,7 +71,7 @@ def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
             inserted += dirty
             for row in rejected:
                 say(f"Sent a bad one: {row.mistake} ({f'order_id {row.order_id}' if row.order_id else 'on the topic'})")
-        complete = _wait_for(stack, ids, clock + settings.rounds.timeout_sec)
+        complete = _wait_for(stack, ids, before, clock + settings.rounds.timeout_sec)
         seconds = time.monotonic() - clock
         complete = complete and wait_until(
             lambda: _is_settled(settings, connection, table) and _quarantine_is_settled(settings),
@@ -188,12 +188,13 @@ def _catch_up(stack: Stack, connection: psycopg2.extensions.connection, table: s
     )
 
 
-def _wait_for(stack: Stack, ids: Iterable[int], deadline: float) -> bool:
-    wanted = frozenset(ids)
+def _wait_for(stack: Stack, ids: Iterable[int], before: Snapshot, deadline: float) -> bool:
+    """Look for the rows in the files that came since `before`, however large the lake is."""
+    wanted, known = frozenset(ids), frozenset(file.path for file in before.lake_files)
 
     def arrived() -> bool:
         programs.require_alive(stack)
-        return wanted <= snapshot.lake_ids(stack.settings)
+        return wanted <= snapshot.lake_ids(stack.settings, known)
 
     return wait_until(arrived, timeout=deadline - time.monotonic(), interval=0.1)
 

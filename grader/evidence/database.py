@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from configs.contract import COLUMN_NAMES, table_spellings
+from configs.orders_table import connect
 from configs.settings import Settings
 from grader.evidence.orders import normal_table
 
@@ -44,14 +45,11 @@ class Database:
             return None, self.problem or "the config does not say where the database is"
         postgres = self.settings.postgres
         try:
-            connection = psycopg2.connect(
-                host=postgres.host,
-                port=postgres.port,
-                dbname=postgres.db,
-                user=postgres.user,
-                password=postgres.password,
+            connection = connect(
+                postgres,
+                program="grader",
                 connect_timeout=CONNECT_TIMEOUT_SEC,
-                options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                statement_timeout_ms=_STATEMENT_TIMEOUT_MS,
             )
         except (psycopg2.Error, UnicodeError) as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]

@@ -39,8 +39,8 @@ def lake_rows(settings: Settings) -> int:
     return sum(footer.rows for footer in _lake(settings).footers)
 
 
-def lake_ids(settings: Settings) -> frozenset[int]:
-    """The order_ids in the lake, without null."""
+def lake_ids(settings: Settings, without: frozenset[str] = frozenset()) -> frozenset[int]:
+    """The order_ids in the lake, without null; of the files whose paths are not in `without`."""
     import pyarrow as pa
 
     lake = _lake(settings)
@@ -53,7 +53,8 @@ def lake_ids(settings: Settings) -> frozenset[int]:
         found: list[object] = table.column(0).to_pylist() if table.num_columns else []
         return [value for value in found if isinstance(value, int)]
 
-    return frozenset(order_id for some in in_parallel(lambda file: ids(file.path), lake.files) for order_id in some)
+    files = [file for file in lake.files if file.path not in without]
+    return frozenset(order_id for some in in_parallel(lambda file: ids(file.path), files) for order_id in some)
 
 
 def last_offset_batch(settings: Settings) -> int | None:

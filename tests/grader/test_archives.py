@@ -49,17 +49,23 @@ def tar_in_zip_in_folder(folder: Path, target: Path) -> Path:
 
 @pytest.mark.parametrize("pack", [zipped, tarred, zip_in_zip, tar_in_zip_in_folder])
 def test_any_packing_is_graded_the_same(
-    pack: Callable[[Path, Path], Path], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pack: Callable[[Path, Path], Path],
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     root = pack(folder.parents[2], tmp_path / "handed_in")
-    before = set(Path(tempfile.gettempdir()).glob("grader-*"))
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(unpacked))
     assert main(["grade", str(root), "--out", str(tmp_path / "out"), "--database", "off"]) == 0, capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["verdict"] == "pass"
     assert report["facts"]["rows"] == 20
     assert report["submission"] == "handed_in"
-    assert tempfile.gettempdir() + "/grader-" not in json.dumps(report)
-    assert set(Path(tempfile.gettempdir()).glob("grader-*")) <= before
+    assert str(unpacked) not in json.dumps(report)
+    assert not list(unpacked.iterdir())
 
 
 def test_the_report_lies_beside_the_archive(folder: Path, tmp_path: Path) -> None:
