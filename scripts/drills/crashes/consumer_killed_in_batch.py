@@ -4,8 +4,8 @@ from scripts.drills.pipeline import CONSUMER, Pipeline
 
 
 @drill(
-    plain="Spark's checkpoint makes the kill harmless here too: the batch that was planned is run again. (What is lost "
-    "is lost by the producer, among the writers.)",
+    plain="Spark's checkpoint makes the kill harmless here too: the batch that was planned is run again. What is lost "
+    "is lost by the producer, among the writers.",
     withstands="The batch that was planned is run again with the same offsets; the state store's changes of the "
     "unfinished batch were never committed.",
 )
