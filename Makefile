@@ -4,7 +4,7 @@
 #            SPARK_MASTER, SERVICES=embedded|docker|external
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo test lint fidelity fuzz drills clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo test lint fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -74,6 +74,9 @@ fuzz: ## grade N=10000 submissions damaged at random: none may break the grader
 
 drills: ## faults in a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|plain
 	@scripts/kit scripts.drills
+
+bench: ## the measurements, written to docs/benchmarks.md
+	@scripts/kit scripts.bench
 
 clean: ## remove reports, logs and caches
 	@scripts/kit scripts clean

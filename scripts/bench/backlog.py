@@ -1,0 +1,241 @@
+"""A backlog from Postgres to Kafka: ours, the plain design, and Debezium's connector.
+
+    .venv/bin/python -m scripts.bench.backlog [--rows 1000000]
+
+Each runs alone on a stack of its own and has nothing to do when the rows are committed, in one transaction; it is
+through when the topic has all of them. First a hundredth of the rows, then a tenth, then all, one after the other.
+Debezium also takes its initial snapshot of a table that has the rows already, counted from its first message on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg2.extensions
+from confluent_kafka import KafkaException
+
+from configs.contract import ORDER_STATUSES, UTC
+from configs.settings import Kafka, Settings
+from scripts.bench import debezium
+from scripts.bench.subject import Subject, running_program
+from scripts.bench.tables import Table, machine, write_section
+from scripts.drills.evidence import TopicWatch, read_reached
+from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.services import bring_up
+from scripts.services.postgres import connect
+from scripts.services.stack import Stack
+from scripts.services.temporary_stack import temporary_stack
+from scripts.table import make_table, require_table
+from scripts.topic import make_topic
+
+ROWS = 1_000_000
+IDLE = 10.0  # seconds without work before the memory of an idle program is read
+TIMEOUT = 900.0
+FIRST_MOMENT = datetime(2025, 11, 20)  # after the base rows
+STEP = timedelta(milliseconds=20)  # between two rows: a million of them lie within one date
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Seconds that so many rows took."""
+
+    rows: int
+    seconds: float
+
+    @property
+    def rows_a_second(self) -> float:
+        return self.rows / self.seconds
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of one program. Memory: resident, in bytes, with its children."""
+
+    passages: tuple[Passage, ...]
+    idle_memory: int
+    peak_memory: int
+
+
+def sizes(rows: int) -> tuple[int, ...]:
+    """A hundredth, a tenth, all."""
+    return (rows // 100, rows // 10, rows)
+
+
+def insert_backlog(connection: psycopg2.extensions.connection, table: str, rows: int, before: int = 0) -> None:
+    """Insert rows in one transaction, each STEP later than the last; `before` is how many such rows are there."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (customer_name, restaurant_name, item, amount, order_status, created_at)"
+            " SELECT 'Customer ' || n %% 997, 'Restaurant ' || n %% 101, 'Dish ' || n %% 211,"
+            " (n::bigint * 7919 %% 90000 + 100) / 100.0, (%s::text[])[n %% 4 + 1], %s + n * %s"
+            " FROM generate_series(%s, %s) AS n",
+            [list(ORDER_STATUSES), FIRST_MOMENT, STEP, before + 1, before + rows],
+        )
+
+
+@contextlib.contextmanager
+def _stack() -> Iterator[tuple[Stack, psycopg2.extensions.connection, str]]:
+    """A stack with services, table and topic, a connection, and the table's name."""
+    with temporary_stack(rollnumber="2025bench01") as stack:
+        bring_up.up(stack)
+        make_table(stack.settings)
+        make_topic(stack.settings.kafka)
+        with contextlib.closing(connect(stack.settings.postgres)) as connection:
+            yield stack, connection, require_table(connection, stack.settings).name
+
+
+@contextlib.contextmanager
+def topic_length(kafka: Kafka) -> Iterator[Callable[[], int]]:
+    """A function that tells the number of messages on the topic: 0 while there is no such topic."""
+    with contextlib.closing(TopicWatch(kafka)) as watch:
+
+        def length() -> int:
+            try:
+                return watch.length()
+            except KafkaException:
+                return 0
+
+        yield length
+
+
+def _passages(
+    subject: Subject,
+    length: Callable[[], int],
+    connection: psycopg2.extensions.connection,
+    table: str,
+    backlogs: Sequence[int],
+    is_at_rest: Callable[[], bool] = lambda: True,
+) -> Figures:
+    """Let a program that has published the base rows come to rest, then give it one backlog after the other."""
+    time.sleep(IDLE)
+    idle = subject.memory
+    base = length()
+    done: list[Passage] = []
+    for rows in backlogs:
+        before = sum(passage.rows for passage in done)
+        insert_backlog(connection, table, rows, before)
+        started = time.monotonic()
+        end = base + before + rows
+        subject.wait(lambda end=end: length() >= end, f"all {end} rows on the topic", TIMEOUT)  # type: ignore[misc]
+        done.append(Passage(rows, time.monotonic() - started))
+        # The plain design loses rows that are inserted before it has moved its state.
+        subject.wait(is_at_rest, "at rest", TIMEOUT)
+    return Figures(tuple(done), idle, subject.peak)
+
+
+def measure_producer(programs: Programs, backlogs: Sequence[int]) -> Figures:
+    """The producer of a design.
+
+    Raises:
+        KitError: it ended, or took longer than TIMEOUT.
+    """
+    with (
+        _stack() as (stack, connection, table),
+        topic_length(stack.settings.kafka) as length,
+        running_program(stack, programs, "producer") as producer,
+    ):
+        producer.wait(lambda: length() > 0, "the base rows on the topic", TIMEOUT)
+        return _passages(
+            producer, length, connection, table, backlogs, lambda: _has_moved_state(stack.settings, connection, table)
+        )
+
+
+def _has_moved_state(settings: Settings, connection: psycopg2.extensions.connection, table: str) -> bool:
+    """Whether the state file has reached the newest row."""
+    reached = read_reached(settings)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT max(created_at) FROM {table}")
+        (newest,) = cursor.fetchone() or (None,)
+    return newest is not None and reached is not None and reached >= newest.replace(tzinfo=UTC)
+
+
+@contextlib.contextmanager
+def _connector(stack: Stack) -> Iterator[tuple[Subject, Callable[[], int]]]:
+    kafka = stack.settings.kafka.model_copy(update={"topic": debezium.topic(stack.settings)})
+    with topic_length(kafka) as length, debezium.running_connector(stack) as connector:
+        yield connector, length
+
+
+def measure_debezium(backlogs: Sequence[int]) -> Figures:
+    """Debezium's connector, streaming what is inserted."""
+    with _stack() as (stack, connection, table):
+        connection.close()
+        debezium.enable_logical_decoding(stack)
+        with (
+            _connector(stack) as (connector, length),
+            contextlib.closing(connect(stack.settings.postgres)) as again,
+        ):
+            connector.wait(lambda: length() > 0, "the base rows on the topic", TIMEOUT)
+            return _passages(connector, length, again, table, backlogs)
+
+
+def measure_snapshot(rows: int) -> Passage:
+    """Debezium's initial snapshot of a table with `rows` rows, from its first message to its last."""
+    with _stack() as (stack, connection, table):
+        insert_backlog(connection, table, rows)
+        end = require_table(connection, stack.settings).rows
+        connection.close()
+        debezium.enable_logical_decoding(stack)
+        with _connector(stack) as (connector, length):
+            connector.wait(lambda: length() > 0, "the first row on the topic", TIMEOUT, interval=0.01)
+            started, first = time.monotonic(), length()
+            connector.wait(lambda: length() >= end, f"all {end} rows on the topic", TIMEOUT)
+            return Passage(end - first, time.monotonic() - started)
+
+
+def figures_row(figures: Figures, name: str, rate_of_ours: float) -> list[object]:
+    """Name, seconds of each backlog, rows a second of the largest, how many times that ours is, memory."""
+    largest = max(figures.passages, key=lambda passage: passage.rows)
+    seconds = [f"{passage.seconds:.2f} s" for passage in figures.passages]
+    memory = [_mebibytes(figures.idle_memory), _mebibytes(figures.peak_memory)]
+    return [name, *seconds, f"{largest.rows_a_second:,.0f}", f"{rate_of_ours / largest.rows_a_second:.2f}", *memory]
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.backlog")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"of the largest backlog (default {ROWS})")
+    parser.add_argument("--dry-run", action="store_true", help="leave docs/benchmarks.md as it is")
+    options = parser.parse_args(arguments)
+    backlogs = sizes(options.rows)
+    ours = measure_producer(OURS, backlogs)
+    rate = ours.passages[-1].rows_a_second
+    rows = [figures_row(ours, "ours", rate)]
+    print(rows[-1], flush=True)
+    rows.append(figures_row(measure_producer(PLAIN, backlogs), "plain design", rate))
+    print(rows[-1], flush=True)
+    rows.append(figures_row(measure_debezium(backlogs), "Debezium, streaming", rate))
+    print(rows[-1], flush=True)
+    snapshot = measure_snapshot(options.rows)
+    row: list[object] = ["Debezium, first snapshot", "", "", f"{snapshot.seconds:.2f} s"]
+    rows.append([*row, f"{snapshot.rows_a_second:,.0f}", f"{rate / snapshot.rows_a_second:.2f}", "", ""])
+    sizes_text = [f"{size:,} rows" for size in backlogs]
+    headers = ("program", *sizes_text, "rows a second", "ours, times this", "memory, idle", "memory, at most")
+    table = Table(headers, rows)
+    print(table.text())
+    if not options.dry_run:
+        write_section("backlog", "From Postgres to Kafka", f"{_COMMAND}{options.rows}, on {machine()}", table, NOTES)
+    return 0
+
+
+_COMMAND = "python -m scripts.bench.backlog --rows "
+NOTES = """
+Each program runs alone, at the defaults of `configs/orders_stream.yml` (`batch_limit` too, for the plain design as
+well), has published the table's base rows and has nothing to do when a backlog is committed; it is through when the
+topic has all of it. The three backlogs follow each other. Debezium 3.3.1 runs in a standalone Kafka Connect with as
+much heap as the Spark programs, one task, rows alone as JSON (ExtractNewRecordState) and otherwise its defaults; its
+snapshot is counted from its first message on, of a table that has all rows. Memory is resident, of all the program's
+processes.
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

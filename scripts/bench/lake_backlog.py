@@ -1,0 +1,174 @@
+"""A backlog from Kafka to the lake: ours and the plain design; and what our store of order_ids costs.
+
+    .venv/bin/python -m scripts.bench.lake_backlog [--rows 1000000]
+
+Each consumer runs alone on a stack of its own. It is paused while the messages are published, and through when the
+sink log has all of their rows. First a hundredth of the rows, then a tenth, then all; and then all once more, in
+batches that look up every order_id in a store that has a million already. Those batches are compared, one by one, with
+the same consumer's without its store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from confluent_kafka import Producer
+
+from configs.contract import ORDER_STATUSES, format_timestamp
+from configs.settings import Kafka, Settings, local_path
+from scripts.bench.backlog import FIRST_MOMENT, IDLE, ROWS, STEP, TIMEOUT, Figures, Passage, figures_row, sizes
+from scripts.bench.subject import running_program
+from scripts.bench.tables import Table, machine, write_section
+from scripts.drills.evidence import stream_place, topic_ends
+from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.services import bring_up
+from scripts.services.temporary_stack import temporary_stack
+from scripts.topic import make_topic
+
+WITHOUT_STORE = Path(__file__).with_name("without_store")
+WARM_UP = 10  # messages, as many as the base rows
+BATCHES = 5  # of the last backlog
+
+
+@dataclass(frozen=True)
+class LakeFigures:
+    """What was measured of one consumer; `batches` are the seconds of each batch of the last backlog but its rest."""
+
+    figures: Figures
+    batches: tuple[float, ...]
+
+
+def publish(kafka: Kafka, rows: int, before: int = 0) -> None:
+    """Publish orders with the ids after `before`, as the producer would."""
+    producer = Producer({"bootstrap.servers": kafka.brokers, "linger.ms": 50, "compression.type": "lz4"})
+    for order_id in range(before + 1, before + rows + 1):
+        moment = format_timestamp((FIRST_MOMENT + order_id * STEP).astimezone())
+        event = (
+            f'{{"order_id":{order_id},"customer_name":"Customer {order_id % 997}",'
+            f'"restaurant_name":"Restaurant {order_id % 101}","item":"Dish {order_id % 211}",'
+            f'"amount":{order_id * 7919 % 90_000 / 100 + 1:.2f},"order_status":"{ORDER_STATUSES[order_id % 4]}",'
+            f'"created_at":"{moment}"}}'
+        )
+        while True:
+            try:
+                producer.produce(kafka.topic, event, str(order_id))
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    producer.flush()
+
+
+def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store: bool = True) -> LakeFigures:
+    """The consumer of a design.
+
+    Raises:
+        KitError: it ended, or took longer than TIMEOUT.
+    """
+    environment = {} if with_store else {"PYTHONPATH": str(WITHOUT_STORE)}
+    # A fifth of the largest backlog is a batch: of a million, as many rows as the config says.
+    changes = {"streaming": {"max_offsets_per_trigger": max(backlogs) // BATCHES}}
+    with temporary_stack(changes, rollnumber="2025bench01") as stack:
+        settings = stack.settings
+        bring_up.up(stack)
+        make_topic(settings.kafka)
+        publish(settings.kafka, WARM_UP)
+        with running_program(stack, programs, "consumer", environment) as consumer:
+            consumer.wait(lambda: _is_through(settings), "the first rows in the lake", TIMEOUT)
+            time.sleep(IDLE)
+            idle = consumer.memory
+            done: list[Passage] = []
+            published = WARM_UP
+            for rows in backlogs:
+                with consumer.paused():
+                    publish(settings.kafka, rows, published)
+                started = time.time()
+                consumer.wait(lambda: _is_through(settings), f"{rows} more rows in the lake", TIMEOUT)
+                done.append(Passage(rows, _last_log_entry(settings) - started))
+                published += rows
+            batches = _batches(settings) if programs == OURS else ()
+            return LakeFigures(Figures(tuple(done), idle, consumer.peak), batches)
+
+
+def _is_through(settings: Settings) -> bool:
+    """Whether the lake's stream has finished all of the topic."""
+    place = stream_place(local_path(settings.streaming.checkpoint_location), settings.kafka.topic)
+    return place.planned >= 0 and place.finished == place.planned and place.ends == topic_ends(settings.kafka)
+
+
+def _last_log_entry(settings: Settings) -> float:
+    """When the sink log got its last batch, in seconds since 1970."""
+    log = local_path(settings.datalake.path) / "_spark_metadata"
+    return max(path.stat().st_mtime for path in log.iterdir() if path.name.split(".")[0].isdigit())
+
+
+def _batches(settings: Settings) -> tuple[float, ...]:
+    """Seconds from plan to end of the last BATCHES batches that are as large as a batch may be."""
+    checkpoint, topic = local_path(settings.streaming.checkpoint_location), settings.kafka.topic
+    largest = settings.streaming.max_offsets_per_trigger
+    seconds: list[float] = []
+    before = 0
+    for batch in range(stream_place(checkpoint, topic).finished + 1):
+        plan = checkpoint / "offsets" / str(batch)
+        end = sum(json.loads(plan.read_text(encoding="utf-8").splitlines()[-1])[topic].values())
+        if end - before > 0.9 * largest:  # Spark shares them out over the partitions, and rounds
+            seconds.append((checkpoint / "commits" / str(batch)).stat().st_mtime - plan.stat().st_mtime)
+        before = end
+    return tuple(seconds[-BATCHES:])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.lake_backlog")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"of the largest backlog (default {ROWS})")
+    parser.add_argument("--dry-run", action="store_true", help="leave docs/benchmarks.md as it is")
+    options = parser.parse_args(arguments)
+    backlogs = (*sizes(options.rows), options.rows)
+    ours = measure_consumer(OURS, backlogs)
+    rate = max(ours.figures.passages, key=lambda passage: passage.rows).rows_a_second
+    rows = [figures_row(ours.figures, "ours", rate)]
+    print(rows[-1], ours.batches, flush=True)
+    without = measure_consumer(OURS, backlogs, with_store=False)
+    rows.append(figures_row(without.figures, "ours, without its store", rate))
+    print(rows[-1], without.batches, flush=True)
+    rows.append(figures_row(measure_consumer(PLAIN, backlogs).figures, "plain design", rate))
+    sizes_text = [f"{size:,} rows" for size in backlogs]
+    sizes_text[-1] += " more"
+    headers = ("consumer", *sizes_text, "rows a second", "ours, times this", "memory, idle", "memory, at most")
+    table = Table(headers, rows)
+    print(table.text())
+    cost = store_cost(ours, without)
+    print(cost)
+    if not options.dry_run:
+        how = f"python -m scripts.bench.lake_backlog --rows {options.rows}, on {machine()}"
+        write_section("lake_backlog", "From Kafka to the lake", how, table, NOTES + cost)
+    return 0
+
+
+def store_cost(ours: LakeFigures, without: LakeFigures) -> str:
+    """What share of a batch's time the store takes, in a sentence."""
+    slow, fast = median(ours.batches), median(without.batches)
+    return (
+        f"Batches of {max(p.rows for p in ours.figures.passages) // BATCHES:,} rows of the last backlog, median of "
+        f"{len(ours.batches)} each: {slow:.2f} s with the store and {fast:.2f} s without. The store takes "
+        f"{1 - fast / slow:.0%} of a batch's time (at most 15% wanted)."
+    )
+
+
+NOTES = """
+Each consumer runs alone, at the defaults of `configs/orders_stream.yml`, has read ten rows and is paused while the
+messages are published; it is through when the sink log has all of them. Ours parses every message twice, once for the
+lake and once for the quarantine, and remembers every order_id; the plain design does neither. The last backlog finds
+1.11 times its own number of order_ids in the store. Without the store the same batches take the same way, through the
+same shuffle, and repeats are kept. Memory is resident, of all the program's processes.
+
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

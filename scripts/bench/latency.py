@@ -1,0 +1,185 @@
+"""How long an order takes from its insert to the lake: single inserts at random moments, ours and the plain design.
+
+    .venv/bin/python -m scripts.bench.latency [--inserts 60]
+
+An order is inserted when its transaction has been committed, and in the lake when the sink log has the batch with its
+file. Each design runs on a stack of its own, one after the other, with the same moments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+from grader.evidence.lake import Lake
+from grader.evidence.scan import read_table
+from grader.evidence.sink_log import FOLDER, SinkLog
+from scripts.bench.subject import Subject, running_program
+from scripts.bench.tables import Table, machine, write_section
+from scripts.drills.orders import insert_orders
+from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.services import bring_up
+from scripts.services.postgres import connect
+from scripts.services.stack import Stack
+from scripts.services.temporary_stack import Changes, temporary_stack
+from scripts.table import make_table, require_table
+from scripts.topic import end_offsets, make_topic
+from scripts.where_rows_are import find_on_topic, read_messages
+
+INSERTS = 60
+PAUSES = (1.0, 4.0)  # seconds between two inserts, at random: from less than a poll to several
+WARM_UP = 5  # inserts before those that count: both JVMs compile what they then run
+TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A design with the changes to its config."""
+
+    name: str
+    programs: Programs
+    changes: Changes
+
+
+SETUPS = (
+    Setup("ours, defaults (poll 2 s)", OURS, {}),
+    Setup(
+        "plain design, poll 2 s, trigger 2 s",
+        PLAIN,
+        {"cdc": {"poll_interval_sec": 2}, "streaming": {"batch_interval": "2 seconds"}},
+    ),
+    Setup(
+        "ours, fastest",
+        OURS,
+        {"cdc": {"poll_interval_sec": 0.1, "horizon_margin_sec": 0.005}, "streaming": {"batch_interval": 0}},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Seconds from the commit of each insert until it was on the topic, and until it was in the lake."""
+
+    to_topic: tuple[float, ...]
+    to_lake: tuple[float, ...]
+
+
+def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
+    """Run a design and insert orders at random moments.
+
+    Raises:
+        KitError: the pipeline stopped, or an order did not arrive.
+    """
+    with temporary_stack(setup.changes, rollnumber="2025bench01") as stack:
+        bring_up.up(stack)
+        make_table(stack.settings)
+        make_topic(stack.settings.kafka)
+        with (
+            running_program(stack, setup.programs, "producer"),
+            running_program(stack, setup.programs, "consumer") as consumer,
+        ):
+            _insert(stack, consumer, WARM_UP, seed)
+            committed = _insert(stack, consumer, inserts, seed)
+        on_topic, in_lake = _published(stack), _arrivals(stack)
+        return Latencies(
+            tuple(on_topic[order_id] - moment for order_id, moment in committed.items()),
+            tuple(in_lake[order_id] - moment for order_id, moment in committed.items()),
+        )
+
+
+def _insert(stack: Stack, consumer: Subject, inserts: int, seed: int) -> dict[int, float]:
+    """order_id -> when its insert was committed, in seconds since 1970. Waits until the lake has all rows."""
+    chance = random.Random(seed)
+    committed = {}
+    with contextlib.closing(connect(stack.settings.postgres)) as connection:
+        table = require_table(connection, stack.settings).name
+        for _ in range(inserts):
+            [order_id] = insert_orders(connection, table, 1)
+            committed[order_id] = time.time()
+            time.sleep(chance.uniform(*PAUSES))
+        rows = require_table(connection, stack.settings).rows
+    lake = Path(stack.settings.datalake.path)
+    consumer.wait(lambda: _rows(lake) >= rows, f"all {rows} rows in the lake", TIMEOUT, interval=1)
+    return committed
+
+
+def _rows(lake: Path) -> int:
+    if not (lake / FOLDER).is_dir():
+        return 0
+    return sum(read_table(lake, file.path, ["order_id"]).num_rows for file in Lake(lake).files)
+
+
+def _published(stack: Stack) -> Mapping[int, float]:
+    """order_id -> when its message was handed to the broker, by Kafka's timestamp, in seconds since 1970."""
+    kafka = stack.settings.kafka
+    ends = end_offsets(kafka)
+    moments = {(m.partition, m.offset): m.timestamp / 1000 for m in read_messages(kafka, {}, ends)}
+    return {order_id: moments[place] for order_id, place in find_on_topic(kafka, {}, ends).items()}
+
+
+def _arrivals(stack: Stack) -> Mapping[int, float]:
+    """order_id -> when the sink log got the batch with its file, in seconds since 1970."""
+    lake = Path(stack.settings.datalake.path)
+    log = SinkLog(lake / FOLDER)
+    arrivals: dict[int, float] = {}
+    for batch, files in log.written.items():
+        names = [lake / FOLDER / str(batch), lake / FOLDER / f"{batch}.compact"]
+        moment = next(name for name in names if name.is_file()).stat().st_mtime
+        for file in files:
+            # Its path as the log has it is absolute; what follows the lake's own is what the lake reads it by.
+            path = str(Path(file.path).relative_to(lake))
+            for order_id in read_table(lake, path, ["order_id"]).column("order_id").to_pylist():
+                arrivals.setdefault(order_id, moment)
+    return arrivals
+
+
+def percentile_95(seconds: tuple[float, ...]) -> float:
+    return quantiles(seconds, n=20, method="inclusive")[-1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.latency")
+    parser.add_argument("--inserts", type=int, default=INSERTS, help=f"single inserts a design (default {INSERTS})")
+    parser.add_argument("--dry-run", action="store_true", help="leave docs/benchmarks.md as it is")
+    options = parser.parse_args(arguments)
+    rows: list[list[object]] = []
+    plain = 0.0
+    medians = {}
+    for setup in SETUPS:
+        found = measure(setup, options.inserts)
+        medians[setup.name] = median(found.to_lake)
+        if setup.programs == PLAIN:
+            plain = median(found.to_lake)
+        rows.append(
+            [
+                setup.name,
+                len(found.to_lake),
+                f"{median(found.to_topic):.2f} s",
+                f"{median(found.to_lake):.2f} s",
+                f"{percentile_95(found.to_lake):.2f} s",
+            ]
+        )
+        print(rows[-1], flush=True)
+    for row in rows:
+        row.append(f"{medians[str(row[0])] / plain:.2f}")
+    table = Table(
+        ("design", "inserts", "median to topic", "median to lake", "95th percentile to lake", "median / plain"), rows
+    )
+    print(table.text())
+    if not options.dry_run:
+        command = "python -m scripts.bench.latency" + (f" --inserts {options.inserts}" if arguments else "")
+        write_section("latency", "From insert to lake", f"{command}, on {machine()}", table, NOTES)
+    return 0
+
+
+NOTES = ""
+
+if __name__ == "__main__":
+    sys.exit(main())
