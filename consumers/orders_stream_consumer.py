@@ -33,6 +33,8 @@ from consumers.start_checks import check_start
 
 NAME = "orders_stream_consumer"
 LAKE, QUARANTINE = "lake", "quarantine"
+# Batch intervals of the lake to one of the quarantine, which can wait: both at once share the cores, to the lake's cost.
+QUARANTINE_PACE = 10
 STOP_PATIENCE = 10.0  # seconds
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
 # Errors of a stream that come again however often it is tried.
@@ -101,7 +103,8 @@ def start_stream(spark: SparkSession, settings: Settings, name: str) -> Streamin
     writer = writer.option("path", path).option("checkpointLocation", checkpoint)
     if name == LAKE:
         writer = writer.partitionBy(PARTITION_COLUMN)
-    return writer.trigger(processingTime=f"{round(settings.streaming.batch_interval * 1000)} milliseconds").start()
+    interval = settings.streaming.batch_interval * (1 if name == LAKE else QUARANTINE_PACE)
+    return writer.trigger(processingTime=f"{round(interval * 1000)} milliseconds").start()
 
 
 def locations(settings: Settings) -> dict[str, tuple[str, str]]:
