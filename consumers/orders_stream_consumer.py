@@ -33,7 +33,7 @@ from consumers.start_checks import check_start
 
 NAME = "orders_stream_consumer"
 LAKE, QUARANTINE = "lake", "quarantine"
-# Batch intervals of the lake to one of the quarantine, which can wait: both at once share the cores, to the lake's cost.
+# Batch intervals of the lake to one of the quarantine, which can wait: both at once share the cores.
 QUARANTINE_PACE = 10
 STOP_PATIENCE = 10.0  # seconds
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
