@@ -37,9 +37,10 @@ INSERTS = 60
 PAUSES = (1.0, 4.0)  # seconds between two inserts, at random: from less than a poll to several
 WARM_UP = 5  # inserts before those that count: both JVMs compile what they then run
 TIMEOUT = 120.0
+REST = 15.0  # seconds without a new row, after which the rest will not come: the plain design loses some
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setup:
     """A design with the changes to its config."""
 
@@ -58,24 +59,27 @@ SETUPS = (
     Setup(
         "ours, fastest",
         OURS,
-        {"cdc": {"poll_interval_sec": 0.1, "horizon_margin_sec": 0.005}, "streaming": {"batch_interval": 0}},
+        {"cdc": {"poll_interval_sec": 0.1, "horizon_margin_sec": 0.005}, "streaming": {"batch_interval": 0.1}},
     ),
 )
 
 
 @dataclass(frozen=True)
 class Latencies:
-    """Seconds from the commit of each insert until it was on the topic, and until it was in the lake."""
+    """Seconds from the commit of each insert until it was on the topic, and until it was in the lake; those that came
+    to neither are `lost`.
+    """
 
     to_topic: tuple[float, ...]
     to_lake: tuple[float, ...]
+    lost: int
 
 
 def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
     """Run a design and insert orders at random moments.
 
     Raises:
-        KitError: the pipeline stopped, or an order did not arrive.
+        KitError: the pipeline stopped.
     """
     with temporary_stack(setup.changes, rollnumber="2025bench01") as stack:
         bring_up.up(stack)
@@ -88,14 +92,16 @@ def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
             _insert(stack, consumer, WARM_UP, seed)
             committed = _insert(stack, consumer, inserts, seed)
         on_topic, in_lake = _published(stack), _arrivals(stack)
+        arrived = {order_id: moment for order_id, moment in committed.items() if order_id in in_lake}
         return Latencies(
-            tuple(on_topic[order_id] - moment for order_id, moment in committed.items()),
-            tuple(in_lake[order_id] - moment for order_id, moment in committed.items()),
+            tuple(on_topic[order_id] - moment for order_id, moment in arrived.items()),
+            tuple(in_lake[order_id] - moment for order_id, moment in arrived.items()),
+            len(committed) - len(arrived),
         )
 
 
 def _insert(stack: Stack, consumer: Subject, inserts: int, seed: int) -> dict[int, float]:
-    """order_id -> when its insert was committed, in seconds since 1970. Waits until the lake has all rows."""
+    """order_id -> when its insert was committed, in seconds since 1970. Waits until the lake has all that come."""
     chance = random.Random(seed)
     committed = {}
     with contextlib.closing(connect(stack.settings.postgres)) as connection:
@@ -106,7 +112,16 @@ def _insert(stack: Stack, consumer: Subject, inserts: int, seed: int) -> dict[in
             time.sleep(chance.uniform(*PAUSES))
         rows = require_table(connection, stack.settings).rows
     lake = Path(stack.settings.datalake.path)
-    consumer.wait(lambda: _rows(lake) >= rows, f"all {rows} rows in the lake", TIMEOUT, interval=1)
+    seen, since = -1, time.monotonic()
+
+    def is_at_rest() -> bool:
+        nonlocal seen, since
+        found = _rows(lake)
+        if found != seen:
+            seen, since = found, time.monotonic()
+        return found >= rows or (found > 0 and time.monotonic() - since > REST)
+
+    consumer.wait(is_at_rest, "at rest", TIMEOUT, interval=1)
     return committed
 
 
@@ -149,37 +164,47 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--inserts", type=int, default=INSERTS, help=f"single inserts a design (default {INSERTS})")
     parser.add_argument("--dry-run", action="store_true", help="leave docs/benchmarks.md as it is")
     options = parser.parse_args(arguments)
-    rows: list[list[object]] = []
-    plain = 0.0
-    medians = {}
+    found = {}
     for setup in SETUPS:
-        found = measure(setup, options.inserts)
-        medians[setup.name] = median(found.to_lake)
-        if setup.programs == PLAIN:
-            plain = median(found.to_lake)
-        rows.append(
-            [
-                setup.name,
-                len(found.to_lake),
-                f"{median(found.to_topic):.2f} s",
-                f"{median(found.to_lake):.2f} s",
-                f"{percentile_95(found.to_lake):.2f} s",
-            ]
-        )
-        print(rows[-1], flush=True)
-    for row in rows:
-        row.append(f"{medians[str(row[0])] / plain:.2f}")
-    table = Table(
-        ("design", "inserts", "median to topic", "median to lake", "95th percentile to lake", "median / plain"), rows
+        found[setup] = measure(setup, options.inserts)
+        print(f"{setup.name}: {median(found[setup].to_lake):.2f} s, lost {found[setup].lost}", flush=True)
+    plain = next(median(item.to_lake) for setup, item in found.items() if setup.programs == PLAIN)
+    rows = [
+        [
+            setup.name,
+            options.inserts,
+            item.lost,
+            f"{median(item.to_topic):.2f} s",
+            f"{median(item.to_lake):.2f} s",
+            f"{percentile_95(item.to_lake):.2f} s",
+            f"{median(item.to_lake) / plain:.2f}",
+        ]
+        for setup, item in found.items()
+    ]
+    headers = (
+        "design",
+        "inserts",
+        "lost",
+        "to the topic, median",
+        "to the lake, median",
+        "95th percentile",
+        "to plain",
     )
+    table = Table(headers, rows)
     print(table.text())
     if not options.dry_run:
-        command = "python -m scripts.bench.latency" + (f" --inserts {options.inserts}" if arguments else "")
-        write_section("latency", "From insert to lake", f"{command}, on {machine()}", table, NOTES)
+        how = f"python -m scripts.bench.latency --inserts {options.inserts}, on {machine()}"
+        write_section("latency", "From insert to lake", how, table, NOTES)
     return 0
 
 
-NOTES = ""
+NOTES = f"""
+Single inserts, {PAUSES[0]:g} to {PAUSES[1]:g} s apart at random, at the same moments for each design, each on a stack
+of its own, one after the other. Counted from the commit until the sink log has the batch with the row's file; "to
+plain" is the median over the plain design's. Wanted: at most 0.75 at the defaults, at most 1.2 s at the fastest, which
+polls every 0.1 s with a margin of 5 ms and a batch every 0.1 s. At the defaults half of a poll's interval, one second,
+is waiting. What is lost was inserted between two of the plain design's readings of one batch, and is never read.
+"""
 
 if __name__ == "__main__":
     sys.exit(main())
