@@ -33,8 +33,8 @@ from consumers.start_checks import check_start
 
 NAME = "orders_stream_consumer"
 LAKE, QUARANTINE = "lake", "quarantine"
+QUARANTINE_INTERVAL = 2.0  # seconds, at the least: it can wait, and with every batch of the lake it would slow that
 # Batch intervals of the lake to one of the quarantine, which can wait: both at once share the cores.
-QUARANTINE_PACE = 10
 STOP_PATIENCE = 10.0  # seconds
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
 # Errors of a stream that come again however often it is tried.
@@ -103,7 +103,9 @@ def start_stream(spark: SparkSession, settings: Settings, name: str) -> Streamin
     writer = writer.option("path", path).option("checkpointLocation", checkpoint)
     if name == LAKE:
         writer = writer.partitionBy(PARTITION_COLUMN)
-    interval = settings.streaming.batch_interval * (1 if name == LAKE else QUARANTINE_PACE)
+    interval = settings.streaming.batch_interval
+    if name == QUARANTINE:
+        interval = max(interval, QUARANTINE_INTERVAL)
     return writer.trigger(processingTime=f"{round(interval * 1000)} milliseconds").start()
 
 
