@@ -37,7 +37,8 @@ own. Afterwards nothing may be lost, repeated, altered or left unexplained.
     make drills PROGRAMS=plain           against the plain design; or PROGRAMS=folder, with
                                          scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh in it
 
-The evidence goes to the terminal as a table and to reports/drills.json.
+The evidence goes to the terminal as a table and to reports/drills.json; the logs of a drill that did not come out
+clean to reports/drills/.
 
 ## What must hold
 Once the state is at the newest row and the consumer has finished the topic, the account is settled from Postgres, the

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg2
 from confluent_kafka import KafkaException
 
+from configs.settings import PROJECT
 from scripts.drills.balance import Balance, balance
 from scripts.drills.evidence import EvidenceReader, read_source
 from scripts.drills.model import Drill, DrillError, Result
@@ -25,6 +28,9 @@ CHANGES: Changes = {
     "cdc": {"poll_interval_sec": 0.4, "batch_limit": 20},
     "streaming": {"batch_interval": "400 milliseconds"},
 }
+
+
+KEPT_LOGS = PROJECT / "reports" / "drills"  # of drills that did not come out clean
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class Session:
     def close(self) -> None:
         """Stop and remove all of it."""
         self._held.close()
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy what the programs and services have said, which would go with the stack."""
+        shutil.copytree(self.pipeline.stack.logs, folder, dirs_exist_ok=True)
 
     def run(self, planned: Planned) -> Result:
         """Inject the fault, wait until nothing is left to do, settle the account."""
@@ -122,6 +132,7 @@ def run_drills(planned: Iterable[Planned], under_test: Programs, report: Callabl
             results.append(result)
             report(result)
             if not result.is_clean:
+                session.keep_logs(KEPT_LOGS / f"{result.drill}_{result.seed}")
                 session.close()
                 session = None
     finally:
