@@ -77,6 +77,7 @@ def _figures(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "runs": len(runs),
         "clean": sum(run["clean"] for run in runs),
+        "seeds_not_clean": [run["seed"] for run in runs if not run["clean"]],
         "seeds": [min(run["seed"] for run in runs), max(run["seed"] for run in runs)],
         "faults": sum(len(run["faults"]) for run in runs),
         **{key: sum(run["balance"][key] for run in runs) for key in keys},
@@ -97,7 +98,9 @@ def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:
         mine, theirs = ours.get(name), plain.get(name)
         label = f"[{name}](#{name})"
         if name == RANDOM and mine is not None:
-            label += f", {mine['runs']} runs, seeds {mine['seeds'][0]} to {mine['seeds'][1]}"
+            label += f", {mine['runs']} runs, seeds {mine['seeds'][0]} to {mine['seeds'][1]}, {mine['clean']} clean"
+            if mine.get("seeds_not_clean"):
+                label += f", not clean: {', '.join(map(str, mine['seeds_not_clean']))}"
         lines.append(f"| {label} | {_ours(mine)} | {_plain(theirs)} |")
     room = ""
     for drill in drills.values():
