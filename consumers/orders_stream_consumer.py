@@ -34,7 +34,6 @@ from consumers.start_checks import check_start
 NAME = "orders_stream_consumer"
 LAKE, QUARANTINE = "lake", "quarantine"
 QUARANTINE_INTERVAL = 2.0  # seconds, at the least: it can wait, and with every batch of the lake it would slow that
-# Batch intervals of the lake to one of the quarantine, which can wait: both at once share the cores.
 STOP_PATIENCE = 10.0  # seconds
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
 # Errors of a stream that come again however often it is tried.

@@ -20,8 +20,10 @@ def clean(stack: Stack) -> list[str]:
     """Remove reports, caches, and the logs of what does not run."""
     for name in REPORTS:
         (stack.settings.root / "reports" / name).unlink(missing_ok=True)
-    for cache in [*(PROJECT / name for name in CACHES), *_bytecode()]:
-        shutil.rmtree(cache, ignore_errors=True)
+    # Not for a stack of a test or a drill, which lies elsewhere: its end is no reason to slow the project's next run.
+    if stack.settings.root == PROJECT:
+        for cache in [*(PROJECT / name for name in CACHES), *_bytecode()]:
+            shutil.rmtree(cache, ignore_errors=True)
     for log in stack.logs.glob("*.log"):
         if stack.pid_file(log.stem).process() is None:
             log.unlink()

@@ -63,13 +63,16 @@ class Subject:
     def paused(self) -> Iterator[None]:
         """SIGSTOP to all of the program, and at the end SIGCONT."""
         family = [self._process, *self._process.children(recursive=True)]
+        # Among them may be short-lived ones, such as Hadoop's chmod.
         for process in family:
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
         try:
             yield
         finally:
             for process in reversed(family):
-                process.resume()
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def close(self) -> None:
         self._ended.set()

@@ -1,0 +1,24 @@
+"""`make clean` and `make reset`: what they remove, and what they must leave."""
+
+from __future__ import annotations
+
+from scripts import remove
+from scripts.services.temporary_stack import temporary_stack
+
+
+def test_a_temporary_stack_leaves_the_projects_caches(monkeypatch, tmp_path):
+    cache = tmp_path / ".pytest_cache"
+    cache.mkdir()
+    monkeypatch.setattr(remove, "PROJECT", tmp_path)
+    with temporary_stack() as stack:
+        remove.clean(stack)
+    assert cache.is_dir()
+
+
+def test_clean_of_the_project_removes_its_caches(monkeypatch):
+    with temporary_stack() as stack:
+        monkeypatch.setattr(remove, "PROJECT", stack.settings.root)
+        cache = stack.settings.root / ".pytest_cache"
+        cache.mkdir()
+        remove.clean(stack)
+        assert not cache.exists()
