@@ -66,7 +66,8 @@ def reset(stack: Stack) -> list[str]:
     for folder in [*made, state, settings.rounds_folder / "."]:
         _remove_empty(folder.parent, settings.root)
     clean(stack)
-    shutil.rmtree(stack.home)
+    if stack.home.exists():  # not where nothing was ever started
+        shutil.rmtree(stack.home)
     return [*lines, "Data, lake, checkpoints, state and rounds are removed"]
 
 

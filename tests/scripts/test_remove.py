@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from scripts import remove
 from scripts.services.temporary_stack import temporary_stack
 
 
-def test_a_temporary_stack_leaves_the_projects_caches(monkeypatch, tmp_path):
+def test_a_temporary_stack_leaves_the_projects_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cache = tmp_path / ".pytest_cache"
     cache.mkdir()
     monkeypatch.setattr(remove, "PROJECT", tmp_path)
@@ -15,7 +19,7 @@ def test_a_temporary_stack_leaves_the_projects_caches(monkeypatch, tmp_path):
     assert cache.is_dir()
 
 
-def test_clean_of_the_project_removes_its_caches(monkeypatch):
+def test_clean_of_the_project_removes_its_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     with temporary_stack() as stack:
         monkeypatch.setattr(remove, "PROJECT", stack.settings.root)
         cache = stack.settings.root / ".pytest_cache"
