@@ -26,17 +26,27 @@ if TYPE_CHECKING:
     from grader.model import Report
 
 UNDECIDED = 2
+MEMORY_LIMIT = 1000  # MiB; what is taken between two looks at it stays below 1 GiB too
 
 
 class UsageError(Exception):
     """The grader was called in a way it cannot serve; the message says what to do."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code. Whatever a submission does to the grader, it does not raise."""
+def main(arguments: Sequence[str] | None = None, *, guarded: bool = False) -> int:
+    """Run the command line; returns the exit code. Whatever a submission does to the grader, it does not raise.
+
+    `guarded`: grade in a process of its own, which a submission can bring down without harm; see guard.py.
+    """
     options = _parser().parse_args(arguments)
+    if guarded and options.run is _grade:
+        return _grade_guarded(options)
+    return _run(options, options.run)
+
+
+def _run(options: argparse.Namespace, command: Callable[[argparse.Namespace], int]) -> int:
     try:
-        code: int = options.run(options)
+        code = command(options)
     except (UsageError, RubricError, SettingsError) as error:
         print(f"grader: {error}", file=sys.stderr)
         return UNDECIDED
@@ -79,9 +89,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--out", type=Path, metavar="DIR", help="where the reports go (ROOT/reports)")
     grade.add_argument("--time-limit", type=float, metavar="SECONDS", default=300, help="for each check; 0: none (300)")
+    grade.add_argument(
+        "--memory-limit",
+        type=int,
+        metavar="MIB",
+        default=MEMORY_LIMIT,
+        help=f"for the whole grading; 0: none ({MEMORY_LIMIT})",
+    )
     grade.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
     grade.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
-    grade.set_defaults(run=_grade)
+    grade.set_defaults(run=_grade, say=lambda _: None)
 
     checks = commands.add_parser("checks", help="list the checks and their marks")
     checks.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
@@ -108,6 +125,36 @@ def _grade(options: argparse.Namespace) -> int:
             return _grade_folder(options, submission.folder, submission.notes)
     except ArchiveError as error:
         raise UsageError(f"{options.root}: {error}") from None
+
+
+def _grade_guarded(options: argparse.Namespace) -> int:
+    from grader.guard import Budget, Ended, Say, run_guarded
+
+    def work(say: Say) -> int:
+        options.say = say
+        return _run(options, _grade)
+
+    result = run_guarded(work, Budget(options.memory_limit << 20, options.time_limit))
+    if not isinstance(result, Ended):
+        return result
+    why = f"at {result.step}, {result.why}"
+    return _run(options, lambda options: _report_ended(options, why))
+
+
+def _report_ended(options: argparse.Namespace, why: str) -> int:
+    """Every report, in place of those of an earlier grading; of the submission nothing is read again."""
+    from grader.checks import all_checks
+    from grader.evidence.config import own_config
+    from grader.grading import ungraded
+    from grader.model import DID_NOT_END
+    from grader.rubric import load_rubric
+
+    checks = all_checks()
+    own = own_config(options.config) if options.root is None else None
+    report = ungraded(_submission(options.root, own), checks, load_rubric(options.rubric, checks), why)
+    _write(report, None, options.out or _reports_folder(options.root, own), lambda _: None)
+    print(f"grader: {report.submission}: {DID_NOT_END}{why}", file=sys.stderr)
+    return UNDECIDED
 
 
 def _archives(root: Path | None) -> list[Path]:
@@ -153,17 +200,19 @@ def _grade_folder(options: argparse.Namespace, folder: Path | None, notes: tuple
     with time_limits(checks, options.time_limit) as limited:
         report = grade(
             evidence,
-            _submission(options.root, evidence),
+            _submission(options.root, evidence.config),
             limited,
             rubric,
             strict=options.strict,
             on_error=on_error,
+            say=options.say,
         )
         if folder is not None and folder != options.root:
             report = _renamed(report, str(folder), options.root.name)
         sys.stdout.write(terminal.render(report, colour=_wants_colour(sys.stdout), width=_width(sys.stdout)))
         sys.stdout.flush()
-        _write(report, evidence, options.out or _reports_folder(options.root, evidence), on_error)
+        options.say("the reports")
+        _write(report, evidence, options.out or _reports_folder(options.root, evidence.config), on_error)
     return report.exit_code
 
 
@@ -217,24 +266,25 @@ def _renamed(report: Report, folder: str, name: str) -> Report:
     return replace(report, findings=tuple(findings), assumptions=tuple(shown(line) for line in report.assumptions))
 
 
-def _reports_folder(root: Path | None, evidence: Evidence) -> Path:
+def _reports_folder(root: Path | None, config: Config | None) -> Path:
     from grader.evidence.archive import is_archive, stem
 
     if root is None:
-        return evidence.config.root / "reports"
+        assert config is not None
+        return config.root / "reports"
     return root.with_name(f"{stem(root)}-reports") if is_archive(root) else root / "reports"
 
 
-def _submission(root: Path | None, evidence: Evidence) -> str:
-    settings = evidence.config.settings
+def _submission(root: Path | None, config: Config | None) -> str:
     from grader.evidence.archive import is_archive, stem
 
-    if root is not None and is_archive(root):
-        return stem(root)
-    return root.resolve().name if root is not None else settings.rollnumber if settings else evidence.config.root.name
+    if root is not None:
+        return stem(root) if is_archive(root) else root.resolve().name
+    assert config is not None
+    return config.settings.rollnumber if config.settings else config.root.name
 
 
-def _write(report: Report, evidence: Evidence, folder: Path, on_error: Callable[[str], None]) -> None:
+def _write(report: Report, evidence: Evidence | None, folder: Path, on_error: Callable[[str], None]) -> None:
     from grader.renderers.files import write_reports
 
     graded_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -290,4 +340,4 @@ def _wants_colour(stream: TextIO) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(guarded=True))

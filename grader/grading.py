@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 
 from grader import KIT_VERSION
 from grader.evidence import Evidence
-from grader.model import NO_EVIDENCE, Check, Fact, Finding, Mismatch, NoEvidence, Report, Status
+from grader.model import DID_NOT_END, NO_EVIDENCE, Check, Fact, Finding, Mismatch, NoEvidence, Report, Status
 from grader.rubric import Rubric
 
 OnError = Callable[[str], None]  # told a traceback, when the grader itself broke
+FIGURES = "the figures"  # what `say` is told beside the ids of checks
 
 
 def grade(
@@ -22,21 +23,37 @@ def grade(
     *,
     strict: bool = False,
     on_error: OnError = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Judge every check of the rubric, in its order. `strict` fails a check that has marks and no evidence."""
+    """Judge every check of the rubric, in its order. `strict` fails a check that has marks and no evidence.
+
+    `say` is told the id of each check before it is judged.
+    """
     findings: dict[str, Finding] = {}
 
     def finding(check_id: str) -> Finding:
         if check_id not in findings:
             check = checks[check_id]
             unmet = [finding(need) for need in check.needs if finding(need).status is not Status.PASS]
+            say(check_id)
             findings[check_id] = _judge(
                 check, evidence, rubric.points[check_id], rubric.partial, unmet, strict, on_error
             )
         return findings[check_id]
 
     listed = tuple(finding(check_id) for check_id in rubric.points)
+    say(FIGURES)
     return Report(submission, KIT_VERSION, rubric.sha256, _facts(evidence, on_error), listed, evidence.assumptions)
+
+
+def ungraded(submission: str, checks: Mapping[str, Check], rubric: Rubric, why: str) -> Report:
+    """The report on a submission whose grading did not end: every check in status ERROR, for the reason `why`."""
+    actual = f"{DID_NOT_END}{why}"
+    findings = (
+        Finding(id_, checks[id_].title, Status.ERROR, 0.0, points, None, actual, (), checks[id_].hint, checks[id_].doc)
+        for id_, points in rubric.points.items()
+    )
+    return Report(submission, KIT_VERSION, rubric.sha256, {}, tuple(findings))
 
 
 def _facts(evidence: Evidence, on_error: OnError) -> Mapping[str, Fact]:

@@ -185,6 +185,7 @@ class Finding:
 
 
 NO_EVIDENCE = "no evidence: "
+DID_NOT_END = "the grading did not end: "
 
 
 @dataclass(frozen=True)

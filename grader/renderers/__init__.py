@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from grader.model import Finding, Report, Status
+from grader.model import DID_NOT_END, Finding, Report, Status
 
 ADVICE = "ADVICE"
 MOST_ROWS = 3
+GRADING_ENDED = "Nothing is lost by it: look at the submission's files, or allow the grading more and run it again."
 GRADER_BROKE = "This is the grader's fault and costs nothing: run again with --debug and report it."
 
 _LONGEST_TEXT = 2000
@@ -105,7 +106,9 @@ def not_judged(report: Report) -> dict[str, list[str]]:
 
 def next_step(finding: Finding) -> str:
     """What a reader does about a finding that did not pass."""
-    return GRADER_BROKE if finding.status is Status.ERROR else finding.hint
+    if finding.status is not Status.ERROR:
+        return finding.hint
+    return GRADING_ENDED if (finding.actual or "").startswith(DID_NOT_END) else GRADER_BROKE
 
 
 def cell_text(value: object) -> str:

@@ -20,14 +20,15 @@ RENDERERS = (json_renderer, junit, markdown, gradescope)
 
 def write_reports(
     report: Report,
-    evidence: Evidence,
+    evidence: Evidence | None,
     folder: Path,
     graded_at: str,
     on_error: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write report.json, report.xml, report.md, results.json and report.html; returns the last one's path.
 
-    `on_error` is told the traceback when the charts' facts cannot be had: the page is then written without charts.
+    Without evidence the page has no charts. `on_error` is told the traceback when the charts' facts cannot be had: the
+    page is then written without them.
 
     Raises:
         OSError: the folder or a file in it cannot be written.
@@ -40,9 +41,10 @@ def write_reports(
     return page
 
 
-def _page(report: Report, evidence: Evidence, graded_at: str, on_error: Callable[[str], None]) -> str:
-    try:
-        return html.render(report, graded_at, timeline(evidence))
-    except Exception:  # noqa: BLE001 - no check depends on a chart, so neither may the report
-        on_error(traceback.format_exc())
-        return html.render(report, graded_at)
+def _page(report: Report, evidence: Evidence | None, graded_at: str, on_error: Callable[[str], None]) -> str:
+    if evidence is not None:
+        try:
+            return html.render(report, graded_at, timeline(evidence))
+        except Exception:  # noqa: BLE001 - no check depends on a chart, so neither may the report
+            on_error(traceback.format_exc())
+    return html.render(report, graded_at)
