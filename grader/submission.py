@@ -113,7 +113,8 @@ class Submission:
     `inserts` are the rows that Postgres got: base rows, round 1, round 2. `batches` are the rows that each batch of
     the consumer wrote. `days` puts an order into another folder than its date's. `state` is the state file's text,
     None for what the rows make it. `types` are the lake's: order_id int32 or int64; amount decimal, double or string;
-    created_at us, ms, int96 or string.
+    created_at us, ms, int96 or string. `far_us` are created_at of the lake in microseconds since 1970, of orders whose
+    year Python's datetime cannot hold.
 
     `rejected` are order_ids of Postgres that the consumer kept out, `messages` bad ones put straight on the topic with
     a batch's rows; both go to the quarantine. `skipped` messages were on the topic before the consumer began to read.
@@ -124,6 +125,7 @@ class Submission:
     inserts: list[list[OrderRow]] = field(default_factory=_inserts)
     batches: list[list[OrderRow]] = field(default_factory=_inserts)
     days: dict[int, str] = field(default_factory=dict)
+    far_us: dict[int, int] = field(default_factory=dict)
     state: str | None = None
     topic: str = f"{ROLLNUMBER}_food_orders_raw"
     types: dict[str, str] = field(
@@ -394,7 +396,10 @@ class Submission:
         for name in self.columns:
             kind, convert = kinds[self.types.get(name, "string")]
             values = [getattr(row, name, None) for row in rows]
-            arrays[name] = pa.array([None if value is None else convert(value) for value in values], kind)
+            cells = [None if value is None else convert(value) for value in values]
+            if name == "created_at":
+                cells = [self.far_us.get(row.order_id or 0, cell) for row, cell in zip(rows, cells, strict=True)]
+            arrays[name] = pa.array(cells, kind)
         return pa.table(arrays)
 
     def _log_line(self, path: Path, size: int) -> str:

@@ -32,7 +32,7 @@ class Evidence:
 
     @cached_property
     def lake(self) -> Lake:
-        return Lake(self.locations.lake, self.config.boundary)
+        return Lake(self.locations.lake, self.config.boundary, self.locations.sink_log)
 
     @cached_property
     def quarantine(self) -> Quarantine:

@@ -91,10 +91,14 @@ class Figures:
 
 @dataclass(frozen=True)
 class Lake:
-    """The lake in `folder`; nothing outside `boundary` is read, where there is one."""
+    """The lake in `folder`; nothing outside `boundary` is read, where there is one.
+
+    `moved_log` is the folder of its sink log, where that is not in it.
+    """
 
     folder: Path | None
     boundary: Path | None = None
+    moved_log: Path | None = None
 
     @property
     def exists(self) -> bool:
@@ -107,6 +111,8 @@ class Lake:
 
     @cached_property
     def log(self) -> SinkLog | None:
+        if self.moved_log is not None:
+            return SinkLog(self.moved_log)
         return read_sink_log(self.folder) if self.folder is not None else None
 
     @cached_property

@@ -11,9 +11,10 @@ from typing import TypeAlias
 from configs.contract import COLUMN_NAMES
 from configs.settings import SettingsError, local_path
 from grader.evidence.config import Config
-from grader.evidence.listing import file_names, folder_names
+from grader.evidence.listing import file_names, folder_names, list_parquet
 from grader.evidence.scan import read_footer
 from grader.evidence.sink_log import FOLDER as SINK_LOG
+from grader.evidence.sink_log import SinkLog, path_in_lake
 from grader.evidence.state import State
 
 _DEPTH = 12
@@ -22,6 +23,7 @@ _FILES_TRIED = 3  # of a lake, until one tells its columns
 # A quarantine is a lake of its own, with a checkpoint of its own; it must not be taken for that of the orders.
 _QUARANTINE_COLUMNS = frozenset({"reason", "raw"})
 _QUARANTINE_NAME = re.compile(r"quarantine|reject|invalid|dead.?letter|dlq|corrupt|(^|_)bad(_|$)", re.IGNORECASE)
+_SINK_LOG_NAME = re.compile(r"_?spark_metadata", re.IGNORECASE)
 _STATE_NAME = re.compile(r"last|state|processed|timestamp|watermark|cursor", re.IGNORECASE)
 _STATE_FOLDER_NAME = re.compile(r"last|processed|timestamp|watermark|cursor", re.IGNORECASE)
 _NO_STATE = (".py", ".sh", ".sql", ".md", ".yml", ".yaml", ".crc", ".parquet", ".log", ".ipynb")
@@ -31,12 +33,16 @@ Rank: TypeAlias = tuple[object, ...]  # of a candidate: the least wins
 
 @dataclass(frozen=True)
 class Locations:
-    """Paths, which need not exist; None when neither the config nor the shape of the folders tells."""
+    """Paths, which need not exist; None when neither the config nor the shape of the folders tells.
+
+    `sink_log` is that of the lake where it was moved out of it, None where it is in it or nowhere.
+    """
 
     lake: Path | None
     checkpoint: Path | None
     state: Path | None
     rounds: Path
+    sink_log: Path | None = None
     assumptions: tuple[str, ...] = ()
 
 
@@ -82,13 +88,36 @@ def locate(config: Config) -> Locations:
         elif place is not None and not _is_inside(place, config.boundary):
             places[name] = None
             assumptions.append(f"{name}: {place} lies outside the submission and was not read")
+    sink_log = _moved_sink_log(places["lake"], config.boundary)
+    if sink_log is not None:
+        shown_log = sink_log.relative_to(config.boundary).as_posix()
+        assumptions.append(f"lake: its {SINK_LOG} was moved out of it, and found at {shown_log}: it names its files")
     return Locations(
         lake=places["lake"],
         checkpoint=places["checkpoint"],
         state=places["state"],
         rounds=places["rounds"] or config.boundary / "no rounds",
+        sink_log=sink_log,
         assumptions=tuple(assumptions),
     )
+
+
+def _moved_sink_log(lake: Path | None, boundary: Path) -> Path | None:
+    """Of a lake without a log in it, the one elsewhere that names most of its files; a log of another lake names none.
+
+    Spark gives each file a name of its own, so a name that fits is no accident.
+    """
+    if lake is None or not _is_inside(lake, boundary) or SINK_LOG in folder_names(lake):
+        return None
+    listing = frozenset(list_parquet(lake, boundary))
+    ranked = []
+    for folder in _walk(boundary) if listing else ():
+        for name in folder.folders:
+            if _SINK_LOG_NAME.fullmatch(name):
+                named = {path_in_lake(file.path, listing, lake) for file in SinkLog(folder.path / name).files}
+                ranked.append((-len(named & listing), folder.depth, folder.path / name))
+    fits, _, found = min(ranked, default=(0, 0, None))
+    return found if fits else None
 
 
 def _named(config: Config) -> dict[str, Path | None]:

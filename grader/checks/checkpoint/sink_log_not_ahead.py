@@ -1,6 +1,6 @@
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CHECKPOINT, Submission
+from grader.submission import CHECKPOINT, LAKE, Submission
 
 
 @check(
@@ -34,6 +34,12 @@ def consumer_started_over_and_no_rounds(submission: Submission) -> None:
     submission.rounds = 0
     for batch in (1, 2):
         submission.remove(f"{CHECKPOINT}/*/{batch}")
+
+
+@sink_log_not_ahead.fails(also=("round_advanced_offsets",))
+def checkpoint_deleted_and_log_moved(submission: Submission) -> None:
+    checkpoint_deleted_and_lake_kept(submission)
+    submission.edit(lambda root: (root / LAKE / "_spark_metadata").rename(root / LAKE / ".." / "_spark_metadata"))
 
 
 @sink_log_not_ahead.passes

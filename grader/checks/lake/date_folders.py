@@ -44,6 +44,14 @@ def folder_of_the_day_it_was_written(submission: Submission) -> None:
     submission.days |= dict.fromkeys(range(16, 21), "2025-11-20")
 
 
+@date_folders.fails(
+    also=("values_match_database", "round_values_kept", "state_matches_newest_order"), says="1 misplaced"
+)
+def milliseconds_taken_for_seconds(submission: Submission) -> None:
+    submission.far_us[12] = 1_763_475_852_123 * 1_000_000  # in the year 57852
+    submission.days[12] = "+57852-04-28"
+
+
 @date_folders.fails
 def folder_is_no_date(submission: Submission) -> None:
     submission.days[12] = "18-11-2025"

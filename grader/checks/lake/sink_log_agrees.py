@@ -2,7 +2,7 @@ from pathlib import Path
 
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import LAKE, MOMENT, Submission, order
+from grader.submission import LAKE, MOMENT, Submission, leave_orphan, order
 
 
 @check(
@@ -63,6 +63,12 @@ def log_edited_by_hand(submission: Submission) -> None:
     submission.edit(lambda root: _append(root / LAKE / "_spark_metadata" / "2"))
 
 
+@sink_log_agrees.fails(also=("round_rewrote_nothing", "round_rows_arrived", "no_missing_orders", "state_moved_forward"))
+def file_deleted_and_log_moved(submission: Submission) -> None:
+    file_deleted(submission)
+    log_moved_out_of_the_lake(submission)
+
+
 @sink_log_agrees.passes
 def compacted_log(submission: Submission) -> None:
     for order_id in range(21, 31):
@@ -74,6 +80,12 @@ def compacted_log(submission: Submission) -> None:
 @sink_log_agrees.passes
 def log_moved_out_of_the_lake(submission: Submission) -> None:
     submission.edit(lambda root: (root / LAKE / "_spark_metadata").rename(root / "spark_metadata"))
+
+
+@sink_log_agrees.passes(advice=("no_orphan_files",))
+def log_moved_and_a_crash_before_it_was_written(submission: Submission) -> None:
+    submission.edit(leave_orphan)
+    log_moved_out_of_the_lake(submission)
 
 
 @sink_log_agrees.passes
