@@ -1,4 +1,4 @@
-"""The grader's vocabulary: Status, Check, Finding and Report, and the two exceptions that a check answers with."""
+"""The grader's vocabulary: Status, Check, Finding and Report."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
+from grader.mismatch import Fact as Fact
+from grader.mismatch import Mismatch as Mismatch
+from grader.mismatch import NoEvidence as NoEvidence
+from grader.mismatch import Row as Row
+
 if TYPE_CHECKING:
     from grader.evidence import Evidence
     from grader.submission import Submission
 
-Row: TypeAlias = Mapping[str, object]  # one example row of a finding: column or label -> a JSON value
 Judge: TypeAlias = "Callable[[Evidence], None]"
 Builder: TypeAlias = "Callable[[Submission], None]"
-Fact: TypeAlias = "int | str | Mapping[str, int] | None"
 
 
 class Status(str, Enum):
@@ -25,33 +28,6 @@ class Status(str, Enum):
     FAIL = "FAIL"
     SKIP = "SKIP"
     ERROR = "ERROR"
-
-
-class Mismatch(Exception):  # noqa: N818 - a verdict on the submission, not an error
-    """The evidence contradicts the check: what was expected, what was found, and up to a few rows that show it.
-
-    `right` of `total` says how much of what was counted is as it should be, where the check counts something: the
-    rubric may give that share of a part of the marks.
-    """
-
-    def __init__(
-        self,
-        expected: str,
-        actual: str,
-        samples: tuple[Row, ...] = (),
-        *,
-        right: int | None = None,
-        total: int | None = None,
-    ) -> None:
-        super().__init__(f"expected {expected}, found {actual}")
-        self.expected = expected
-        self.actual = actual
-        self.samples = samples
-        self.share = 0.0 if right is None or not total else min(max(right / total, 0.0), 1.0)
-
-
-class NoEvidence(Exception):  # noqa: N818 - a verdict on the submission, not an error
-    """The check cannot be judged, because what it would look at is not there. Never a pass and never a fail."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from grader.evidence.locations import Locations, locate
 from grader.evidence.quarantine import Quarantine, find_quarantine
 from grader.evidence.rounds import Rounds
 from grader.evidence.state import State
-from grader.model import Fact, Mismatch
+from grader.mismatch import Fact, Mismatch
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from configs.contract import COLUMN_NAMES, format_timestamp
 from grader.evidence.lake import Found, Lake
 from grader.evidence.order_ids import order_ids
 from grader.evidence.orders import SECOND_US, cell, is_bad_amount, moment_text, moment_us
-from grader.model import NoEvidence, Row
+from grader.mismatch import NoEvidence, Row
 
 if TYPE_CHECKING:
     import numpy as np

@@ -36,7 +36,7 @@ from grader.evidence.scan import (
     scan_file,
 )
 from grader.evidence.sink_log import LoggedFile, SinkLog, path_in_lake, read_sink_log
-from grader.model import Mismatch, Row
+from grader.mismatch import Mismatch, Row
 
 if TYPE_CHECKING:
     import pyarrow as pa

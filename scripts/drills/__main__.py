@@ -13,7 +13,8 @@ from confluent_kafka import KafkaException
 
 from configs.settings import PROJECT
 from scripts.drills import all_drills
-from scripts.drills.model import Drill, DrillError, Result
+from scripts.drills.errors import DrillError
+from scripts.drills.model import Drill, Result
 from scripts.drills.pipeline import OURS, PLAIN, Programs
 from scripts.drills.random_faults import random_drill
 from scripts.drills.report import line, table, write_json

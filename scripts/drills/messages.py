@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
 
-from scripts.drills.model import DrillError
+from scripts.drills.errors import DrillError
 
 if TYPE_CHECKING:
     from scripts.drills.pipeline import Pipeline

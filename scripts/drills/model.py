@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 Inject: TypeAlias = "Callable[[Pipeline], None]"
 
 
-class DrillError(Exception):
-    """The drill could not do what it set out to do. The message says what was not seen, and where to look."""
-
-
 @dataclass(frozen=True)
 class Drill:
     """One fault: `inject` brings it about in a running pipeline and returns, however the pipeline took it.

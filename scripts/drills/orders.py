@@ -1,21 +1,11 @@
-"""Rows for the drills, and writers that insert them all the time while faults are injected."""
+"""Rows for the drills."""
 
 from __future__ import annotations
 
-import contextlib
-import random
-import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-import psycopg2
 import psycopg2.extensions
 from psycopg2.extras import execute_values
 
 from configs.contract import ORDER_STATUSES
-
-if TYPE_CHECKING:
-    from scripts.drills.pipeline import Pipeline
 
 _MENU = (("Spice Route", "Rajma Chawal"), ("Biryani House", "Veg Biryani"), ("Dosa Corner", "Rava Dosa"))
 
@@ -36,83 +26,3 @@ def insert_orders(connection: psycopg2.extensions.connection, table: str, count:
             fetch=True,
         )
     return [order_id for (order_id,) in returned]
-
-
-class Writers:
-    """Threads that insert in transactions of every kind until they are stopped: prompt, slow, large, rolled back.
-
-    Each draws from its own random numbers, so that one seed gives one series of transactions a writer. A connection
-    that breaks is opened again: what had been committed is in the table, and the table is what the account is from.
-    """
-
-    def __init__(self, pipeline: Pipeline, count: int, seed: int, pause: float, most_rows: int | None) -> None:
-        self._pipeline = pipeline
-        self._table = pipeline.table
-        self._stop = threading.Event()
-        self._pause = pause  # seconds between two transactions of a writer, at the most
-        self._most_rows = most_rows
-        self._lock = threading.Lock()
-        self._committed = 0
-        self._threads = [
-            threading.Thread(target=self._write, args=(random.Random(f"{seed}/{number}"),), daemon=True)
-            for number in range(count)
-        ]
-
-    @property
-    def committed(self) -> int:
-        """Rows whose transaction is known to be committed."""
-        return self._committed
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Let every writer finish its transaction."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _write(self, chance: random.Random) -> None:
-        connection: psycopg2.extensions.connection | None = None
-        while not self._stop.is_set() and (self._most_rows is None or self._committed < self._most_rows):
-            try:
-                if connection is None:
-                    connection = self._pipeline.connect()
-                    connection.autocommit = False
-                self._transaction(connection, chance)
-            except psycopg2.Error:  # Postgres is away
-                if connection is not None:
-                    connection.close()
-                connection = None
-            self._stop.wait(chance.uniform(0, self._pause))
-        if connection is not None:
-            connection.close()
-
-    def _transaction(self, connection: psycopg2.extensions.connection, chance: random.Random) -> None:
-        kind = chance.choice(("prompt", "prompt", "prompt", "slow", "late", "large", "rolled back"))
-        rows = chance.randint(21, 30) if kind == "large" else chance.randint(1, 4)
-        if kind == "slow":  # it has read and not written yet: the created_at of its rows is fixed all the same
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT now()")
-            self._stop.wait(chance.uniform(0, 0.6))
-        insert_orders(connection, self._table, rows)
-        if kind == "late":
-            self._stop.wait(chance.uniform(0, 0.6))
-        if kind == "rolled back":
-            connection.rollback()
-            return
-        connection.commit()
-        with self._lock:
-            self._committed += rows
-
-
-@contextlib.contextmanager
-def writers(pipeline: Pipeline, count: int, *, pause: float = 0.2, most_rows: int | None = None) -> Iterator[Writers]:
-    """`count` writers at work, until the end of the block or until they have committed `most_rows`."""
-    load = Writers(pipeline, count, pipeline.chance.randrange(1 << 30), pause, most_rows)
-    load.start()
-    try:
-        yield load
-    finally:
-        load.stop()

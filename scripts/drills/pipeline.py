@@ -19,8 +19,8 @@ import psycopg2.extensions
 from configs.contract import UTC, state_file
 from configs.settings import ENVIRONMENT_PREFIX, PROJECT, local_path
 from scripts import programs
+from scripts.drills.errors import DrillError
 from scripts.drills.evidence import StreamPlace, TopicWatch, last_batch, read_reached, stream_place, topic_ends
-from scripts.drills.model import DrillError
 from scripts.drills.orders import insert_orders
 from scripts.services import kafka, postgres
 from scripts.services.processes import last_lines, launch

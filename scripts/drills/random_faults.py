@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from scripts.drills import messages
 from scripts.drills.crashes.consumer_killed_before_sink_log import is_before_sink_log
-from scripts.drills.model import Drill, DrillError
-from scripts.drills.orders import insert_orders, writers
+from scripts.drills.errors import DrillError
+from scripts.drills.model import Drill
+from scripts.drills.orders import insert_orders
 from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
+from scripts.drills.writers import writers
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from confluent_kafka import KafkaException
 
 from configs.settings import PROJECT
 from scripts.drills.balance import Balance, balance
+from scripts.drills.errors import DrillError
 from scripts.drills.evidence import EvidenceReader, read_source
-from scripts.drills.model import Drill, DrillError, Result
+from scripts.drills.model import Drill, Result
 from scripts.drills.pipeline import Pipeline, Programs
 from scripts.services import bring_up
 from scripts.services.errors import KitError

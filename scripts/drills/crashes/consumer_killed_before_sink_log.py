@@ -1,7 +1,7 @@
 from scripts.drills.evidence import last_batch
 from scripts.drills.model import drill
-from scripts.drills.orders import writers
 from scripts.drills.pipeline import CONSUMER, Pipeline
+from scripts.drills.writers import writers
 
 
 def is_before_sink_log(pipeline: Pipeline) -> bool:

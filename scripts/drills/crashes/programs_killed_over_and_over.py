@@ -1,8 +1,8 @@
 import threading
 
 from scripts.drills.model import drill
-from scripts.drills.orders import writers
 from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
+from scripts.drills.writers import writers
 
 
 @drill(

@@ -1,6 +1,6 @@
 from scripts.drills.model import drill
-from scripts.drills.orders import writers
 from scripts.drills.pipeline import Pipeline
+from scripts.drills.writers import writers
 
 ROWS = 400
 
