@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import yaml
@@ -25,20 +25,33 @@ class SettingsError(Exception):
     """The config cannot be used. The message names file, key, value and what is allowed, one problem a line."""
 
 
+# The keys that the hand-out prescribes: all that a submission's config must have.
+HAND_OUT = {
+    "postgres": ("jdbc_url", "host", "port", "db", "user", "password", "table"),
+    "kafka": ("brokers", "topic"),
+    "datalake": ("path", "format"),
+    "streaming": ("checkpoint_location", "last_processed_timestamp_location", "batch_interval"),
+}
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _DURATION = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(?:(?P<milli>ms|milliseconds?)|(?P<one>s|secs?|seconds?)?|(?P<minute>min|minutes?))"
+    r"(\d+(?:\.\d+)?)\s*(?:(?P<milli>ms|millis|milliseconds?)|(?P<second>s|secs?|seconds?)|(?P<minute>m|mins?|minutes?)"
+    r"|(?P<hour>h|hrs?|hours?)|(?P<day>d|days?))(?:\s+|$)"
 )
-_UNIT_SECONDS = {"milli": 0.001, "minute": 60.0}
+_UNIT_SECONDS = {"milli": 0.001, "second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 
 
 def _seconds(value: object) -> object:
-    """Seconds from a number, or from text as Spark takes it ("5 seconds")."""
+    """Seconds from a number, or from text as Spark takes it ("5 seconds", "1 minute 30 seconds")."""
     if not isinstance(value, str):
         return value
-    found = _DURATION.fullmatch(value.strip().lower())
-    if found is None:
-        raise ValueError('a number of seconds, or text such as "5 seconds" or "500 milliseconds"')
-    return float(found[1]) * _UNIT_SECONDS.get(found.lastgroup or "one", 1.0)
+    text = value.strip().lower().removeprefix("interval ").strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    parts = [*_DURATION.finditer(text)]
+    if not parts or "".join(part[0] for part in parts) != text:
+        raise ValueError('a number of seconds, or text such as "5 seconds", "500 milliseconds" or "1 hour"')
+    return sum(float(part[1]) * _UNIT_SECONDS[part.lastgroup or ""] for part in parts)
 
 
 def _moment(value: object) -> object:
@@ -61,6 +74,10 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -79,7 +96,7 @@ class Postgres(_Section):
     port: Port
     db: Text
     user: Text
-    password: Text
+    password: Annotated[str, BeforeValidator(lambda value: "" if value is None else _text(value))]  # empty: "trust"
     table: Text
 
     @model_validator(mode="after")
@@ -121,7 +138,7 @@ class Datalake(_Section):
     """Where the Parquet lake and the rejected messages are: absolute paths or URIs, once loaded."""
 
     path: Text
-    format: Literal["parquet"]
+    format: Annotated[Literal["parquet"], BeforeValidator(_lower)]  # Spark takes it in any case
     quarantine_path: Text = ""  # empty: beside the lake, with _quarantine after its name
 
 
@@ -182,6 +199,12 @@ class Settings(_Section):
         return self.root / "state" / "rounds"
 
 
+class HandedIn(Settings):
+    """The settings of a submission: `rollnumber` is whatever the student calls it, empty where nothing tells it."""
+
+    rollnumber: str
+
+
 _ALLOWED = {
     "rollnumber": "letters, digits and _, beginning with a letter or digit, at most 48, such as 2025em1100471",
     "kafka.topic": "letters, digits, '.', '_' and '-', at most 249",
@@ -214,15 +237,46 @@ def load_settings(path: Path | str | None = None, environment: Mapping[str, str]
     source = Path(path or environment.get("CONFIG") or DEFAULT_CONFIG).expanduser().absolute()
     values = _with_environment(_read(source), environment)
     values["rollnumber"] = _rollnumber(values)
+    settings = _validated(Settings, values, source, values)
+    misspelt = _misspelt(values)
+    if misspelt:
+        raise SettingsError("\n".join(f"{source}: {line}" for line in misspelt))
+    return settings
+
+
+def load_handed_in(path: Path) -> HandedIn:
+    """Read a submission's config: the hand-out's keys, all of which it must have. Other keys are the student's own.
+
+    Raises:
+        SettingsError: the file is missing, unreadable or wrong, with one line a problem.
+    """
+    source = path.expanduser().absolute()
+    values = _read(source)
+    kept: dict[str, Any] = {name: _only(values[name], keys) for name, keys in HAND_OUT.items() if name in values}
+    lake = values.get("datalake")
+    quarantine = lake.get("quarantine_path") if isinstance(lake, dict) else None
+    if isinstance(quarantine, str):  # this kit's own key, which the grader reads where it is there
+        kept["datalake"]["quarantine_path"] = quarantine
+    given = _text(values.get("rollnumber"))
+    kept["rollnumber"] = given if isinstance(given, str) and given else _rollnumber(kept) or ""
+    return _validated(HandedIn, kept, source, values)
+
+
+def _only(section: object, keys: tuple[str, ...]) -> object:
+    return {key: section[key] for key in keys if key in section} if isinstance(section, dict) else section
+
+
+Model = TypeVar("Model", bound=Settings)
+
+
+def _validated(model: type[Model], values: dict[str, Any], source: Path, written: dict[str, Any]) -> Model:
+    """The settings that the values make, their places absolute. `written` is all that stands in the file."""
     root = source.parent.parent if source.parent.name == "configs" else source.parent
     filled = _filled(values, str(values["rollnumber"]))
     try:
-        settings = Settings.model_validate({**filled, "source": source, "root": root})
+        settings = model.model_validate({**filled, "source": source, "root": root})
     except ValidationError as error:
-        raise SettingsError("\n".join(_problems(error, source, filled))) from None
-    misspelt = _misspelt(filled)
-    if misspelt:
-        raise SettingsError("\n".join(f"{source}: {line}" for line in misspelt))
+        raise SettingsError("\n".join(_problems(error, source, written))) from None
     lake, streaming = settings.datalake, settings.streaming
     path = _absolute(lake.path, root)
     quarantine = _absolute(lake.quarantine_path, root) if lake.quarantine_path else f"{path.rstrip('/')}_quarantine"
@@ -308,7 +362,7 @@ def _problems(error: ValidationError, source: Path, values: dict[str, Any]) -> l
 
 def _did_you_mean(location: tuple[int | str, ...], values: dict[str, Any]) -> str:
     section = values.get(str(location[0])) if len(location) > 1 else values
-    close = difflib.get_close_matches(str(location[-1]), list(section) if isinstance(section, dict) else [], n=1)
+    close = difflib.get_close_matches(str(location[-1]), [*map(str, section)] if isinstance(section, dict) else [], n=1)
     return f" (did you mean {close[0]!r}, which is there?)" if close else ""
 
 

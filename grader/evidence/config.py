@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from configs.settings import Settings, SettingsError, load_settings
+from configs.settings import Settings, SettingsError, load_handed_in, load_settings
 from grader.evidence.listing import file_names, folder_names, read_bytes
 
 CONFIG_NAME = "orders_stream.yml"
@@ -58,8 +58,7 @@ def submitted_config(root: Path, path: Path | None) -> Config:
     assumptions = () if path or usual else (f"config: found at {_shown(source, root)}",)
     try:
         _require_plain(source)
-        # The grader's own environment says nothing about another's submission.
-        settings = load_settings(source, environment={})
+        settings = load_handed_in(source)
     except SettingsError as error:
         problems = tuple(line.replace(f"{source}", _shown(source, root)) for line in str(error).splitlines())
         return Config(root, source, None, problems, boundary, assumptions)

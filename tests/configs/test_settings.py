@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from configs.settings import DEFAULT_CONFIG, Settings, SettingsError, load_settings, local_path
+from configs.settings import DEFAULT_CONFIG, Settings, SettingsError, load_handed_in, load_settings, local_path
 
 # The 14 keys of the hand-out and nothing else, as a student's own file has them.
 HAND_OUT: dict[str, dict[str, Any]] = {
@@ -86,7 +86,20 @@ def test_every_key_of_the_kits_config_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"), [(5, 5), (0.5, 0.5), ("5 seconds", 5), ("1 second", 1), ("500 ms", 0.5), ("2 minutes", 120)]
+    ("written", "seconds"),
+    [
+        (5, 5),
+        (0.5, 0.5),
+        ("5", 5),
+        ("5 seconds", 5),
+        ("1 second", 1),
+        ("500 ms", 0.5),
+        ("500 milliseconds", 0.5),
+        ("2 Minutes", 120),
+        ("1 hour", 3600),
+        ("1 minute 30 seconds", 90),
+        ("interval 10 seconds", 10),
+    ],
 )
 def test_batch_interval_is_a_number_or_text(write: Write, written: object, seconds: float) -> None:
     settings = load_settings(write(changed("streaming", "batch_interval", written)), environment={})
@@ -104,6 +117,8 @@ def test_batch_interval_is_a_number_or_text(write: Write, written: object, secon
         ("kafka", "topic", "my topic", "letters, digits"),
         ("datalake", "format", "delta", "'parquet'"),
         ("streaming", "batch_interval", "often", '"5 seconds"'),
+        ("streaming", "batch_interval", "5 5", '"5 seconds"'),
+        ("streaming", "batch_interval", "", '"5 seconds"'),
         ("streaming", "batch_interval", -1, "greater than or equal to 0"),
     ],
 )
@@ -137,6 +152,48 @@ def test_a_misspelt_optional_key_is_an_error_and_a_students_own_key_is_not(write
     load_settings(write({**HAND_OUT, "cdc": {"watermark_column": "created_at"}, "mine": 1}), environment={})
     with pytest.raises(SettingsError, match=r"did you mean cdc.poll_interval_sec\?"):
         load_settings(write({**HAND_OUT, "cdc": {"poll_interval_secs": 3}}), environment={})
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        {"cdc": None},
+        {"cdc": {"poll_interval_seconds": 5, "batch_limit": 0, "default_start_timestamp": "1970-01-01"}},
+        {"spark": "local[*]"},
+        {"spark": {"driver_memory": "2G"}},
+        {"rounds": 3},
+        {"kafka": HAND_OUT["kafka"] | {"partition": 3, "partitions": "three"}},
+        {"datalake": HAND_OUT["datalake"] | {"quarantine_path": ["a", "list"]}},
+        {"rollnumber": "2025-em-1100471"},
+        {"rollnumber": ["a", "list"]},
+        {"rollnumber": ""},
+        {5: 5},
+    ],
+)
+def test_keys_that_the_hand_out_lacks_are_a_students_own_business(write: Write, mine: dict[str, Any]) -> None:
+    settings = load_handed_in(write({**HAND_OUT, **mine}))
+    assert settings.kafka.topic == "2025em1100471_food_orders_raw"
+
+
+def test_a_submission_needs_every_key_of_the_hand_out(write: Write) -> None:
+    for section, keys in HAND_OUT.items():
+        for key in keys:
+            with pytest.raises(SettingsError, match=rf"{section}\.{key} is missing"):
+                load_handed_in(write(without(section, key)))
+
+
+def test_a_submission_fills_in_the_roll_number_and_keeps_a_place_of_the_quarantine(write: Write) -> None:
+    values = changed("datalake", "quarantine_path", "/elsewhere/{rollnumber}")
+    assert load_handed_in(write({**values, "rollnumber": 7})).datalake.quarantine_path == "/elsewhere/7"
+    assert load_handed_in(write(values)).rollnumber == "2025em1100471"
+
+
+def test_a_password_may_be_empty_and_a_format_in_capitals(write: Write) -> None:
+    for empty in ("", None):
+        values = changed("postgres", "password", empty)
+        values["datalake"] = HAND_OUT["datalake"] | {"format": "PARQUET"}
+        settings = load_settings(write(values), environment={})
+        assert (settings.postgres.password, settings.datalake.format) == ("", "parquet")
 
 
 def test_a_password_is_never_shown(write: Write) -> None:
