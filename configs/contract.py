@@ -57,7 +57,7 @@ def format_timestamp(moment: datetime) -> str:
 
 
 _TIMESTAMP = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?\s*(Z|UTC|[+-]\d{2}:?\d{2})?", re.ASCII
+    r"(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?", re.ASCII
 )
 
 
@@ -76,7 +76,7 @@ def parse_timestamp(text: str) -> datetime:
     )
     if zone and zone[0] in "+-":
         sign = -1 if zone[0] == "-" else 1
-        moment -= sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+        moment -= sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[3:].lstrip(":") or 0))  # Postgres writes +00
     return moment
 
 
@@ -94,7 +94,7 @@ def parse_state(text: str) -> StateValue:
     Raises:
         ValueError: the text is empty or holds no timestamp.
     """
-    stripped = text.strip().strip("\0")
+    stripped = text.strip().strip("\0\ufeff").strip()  # the latter is the mark that Windows' editors put first
     if not stripped:
         raise ValueError("the state file is empty")
     if stripped.startswith(("{", '"')):
@@ -103,23 +103,39 @@ def parse_state(text: str) -> StateValue:
     return StateValue(parse_timestamp(timestamp), int(order_id) if order_id.strip() else None)
 
 
+_STATE_WORDS = re.compile(r"last|processed|timestamp")
+
+
 def _state_from_json(text: str) -> StateValue:
     value = json.loads(text)
     if isinstance(value, str):
         return StateValue(parse_timestamp(value))
     order_id = next((item for key, item in value.items() if "id" in key.lower() and isinstance(item, int)), None)
-    for item in value.values():
-        if isinstance(item, str) and _TIMESTAMP.fullmatch(item.strip()):
-            return StateValue(parse_timestamp(item), order_id)
-    raise ValueError(f"no timestamp in the JSON {text[:60]!r}")
+    moments = {key: item for key, item in value.items() if isinstance(item, str) and _TIMESTAMP.fullmatch(item.strip())}
+    if not moments:
+        raise ValueError(f"no timestamp in the JSON {text[:60]!r}")
+    # Beside it may stand when the file was written.
+    name = max(moments, key=lambda key: len(set(_STATE_WORDS.findall(key.lower()))))
+    return StateValue(parse_timestamp(moments[name]), order_id)
+
+
+LOCK_SUFFIX = ".lock"
 
 
 def state_file(location: Path) -> Path:
     """The file behind last_processed_timestamp_location, which hand-ins use as a file or as a folder that holds one."""
+    return next(iter(state_files(location)), location / "last_processed_timestamp.txt")
+
+
+def state_files(location: Path) -> tuple[Path, ...]:
+    """The location itself, or where it is a folder, the files in it that may hold the state, by name."""
     if not location.is_dir():
-        return location
-    inside = sorted(p for p in location.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
-    return inside[0] if inside else location / "last_processed_timestamp.txt"
+        return (location,)
+    names = sorted(path.name for path in location.iterdir() if path.is_file())
+    # The lock is the producer's own, see program.py.
+    return tuple(
+        location / name for name in names if not name.startswith((".", "_")) and not name.endswith(LOCK_SUFFIX)
+    )
 
 
 def table_spellings(table: str) -> tuple[str, str]:

@@ -6,22 +6,33 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from configs.contract import StateValue, parse_state, state_file
+from configs.contract import StateValue, parse_state, state_file, state_files
 from grader.evidence.listing import read_bytes
 
 _MOST_BYTES = 65_536
+_MOST_FILES = 1000  # of a folder that are looked into
 
 
 @dataclass(frozen=True)
 class State:
-    """The file at `location`, or in the folder of that name."""
+    """The file at `location`, or in the folder of that name: the first with a timestamp, else the first with any text.
+
+    A folder often holds more than the state: a note, or the empty part files of a Spark job that wrote it.
+    """
 
     location: Path | None
 
     @cached_property
     def path(self) -> Path | None:
+        if self.location is None:
+            return None
         try:
-            return None if self.location is None else state_file(self.location)
+            files = state_files(self.location)
+            if len(files) == 1:
+                return files[0]
+            texts = {path: _read(path) for path in files[:_MOST_FILES]}
+            whole = (path for path, text in texts.items() if text and _holds_value(text))
+            return next(whole, None) or next((path for path in texts if texts[path]), None) or state_file(self.location)
         except OSError:
             return self.location
 
@@ -32,12 +43,7 @@ class State:
     @cached_property
     def text(self) -> str | None:
         """The file's text, stripped; None when there is no file or it cannot be read."""
-        try:
-            if self.path is None or not self.path.is_file():
-                return None
-            return read_bytes(self.path.parent, self.path.name, _MOST_BYTES).decode("utf-8", errors="replace").strip()
-        except OSError:
-            return None
+        return None if self.path is None else _read(self.path)
 
     @cached_property
     def _parsed(self) -> tuple[StateValue | None, str | None]:
@@ -56,6 +62,23 @@ class State:
     def problem(self) -> str | None:
         """Why there is no value."""
         return self._parsed[1]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        if not path.is_file():
+            return None
+        return read_bytes(path.parent, path.name, _MOST_BYTES).decode("utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def _holds_value(text: str) -> bool:
+    try:
+        read_value(text)
+    except ValueError:
+        return False
+    return True
 
 
 def read_value(text: str) -> StateValue:

@@ -23,6 +23,9 @@ MOMENT = datetime(2025, 12, 7, 16, 46, 36, 751961, timezone.utc)
         ("2025-12-07T16:46:36.751961999Z", MOMENT),
         ("2025-12-07 16:46:36.75", MOMENT.replace(microsecond=750000)),
         ("2025-12-07 16:46:36", MOMENT.replace(microsecond=0)),
+        ("2025-12-07 16:46:36.751961+00", MOMENT),
+        ("2025-12-07 11:46:36.751961-05", MOMENT),
+        ("2025-12-07 22:16:36.751961+0530", MOMENT),
     ],
 )
 def test_timestamps_as_students_write_them(text: str, expected: datetime) -> None:
@@ -48,6 +51,9 @@ def test_what_is_no_timestamp_is_refused(text: str) -> None:
         ("2025-12-07 16:46:36.751961|403", 403),
         ('{"last_processed": "2025-12-07T16:46:36.751961Z", "last_id": 403}', 403),
         ('"2025-12-07T16:46:36.751961Z"', None),
+        ("\ufeff2025-12-07 16:46:36.751961\r\n", None),
+        ('{"updated_at": "2025-12-08 00:00:00", "last_processed_timestamp": "2025-12-07T16:46:36.751961Z"}', None),
+        ('{"last_run": "2025-12-08 00:00:00", "last_processed": "2025-12-07T16:46:36.751961Z"}', None),
     ],
 )
 def test_state_files_as_students_write_them(text: str, order_id: int | None) -> None:
@@ -63,6 +69,7 @@ def test_a_state_without_a_timestamp_is_refused(text: str) -> None:
 
 def test_the_state_location_is_a_file_or_a_folder_that_holds_one(tmp_path: Path) -> None:
     assert state_file(tmp_path / "state") == tmp_path / "state"
+    (tmp_path / "last_processed_timestamp.txt.lock").touch()  # the producer's, before its first write
     assert state_file(tmp_path) == tmp_path / "last_processed_timestamp.txt"
     (tmp_path / ".hidden").touch()
     (tmp_path / "last.txt").touch()

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 from grader.evidence import Evidence
@@ -81,12 +82,44 @@ def state_as_json(submission: Submission) -> None:
 
 
 @state_readable.passes
+def state_as_postgres_writes_it(submission: Submission) -> None:
+    submission.state = "2025-11-19 12:24:20.123456+00"
+
+
+@state_readable.passes
+def state_saved_by_an_editor_of_windows(submission: Submission) -> None:
+    submission.state = "\ufeff2025-11-19 12:24:20.123456\r\n"
+
+
+@state_readable.passes
+def state_as_json_beside_when_it_was_written(submission: Submission) -> None:
+    submission.state = '{"updated_at": "2025-11-21T00:00:00Z", "last_processed": "2025-11-19T12:24:20.123456Z"}'
+
+
+@state_readable.passes
 def state_in_a_folder(submission: Submission) -> None:
-    submission.edit(_into_folder)
+    submission.edit(lambda root: _into_folder(root, "part-00000"))
 
 
-def _into_folder(root: Path) -> None:
+@state_readable.passes
+def state_in_a_later_part_of_several(submission: Submission) -> None:
+    submission.edit(lambda root: _into_folder(root, "part-00001", {"part-00000": "", "_SUCCESS": ""}))
+
+
+@state_readable.passes
+def state_in_a_folder_with_a_note(submission: Submission) -> None:
+    submission.edit(lambda root: _into_folder(root, "last.txt", {"README.md": "Kept by the producer.", "job.pid": "7"}))
+
+
+@state_readable.fails(says="not a timestamp")
+def state_cut_short_beside_an_empty_file(submission: Submission) -> None:
+    submission.state = "2025-11-19T12:2"
+    submission.edit(lambda root: _into_folder(root, "part-00001", {"part-00000": ""}))
+
+
+def _into_folder(root: Path, name: str, others: Mapping[str, str] | None = None) -> None:
     text = (root / STATE).read_text()
     (root / STATE).unlink()
     (root / STATE).mkdir()
-    (root / STATE / "part-00000").write_text(text)
+    for other, content in {name: text, **(others or {})}.items():
+        (root / STATE / other).write_text(content)
