@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from configs.contract import (
     AMOUNT_PRECISION,
@@ -486,9 +487,28 @@ def leave_orphan(root: Path) -> None:
     _write(orphan, first.read_bytes())
 
 
+def leave_batch_in_flight(root: Path) -> None:
+    """What a consumer leaves that was killed in its last batch before it wrote anything: the batch is planned."""
+    last = max((root / CHECKPOINT / "offsets").glob("[0-9]"))
+    log = root / LAKE / "_spark_metadata" / last.name
+    logged = [json.loads(line)["path"] for line in log.read_text().splitlines()[1:]]
+    files = [Path(unquote(urlsplit(path).path)) for path in logged]
+    for path in (root / CHECKPOINT / "commits" / last.name, log, *files):
+        path.unlink()
+        path.with_name(f".{path.name}.crc").unlink()
+
+
 def pretend_arrival(records: list[RoundRecord]) -> list[RoundRecord]:
     """Make round 2 say that all its rows were there when it ended, and so lost only since."""
     first, second = records
     (run,) = second.runs
-    after = run.after.model_copy(update={"lake_rows": run.before.lake_rows + len(run.expected_ids)})
-    return [first, second.model_copy(update={"runs": (run.model_copy(update={"after": after}),)})]
+    return [first, with_lake_rows(second, run.before.lake_rows + len(run.expected_ids))]
+
+
+def with_lake_rows(record: RoundRecord, rows: int) -> RoundRecord:
+    """The record of one run, which says that it ended with so many rows in the lake."""
+    (run,) = record.runs
+    *earlier, last = run.after.lake_files
+    last = last.model_copy(update={"rows": last.rows + rows - run.after.lake_rows})
+    after = run.after.model_copy(update={"lake_rows": rows, "lake_files": (*earlier, last)})
+    return record.model_copy(update={"runs": (run.model_copy(update={"after": after}),)})

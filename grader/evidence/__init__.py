@@ -77,9 +77,25 @@ class Evidence:
     def state(self) -> State:
         return State(self.locations.state)
 
+    @property
+    def batch_in_flight(self) -> int | None:
+        """The batch that the consumer planned and had not finished when it was stopped: legal once, at the end.
+
+        Its rows are not in the lake before the consumer is started again. A batch that the sink log names is in the
+        lake, committed or not.
+        """
+        planned, log = self.checkpoint.last_offset_batch, self.lake.log
+        finished = (self.checkpoint.last_commit_batch, log.last_batch if log else None)
+        return planned if planned is not None and all(done is None or done < planned for done in finished) else None
+
     @cached_property
     def rounds(self) -> Rounds:
-        return Rounds(self.locations.rounds)
+        settings = self.config.settings
+        if settings is None:
+            return Rounds(self.locations.rounds)
+        # A topic that the config lost since has a check of its own.
+        topics = (settings.kafka.topic, *self.checkpoint.topics)
+        return Rounds(self.locations.rounds, settings.postgres.table, topics)
 
     @cached_property
     def account(self) -> Account | None:

@@ -26,18 +26,49 @@ class Run:
 
 @dataclass(frozen=True)
 class Rounds:
-    """state/rounds/*.json. Records that cannot be read are in `problems`."""
+    """state/rounds/*.json of the pipeline with this table and one of these topics; None and () where nobody knows.
+
+    Records that cannot be read, are of another pipeline, or contradict themselves are in `problems`, and count for
+    nothing.
+    """
 
     folder: Path
+    table: str | None = None
+    topics: tuple[str, ...] = ()
 
     @cached_property
     def _read(self) -> tuple[tuple[RoundRecord, ...], tuple[str, ...]]:
         names = [name for name in file_names(self.folder) if name.endswith(".json") and name[0] not in "._"]
-        records = [read_record(self.folder / name) for name in names]
-        return (
-            tuple(record for record in records if isinstance(record, RoundRecord)),
-            tuple(record for record in records if isinstance(record, str)),
-        )
+        read = {name: read_record(self.folder / name) for name in names}
+        records = {name: record for name, record in read.items() if isinstance(record, RoundRecord)}
+        wrong = {name: record for name, record in read.items() if isinstance(record, str)}
+        absent = None if wrong else _absent_round({record.round for record in records.values()})
+        for name, record in records.items():
+            contradiction = self._contradiction(record)
+            if contradiction:
+                wrong[name] = f"{name}: {contradiction}"
+        problems = [wrong[name] for name in sorted(wrong)]
+        if absent is not None:
+            problems.append(f"round{absent}.json: is not there, and a later round is")
+        return tuple(record for name, record in records.items() if name not in wrong), tuple(problems)
+
+    def _contradiction(self, record: RoundRecord) -> str | None:
+        """What a record says that no round of this pipeline ever writes, complete or not: the first such thing."""
+        if not record.runs:
+            return "holds no run"
+        for number, run in enumerate(record.runs, start=1):
+            wrong = self._of_another(run) or _contradiction_in(run)
+            if wrong:
+                return f"run {number}{wrong}"
+        return None
+
+    def _of_another(self, run: RoundRun) -> str | None:
+        """Table and topic say whose a run is. The roll number does not: a config may have got that key later."""
+        if self.table is not None and _bare(run.table) != _bare(self.table):
+            return f" is of the table {run.table}, the config's is {self.table}"
+        if self.topics and run.topic.casefold() not in {topic.casefold() for topic in self.topics}:
+            return f" is of the topic {run.topic}, the config's is {self.topics[0]}"
+        return None
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -112,6 +143,32 @@ class Rejected:
 def _order_id_in(raw: str | None) -> int | None:
     found = re.search(r'"order_id"\s*:\s*"?(\d{1,18})', raw or "")
     return int(found[1]) if found else None
+
+
+def _absent_round(numbers: set[int]) -> int | None:
+    """The first round that is missing before another: `make round3` does not run without a round 2."""
+    return next((number for number in range(1, len(numbers) + 1) if number not in numbers), None)
+
+
+def _bare(table: str) -> str:
+    """The table's name without schema, quotes and letter case, which a config may gain or lose."""
+    return table.rpartition(".")[2].strip('"').casefold()
+
+
+def _contradiction_in(run: RoundRun) -> str | None:
+    if not run.inserted:
+        return " inserted nothing"
+    known = [*run.expected_ids, *(row.order_id for row in run.rejected if row.order_id is not None)]
+    if sorted(known) != sorted(row.order_id for row in run.inserted):
+        return ": the order_ids inserted are not those that are expected or rejected"
+    grown = run.after.postgres_rows - run.before.postgres_rows
+    if grown < len(run.inserted):
+        return f": {len(run.inserted)} rows inserted, and the table grew by {grown}"
+    for when, seen in (("before", run.before), ("after", run.after)):
+        in_files = sum(file.rows for file in seen.lake_files)
+        if seen.lake_rows != in_files:
+            return f": {seen.lake_rows} rows in the lake {when}, and {in_files} in its files"
+    return None
 
 
 def read_record(path: Path) -> RoundRecord | str:

@@ -1,7 +1,7 @@
 from configs.contract import RoundRecord
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
+from grader.submission import Submission, with_lake_rows
 
 
 @check(
@@ -41,8 +41,7 @@ def base_rows_come_along(submission: Submission) -> None:
 def _one_more(records: list[RoundRecord]) -> list[RoundRecord]:
     first, second = records
     (run,) = second.runs
-    after = run.after.model_copy(update={"lake_rows": run.after.lake_rows + 1})
-    return [first, second.model_copy(update={"runs": (run.model_copy(update={"after": after}),)})]
+    return [first, with_lake_rows(second, run.after.lake_rows + 1)]
 
 
 def _from_nothing(records: list[RoundRecord]) -> list[RoundRecord]:
