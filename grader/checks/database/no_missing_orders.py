@@ -1,13 +1,16 @@
+from datetime import timedelta
+
 from grader.evidence import Evidence
 from grader.evidence.comparison import clean, missing, source
-from grader.model import Mismatch, check
-from grader.submission import MOMENT, STATE, Submission, order
+from grader.model import Mismatch, NoEvidence, check
+from grader.submission import MOMENT, STATE, Submission, leave_batch_in_flight, order
 
 
 @check(
     needs=("lake_readable", "lake_schema"),
     hint="Under the state: read once a poll, publish, and take the new state from those very rows. In a tie: "
-    "FETCH FIRST n ROWS WITH TIES, not LIMIT. Above the state: start the producer and wait.",
+    "FETCH FIRST n ROWS WITH TIES, not LIMIT. Above the state: start the producer and wait. In a batch that is not "
+    "finished: start the consumer and wait.",
 )
 def no_missing_orders(evidence: Evidence) -> None:
     """Every clean order in Postgres is in the lake.
@@ -15,8 +18,10 @@ def no_missing_orders(evidence: Evidence) -> None:
     Clean is: order_id and created_at known, and a positive amount. What is missing is told apart by cause. Under the
     state: the producer passed the order over or the consumer dropped it, and it is lost for good, since the producer
     never looks back. With the created_at of a delivered order: a limit cut a run of equal times. Above the state: it
-    is not published yet. A gap between order_ids is no loss, and an order that was backdated is not counted here (see
-    no_backdated_orders). Needs the database.
+    is not published yet. In a batch that the checkpoint plans and does not commit: the consumer was stopped in it, and
+    finishes it when it is started again. A gap between order_ids is no loss. Orders that may have been dated back (see
+    no_backdated_orders) are not counted, and when nothing else is missing it cannot be said whether any was lost.
+    Needs the database.
     """
     orders = clean(source(evidence))
     found = missing(evidence, orders, limit=3)
@@ -28,6 +33,8 @@ def no_missing_orders(evidence: Evidence) -> None:
             right=orders.num_rows - found.total,
             total=orders.num_rows,
         )
+    if found.backdated:
+        raise NoEvidence(f"{found.backdated.total} missing: dated back, or passed over by a LIMIT without ORDER BY")
 
 
 @no_missing_orders.fails(says="1 under the state")
@@ -56,6 +63,29 @@ def tie_cut_by_a_limit(submission: Submission) -> None:
 def row_not_published_yet(submission: Submission) -> None:
     submission.insert([order(21, MOMENT)])
     submission.state = "2025-11-19T12:24:20.123456Z"
+
+
+@no_missing_orders.fails(
+    also=("state_matches_newest_order",), says="5 missing: 5 in batch 2, planned and not finished: start the consumer"
+)
+def consumer_killed_in_its_last_batch(submission: Submission) -> None:
+    submission.rounds = 1
+    submission.edit(leave_batch_in_flight)
+
+
+@no_missing_orders.fails(
+    also=("state_matches_newest_order",), says="6 missing: 1 under the state, so passed over or dropped, and lost, 5 in"
+)
+def row_lost_before_the_consumer_was_killed_in_a_batch(submission: Submission) -> None:
+    submission.rounds = 1
+    submission.lose(4)
+    submission.edit(leave_batch_in_flight)
+
+
+@no_missing_orders.fails(also=("no_backdated_orders",), says="1 missing: 1 under the state")
+def one_order_lost_and_one_dated_back(submission: Submission) -> None:
+    submission.lose(4)
+    submission.insert([order(21, MOMENT - timedelta(days=2))])
 
 
 @no_missing_orders.fails(says="1 under the state")

@@ -13,12 +13,12 @@ def round_rows_arrived(evidence: Evidence) -> None:
     """Every clean row that a round inserted is in the lake.
 
     Looks for the order_ids that the round records name, and tells what is missing apart by cause, as no_missing_orders
-    does for all of Postgres.
+    does for all of Postgres. None counts as dated back: a round makes its rows later than every order in the table.
     """
     expected = evidence.rounds.expected
     if not expected:
         raise NoEvidence("no round inserted a row that must arrive")
-    found = missing(evidence, table_of(evidence.rounds.expected_orders), limit=3)
+    found = missing(evidence, table_of(evidence.rounds.expected_orders), limit=3, any_backdated=False)
     if found:
         raise Mismatch(
             expected=f"all {len(expected)} rows of the rounds",
@@ -39,6 +39,14 @@ def row_of_round_2_lost(submission: Submission) -> None:
 def row_lost_and_no_database(submission: Submission) -> None:
     submission.has_database = False
     submission.lose(17)
+    submission.revise_rounds(pretend_arrival)
+
+
+@round_rows_arrived.fails(says="1 under the state")
+def row_of_a_round_said_to_be_dated_back(submission: Submission) -> None:
+    submission.has_database = False
+    submission.change(18, created_at="2025-11-18T12:25:00.123456Z")
+    submission.lose(18)
     submission.revise_rounds(pretend_arrival)
 
 

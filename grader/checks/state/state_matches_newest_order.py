@@ -1,16 +1,28 @@
+from __future__ import annotations
+
+import contextlib
+import re
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from configs.contract import RoundRecord, Snapshot, format_timestamp
 from grader.evidence import Evidence
-from grader.evidence.comparison import newest_rejected_us
+from grader.evidence.comparison import UNFINISHED, newest_rejected_us
+from grader.evidence.created_at import MILLISECOND_US
 from grader.evidence.orders import SECOND_US, moment_or_none, moment_text, moment_us
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import MOMENT, Submission, order
+from grader.submission import MOMENT, Submission, leave_batch_in_flight, order
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_CREATED_AT = re.compile(r'"created_at"\s*:\s*"([^"]+)"')
 
 
 @check(
     needs=("state_readable", "lake_readable", "lake_schema"),
-    hint="After a publish succeeded, write the greatest created_at of the published rows, with all six digits.",
+    hint="After a publish succeeded, write the greatest created_at of the published rows, with all six digits. If a "
+    "batch is not finished: start the consumer and wait.",
 )
 def state_matches_newest_order(evidence: Evidence) -> None:
     """The state is the created_at of the newest order.
@@ -19,7 +31,9 @@ def state_matches_newest_order(evidence: Evidence) -> None:
     every poll; one ahead of it, taken from the clock or from rows that were not published, skips rows for ever. The
     state may be finer than a lake that keeps whole milliseconds or seconds, so less than a second ahead is allowed
     where neither Postgres nor a round says how fine the newest order is, and so is being ahead by rows that had to be
-    rejected. An offset that all created_at share is left to no_time_shift.
+    rejected, or that the quarantine holds. Ahead without a database, while messages that the consumer read are neither
+    in the lake nor in a quarantine, cannot be judged: one of them may have been the newest and rightly dropped. An
+    offset that all created_at share is left to no_time_shift.
     """
     value, newest = evidence.state.value, evidence.lake.greatest_created_us
     if value is None or newest is None:
@@ -31,8 +45,18 @@ def state_matches_newest_order(evidence: Evidence) -> None:
         raise Mismatch(expected, f"{moment_text(state)}, behind it by {_span(newest - state)}")
     exact = _newest_at_source(evidence)
     most = newest + SECOND_US - 1 if exact is None else max(newest, exact)
-    if state > max(most, _newest_rejected(evidence)):
-        raise Mismatch(expected, f"{moment_text(state)}, ahead of it by {_span(state - newest)}")
+    if state <= max(most, _newest_rejected(evidence)) or _is_of_a_quarantined(evidence, state):
+        return
+    ahead = f"{moment_text(state)}, ahead of it by {_span(state - newest)}"
+    at_source = _newest_in_database(evidence)
+    if evidence.batch_in_flight is not None and (at_source is None or state <= at_source):
+        raise Mismatch(expected, f"{ahead}: batch {evidence.batch_in_flight} is {UNFINISHED}")
+    account = evidence.account
+    if at_source is None and (account is None or account.unexplained > 0):
+        raise NoEvidence(
+            "the state is ahead of the lake, and the newest order may have been one that had to be rejected"
+        )
+    raise Mismatch(expected, ahead)
 
 
 def _span(micros: int) -> str:
@@ -54,10 +78,41 @@ def _newest_at_source(evidence: Evidence) -> int | None:
 def _newest_rejected(evidence: Evidence) -> int:
     """created_at of the newest row that had to be kept out of the lake, as far as rounds and database tell."""
     moments = [moment_or_none(row.created_at) for row in evidence.rounds.rejected_orders]
-    orders = evidence.database.orders
-    if orders is not None and {"order_id", "amount", "created_at"} <= set(orders.column_names):
+    orders = _judgeable(evidence)
+    if orders is not None:
         moments.append(newest_rejected_us(orders))
     return max((moment for moment in moments if moment is not None), default=0)
+
+
+def _is_of_a_quarantined(evidence: Evidence, state: int) -> bool:
+    """Whether the state is the created_at of a message in the quarantine, as far as its digits go."""
+    quarantine = evidence.quarantine
+    if not quarantine.exists or quarantine.problems:
+        return False
+    with contextlib.suppress(Mismatch):  # a damaged file, which a check of its own says
+        found = {written[1] for message in quarantine.messages if (written := _CREATED_AT.search(message.raw or ""))}
+        moments = [moment for text in found if (moment := moment_or_none(text)) is not None]
+        return any(state - state % _digits_us(moment) == moment for moment in moments)
+    return False
+
+
+def _digits_us(moment: int) -> int:
+    return next(unit for unit in (SECOND_US, MILLISECOND_US, 1) if moment % unit == 0)
+
+
+def _newest_in_database(evidence: Evidence) -> int | None:
+    """The newest created_at of Postgres; None where Postgres cannot say which rows had to be rejected."""
+    import pyarrow.compute as pc
+
+    orders = _judgeable(evidence)
+    return None if orders is None else int(pc.max(orders.column("created_at")).as_py() or 0)
+
+
+def _judgeable(evidence: Evidence) -> pa.Table | None:
+    """The orders of Postgres, where they have the columns that a bad row is known by."""
+    orders = evidence.database.orders
+    has_columns = orders is not None and {"order_id", "amount", "created_at"} <= set(orders.column_names)
+    return orders if has_columns else None
 
 
 @state_matches_newest_order.fails(also=("state_moved_forward",))
@@ -102,6 +157,60 @@ def lake_in_milliseconds(submission: Submission) -> None:
 def newest_row_was_rejected(submission: Submission) -> None:
     submission.insert([order(21, MOMENT, amount="-1.00")])
     submission.state = format_timestamp(MOMENT)
+
+
+@state_matches_newest_order.fails(
+    also=("no_missing_orders",), says="ahead of it by 22:00:05: batch 2 is planned and not finished: start the consumer"
+)
+def consumer_killed_before_it_wrote_anything(submission: Submission) -> None:
+    submission.rounds = 1
+    submission.edit(leave_batch_in_flight)
+
+
+@state_matches_newest_order.fails(also=("no_missing_orders",), says="2025-11-20T00:00:00.000000Z, ahead of it by")
+def state_from_the_clock_and_a_batch_in_flight(submission: Submission) -> None:
+    submission.rounds = 1
+    submission.state = "2025-11-20T00:00:00.000000Z"
+    submission.edit(leave_batch_in_flight)
+
+
+@state_matches_newest_order.fails
+def state_from_the_clock_and_a_quarantine(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.has_database = False
+    submission.rounds = 0
+    submission.state = "2025-11-19T13:24:28.000000Z"
+
+
+@state_matches_newest_order.passes
+def newest_row_in_the_quarantine_and_no_database(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.has_database = False
+    submission.rounds = 0
+
+
+@state_matches_newest_order.passes
+def newest_row_rejected_without_a_trace_and_no_database(submission: Submission) -> None:
+    _reject_the_newest(submission, "-1.00")
+
+
+@state_matches_newest_order.passes
+def newest_row_of_no_amount_dropped_and_no_database(submission: Submission) -> None:
+    _reject_the_newest(submission, "0.00")
+
+
+@state_matches_newest_order.passes
+def bad_row_sent_by_hand_after_the_rounds_and_no_database(submission: Submission) -> None:
+    _reject_the_newest(submission, "-3.00")
+    submission.rounds = 2
+
+
+def _reject_the_newest(submission: Submission, amount: str) -> None:
+    """A batch with a message that did not reach the lake, and nothing but its offsets that tells of it."""
+    submission.insert([order(21, MOMENT, amount=amount)])
+    submission.append_batch([])
+    submission.has_database = False
+    submission.rounds = 0
 
 
 def _cut_states(records: list[RoundRecord]) -> list[RoundRecord]:
