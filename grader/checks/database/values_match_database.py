@@ -12,12 +12,13 @@ def values_match_database(evidence: Evidence) -> None:
     """Every order in the lake has the values that Postgres has.
 
     Compares every column of every order that both have, created_at to the precision that the lake keeps, amounts to the
-    cent, and counts what differs column by column. An offset that all created_at share is left to no_time_shift. Needs
-    the database.
+    cent, and counts what differs column by column. An order_status that is another of the hand-out's four is left out:
+    an order moves on in Postgres, and a cursor over created_at cannot see that; what a round inserted is held to its
+    first status by round_values_kept. An offset that all created_at share is left to no_time_shift. Needs the database.
     """
     orders = source(evidence)
     pair = evidence.beside_database or side_by_side(orders, evidence.lake)
-    found = altered(pair, evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0)
+    found = altered(pair, evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0, status_moves=True)
     if found:
         raise Mismatch(
             expected="every value as in Postgres",
@@ -39,8 +40,19 @@ def name_lost(submission: Submission) -> None:
 
 
 @values_match_database.fails(says="order_status 1")
-def status_of_another_order(submission: Submission) -> None:
-    submission.change_in_lake(4, order_status="CANCELLED")
+def status_in_lower_case(submission: Submission) -> None:
+    submission.change_in_lake(4, order_status="placed")
+
+
+@values_match_database.fails(says="order_status 1")
+def status_dropped(submission: Submission) -> None:
+    submission.change_in_lake(4, order_status=None)
+
+
+@values_match_database.passes
+def orders_that_moved_on_in_postgres_after_delivery(submission: Submission) -> None:
+    for rows in submission.inserts[:1]:
+        rows[:] = [row.model_copy(update={"order_status": "DELIVERED"}) for row in rows]
 
 
 @values_match_database.fails(says="restaurant_name 10")

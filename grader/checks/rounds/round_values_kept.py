@@ -33,6 +33,11 @@ def item_renamed_on_the_way(submission: Submission) -> None:
     submission.change_in_lake(17, item="Soup")
 
 
+@round_values_kept.fails(says="order_status 1")
+def status_of_another_order(submission: Submission) -> None:
+    submission.change_in_lake(17, order_status="CANCELLED")
+
+
 @round_values_kept.fails
 def amount_of_a_round_rounded_and_no_database(submission: Submission) -> None:
     submission.has_database = False
