@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from grader.checks import all_checks
 from grader.model import Check, Example, Status
-from grader.submission import Submission
+from grader.submission import CONFIG, MOMENT, Submission, order
 from scripts.fidelity.corpus import cases, grade_submission, run_case
 
 CHECKS = all_checks()
@@ -41,3 +43,51 @@ def test_every_check_has_a_failing_example_and_documentation(check: Check) -> No
 def test_example_names_are_unique() -> None:
     names = [example.name for _, example, _ in CASES]
     assert sorted(names) == sorted(set(names))
+
+
+def test_a_config_whose_topic_changed_after_the_rounds_fails_one_check(tmp_path: Path) -> None:
+    submission = Submission(tmp_path)
+    config = submission.build() / CONFIG
+    config.write_text(config.read_text().replace("_food_orders_raw", "_food_orders_raw_2"))
+    failed = [finding for finding in grade_submission(submission).findings if finding.status is Status.FAIL]
+    assert [finding.id for finding in failed if not finding.is_advice] == ["topic_is_configured"]
+
+
+def newest_rows_first_and_a_limit_without_order_by(submission: Submission) -> None:
+    base = [order(n, MOMENT - timedelta(days=2, minutes=20 * n)) for n in range(1, 11)]
+    submission.inserts[0], submission.batches[0] = base[:5], base[:5]
+    submission.insert(base[5:])
+
+
+def order_dated_back_a_day(submission: Submission) -> None:
+    submission.insert([order(21, MOMENT - timedelta(days=2))])
+
+
+def rounds_that_sent_nothing_bad(submission: Submission) -> None:
+    assert submission.rounds == 2
+
+
+def state_ahead_and_messages_without_a_trace(submission: Submission) -> None:
+    submission.add_round_3()
+    submission.has_quarantine = submission.has_database = False
+    submission.rounds = 0
+
+
+@pytest.mark.parametrize(
+    ("check_id", "build", "why"),
+    [
+        ("no_missing_orders", newest_rows_first_and_a_limit_without_order_by, "5 missing: dated back, or"),
+        ("no_missing_orders", order_dated_back_a_day, "1 missing: dated back, or passed over by a LIMIT without"),
+        ("round_rejected_bad_rows", rounds_that_sent_nothing_bad, "no round sent a bad row"),
+        ("state_matches_newest_order", state_ahead_and_messages_without_a_trace, "may have been one that had to be"),
+    ],
+)
+def test_what_cannot_be_judged_is_no_evidence(
+    check_id: str, build: Callable[[Submission], None], why: str, tmp_path: Path
+) -> None:
+    submission = Submission(tmp_path)
+    build(submission)
+    submission.build()
+    finding = next(finding for finding in grade_submission(submission).findings if finding.id == check_id)
+    assert finding.lacks_evidence
+    assert why in (finding.actual or "")

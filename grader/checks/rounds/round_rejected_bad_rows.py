@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from grader.evidence import Evidence
-from grader.model import Mismatch, check
+from grader.model import Mismatch, NoEvidence, check
 from grader.submission import MOMENT, Submission, order
 
 
@@ -13,9 +13,12 @@ def round_rejected_bad_rows(evidence: Evidence) -> None:
     """No bad row that a round sent is in the lake.
 
     Looks for the order_ids of the bad rows and messages that the round records name, those that only a lenient parser
-    could read among them. A bad message without any order_id shows in no_null_order_id and round_added_exactly.
+    could read among them. A bad message without any order_id shows in no_null_order_id and round_added_exactly. Only
+    round 3 sends bad rows.
     """
     bad = {row.order_id: row for row in evidence.rounds.rejected if row.order_id is not None}
+    if not bad:
+        raise NoEvidence("no round sent a bad row; `make round3` does")
     found = sorted(evidence.lake.ids.those_of(bad))
     if found:
         raise Mismatch(
