@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from grader.evidence.checksum import is_stale
+from grader.evidence.checksum import edited
 from grader.evidence.listing import file_names, read_bytes
 
 _ID = re.compile(r"\d{1,7}", re.ASCII)  # 115 days of a batch a second; a larger number is no batch of this query
@@ -148,7 +148,7 @@ class Checkpoint:
 
     @cached_property
     def stale_checksums(self) -> tuple[str, ...]:
-        """Files that were edited after Spark wrote them: Spark itself does not notice."""
+        """Files that were edited after Spark wrote them, which Spark itself does not notice: see checksum.py."""
         if self.folder is None:
             return ()
         names = [
@@ -157,7 +157,7 @@ class Checkpoint:
             *(f"commits/{n}" for n in self.commit_batches),
             "sources/0/0",
         ]
-        return tuple(name for name in names if is_stale(self.folder, name))
+        return edited(self.folder, names)
 
 
 def _between(begin: Offsets, end: Offsets) -> int:

@@ -7,30 +7,73 @@ each chunk as 4 bytes, all big-endian.
 from __future__ import annotations
 
 import struct
+import time
 import zlib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from grader.evidence.listing import read_bytes
 
 _MAGIC = b"crc\0"
 _HEADER = struct.Struct(">4sI")
+_MOMENT_SEC = 0.1
+
+
+def edited(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names`, paths relative to `folder`, whose sidecar contradicts them or was taken away."""
+    listed = list(names)
+    bare = without_sidecar(folder, listed)
+    return tuple(name for name in listed if name in bare or is_stale(folder, name))
+
+
+def without_sidecar(folder: Path, names: Iterable[str]) -> frozenset[str]:
+    """Files of `names` whose sidecar alone is missing: every other of its folder has one, or every other at all where
+    it is the only one there.
+
+    A copy loses all sidecars or none; who edits a file by hand deletes the one that would betray it.
+    """
+    there = [name for name in names if (folder / name).is_file()]
+    lacking = [name for name in there if not has_sidecar(folder / name)]
+    siblings, bare = (Counter(name.rpartition("/")[0] for name in some) for some in (there, lacking))
+
+    def is_alone(name: str) -> bool:
+        place = name.rpartition("/")[0]
+        return bare[place] == 1 < siblings[place] or (siblings[place] == len(lacking) == 1 < len(there))
+
+    found = [name for name in lacking if is_alone(name)]
+    if found:  # a running Spark moves a file a moment before its sidecar, and deletes it a moment after
+        time.sleep(_MOMENT_SEC)
+    return frozenset(name for name in found if (folder / name).is_file() and not has_sidecar(folder / name))
+
+
+def has_sidecar(path: Path) -> bool:
+    return sidecar(path).is_file()
+
+
+def sidecar(path: Path) -> Path:
+    return path.with_name(f".{path.name}.crc")
 
 
 def is_stale(folder: Path, name: str) -> bool:
     """Whether the sidecar of the file `name`, a path relative to `folder`, contradicts its content.
 
-    False without a sidecar, which copies often lose. No link below `folder` is followed.
+    False without a sidecar, which copies often lose, and where only line ends differ: git writes a text file's as
+    Windows has them. No link below `folder` is followed.
     """
     try:
-        path = Path(name)
-        sums = read_bytes(folder, str(path.with_name(f".{path.name}.crc")))
+        sums = read_bytes(folder, str(sidecar(Path(name))))
         content = read_bytes(folder, name)
     except OSError:
         return False
     if len(sums) < _HEADER.size:
         return True
     magic, size = _HEADER.unpack_from(sums)
-    return magic != _MAGIC or size == 0 or sums != checksums(content, size)
+    if magic != _MAGIC or size == 0:
+        return True
+    if sums == checksums(content, size):
+        return False
+    return b"\0" in content or sums != checksums(content.replace(b"\r\n", b"\n"), size)
 
 
 def checksums(content: bytes, chunk: int = 512) -> bytes:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from grader.evidence.checksum import is_stale
+from grader.evidence.checksum import edited
 from grader.evidence.listing import file_names, read_bytes
 
 FOLDER = "_spark_metadata"
@@ -128,8 +128,8 @@ class SinkLog:
 
     @cached_property
     def stale_checksums(self) -> tuple[str, ...]:
-        """Log files that were edited after Spark wrote them."""
-        return tuple(name for _, name in sorted(self._names.items()) if is_stale(self.folder, name))
+        """Log files that were edited after Spark wrote them: see checksum.py."""
+        return edited(self.folder, (name for _, name in sorted(self._names.items())))
 
 
 def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:

@@ -11,7 +11,7 @@ from configs.contract import LakeFileRecord
 from configs.settings import Settings, load_settings
 from grader.evidence import snapshot
 from grader.evidence.checkpoint import Checkpoint
-from grader.evidence.checksum import checksums, is_stale
+from grader.evidence.checksum import checksums, is_stale, sidecar, without_sidecar
 from grader.evidence.lake import Lake, LakeFile
 from grader.evidence.sink_log import path_in_lake, read_sink_log
 from grader.submission import CHECKPOINT, CONFIG, LAKE, MOMENT, STATE, Submission, order
@@ -39,6 +39,30 @@ def test_checksum_of_several_chunks_and_of_nothing(tmp_path: Path) -> None:
     assert not is_stale(tmp_path, path.name)
     (tmp_path / ".0.crc").write_bytes(b"crc")
     assert is_stale(tmp_path, path.name)
+
+
+def test_line_ends_of_windows_are_no_edit_and_an_edit_under_them_is(tmp_path: Path) -> None:
+    path = tmp_path / "0"
+    sidecar(path).write_bytes(checksums(b'v1\n{"a":1}'))
+    for content, stale in ((b'v1\r\n{"a":1}', False), (b'v1\r\n{"a":2}', True), (b'v1\r\n{"a":1}\0', True)):
+        path.write_bytes(content)
+        assert is_stale(tmp_path, path.name) == stale
+
+
+def test_a_sidecar_is_missed_where_all_others_are_there(tmp_path: Path) -> None:
+    names = ["a/0", "a/1", "a/2", "b/0"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert without_sidecar(tmp_path, names) == frozenset()
+    sidecar(tmp_path / "a/0").touch()
+    sidecar(tmp_path / "a/1").touch()
+    assert without_sidecar(tmp_path, names) == {"a/2"}
+    sidecar(tmp_path / "a/2").touch()
+    assert without_sidecar(tmp_path, [*names, "a/gone"]) == {"b/0"}
+    sidecar(tmp_path / "a/2").unlink()
+    sidecar(tmp_path / "a/1").unlink()
+    assert without_sidecar(tmp_path, names) == frozenset()
 
 
 def test_latest_compact_file_and_later_ones_make_the_log(submission: Submission) -> None:

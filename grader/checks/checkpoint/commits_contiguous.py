@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
 from grader.submission import CHECKPOINT, Submission
@@ -47,7 +50,7 @@ def batch_deleted(submission: Submission) -> None:
 
 @commits_contiguous.fails
 def offsets_deleted_and_commit_kept(submission: Submission) -> None:
-    submission.write(f"{CHECKPOINT}/commits/3", "v1")
+    submission.edit(_commit_a_batch_more)
 
 
 @commits_contiguous.fails
@@ -64,3 +67,8 @@ def last_batch_in_flight(submission: Submission) -> None:
 def first_batches_purged(submission: Submission) -> None:
     submission.remove(f"{CHECKPOINT}/offsets/0")
     submission.remove(f"{CHECKPOINT}/commits/0")
+
+
+def _commit_a_batch_more(root: Path) -> None:
+    for name in ("2", ".2.crc"):
+        shutil.copy(root / CHECKPOINT / "commits" / name, root / CHECKPOINT / "commits" / name.replace("2", "3"))

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from grader.evidence import Evidence
+from grader.evidence.checksum import checksums, sidecar
 from grader.evidence.comparison import clean, missing, source
 from grader.evidence.conservation import batch_accounts
 from grader.model import Mismatch, NoEvidence, check
@@ -75,4 +76,4 @@ def _fewer_messages(root: Path, batch: int, ends: str) -> None:
     *head, _ = path.read_text().splitlines()
     topic = path.read_text().splitlines()[-1].partition(":")[0]
     path.write_text("\n".join([*head, f"{topic}:{ends}}}"]))
-    path.with_name(f".{path.name}.crc").unlink()
+    sidecar(path).write_bytes(checksums(path.read_bytes()))

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from grader.evidence import Evidence
-from grader.evidence.checksum import is_stale
-from grader.model import Mismatch, check
+from grader.evidence.checksum import is_stale, sidecar, without_sidecar
+from grader.model import Mismatch, Row, check
 from grader.submission import LAKE, Submission
 
 _MOST_BYTES = 16 << 20
@@ -16,22 +16,28 @@ def lake_untouched(evidence: Evidence) -> None:
     """No data file was changed in place after Spark wrote it.
 
     Spark leaves a checksum beside each file (.<name>.crc). One that does not fit a file of the size that the log names
-    betrays an edit that no size shows. Files without one are not judged, and of a large lake only the first 16 MiB.
+    betrays an edit that no size shows, and so does one that is missing where all others are there. A lake that lost its
+    checksums is not judged, and of a large one only the first 16 MiB are compared.
     """
     lake = evidence.lake
+    if lake.folder is None:
+        return
     resized = {file.path for file in lake.resized}
-    stale, seen = [], 0
+    bare = without_sidecar(lake.folder, (file.path for file in lake.files))
+    touched, seen = list[Row](), 0
     for file in lake.files:
         seen += file.size
-        if lake.folder is None or seen > _MOST_BYTES:
-            break
-        if file.path not in resized and is_stale(lake.folder, file.path):
-            stale.append(file.path)
-    if stale:
+        if file.path in resized:
+            continue
+        if file.path in bare:
+            touched.append({"file": file.path, "why": "its checksum file is missing, and all others are there"})
+        elif seen <= _MOST_BYTES and is_stale(lake.folder, file.path):
+            touched.append({"file": file.path, "why": "it is not what its checksum file says"})
+    if touched:
         raise Mismatch(
             expected="every file as its checksum says",
-            actual=f"{len(stale)} edited in place",
-            samples=tuple({"file": path} for path in stale[:3]),
+            actual=f"{len(touched)} edited in place",
+            samples=tuple(touched[:3]),
         )
 
 
@@ -44,6 +50,22 @@ def byte_changed_in_place(submission: Submission) -> None:
 def byte_changed_and_no_rounds(submission: Submission) -> None:
     submission.rounds = 0
     submission.edit(_change_a_byte)
+
+
+@lake_untouched.fails(also=("round_rewrote_nothing",), says="its checksum file is missing")
+def byte_changed_and_the_checksum_deleted(submission: Submission) -> None:
+    submission.edit(_change_a_byte)
+    submission.edit(lambda root: sidecar(min((root / LAKE).glob("date=*/*.parquet"))).unlink())
+
+
+@lake_untouched.fails(says="its checksum file is missing")
+def checksum_deleted_of_the_only_file_of_a_day(submission: Submission) -> None:
+    submission.edit(lambda root: sidecar(min((root / LAKE).glob("date=2025-11-19/*.parquet"))).unlink())
+
+
+@lake_untouched.passes
+def checksums_of_a_day_lost_in_a_copy(submission: Submission) -> None:
+    submission.remove(f"{LAKE}/date=2025-11-18/.*.crc")
 
 
 @lake_untouched.passes

@@ -1,6 +1,9 @@
+import json
 from pathlib import Path
+from urllib.parse import unquote
 
 from grader.evidence import Evidence
+from grader.evidence.checksum import sidecar
 from grader.model import Mismatch, NoEvidence, check
 from grader.submission import LAKE, MOMENT, Submission, leave_orphan, order
 
@@ -63,6 +66,12 @@ def log_edited_by_hand(submission: Submission) -> None:
     submission.edit(lambda root: _append(root / LAKE / "_spark_metadata" / "2"))
 
 
+@sink_log_agrees.fails(says="edited by hand: 3")
+def repeats_taken_out_of_log_and_lake(submission: Submission) -> None:
+    submission.append_batch(submission.batches[2])
+    submission.edit(_hide_batch_3)
+
+
 @sink_log_agrees.fails(also=("round_rewrote_nothing", "round_rows_arrived", "no_missing_orders", "state_moved_forward"))
 def file_deleted_and_log_moved(submission: Submission) -> None:
     file_deleted(submission)
@@ -101,6 +110,16 @@ def _rewrite(root: Path) -> None:
     pq.write_table(table, first, compression="gzip", store_schema=False)
 
 
+def _hide_batch_3(root: Path) -> None:
+    path = root / LAKE / "_spark_metadata" / "3"
+    for line in path.read_text().splitlines()[1:]:
+        written = root / LAKE / unquote(json.loads(line)["path"]).partition(f"{LAKE}/")[2]
+        written.unlink()
+        sidecar(written).unlink()
+    path.write_text("v1")
+    sidecar(path).unlink()
+
+
 def _append(path: Path) -> None:
     path.write_text(path.read_text() + "\n")
 
@@ -108,4 +127,4 @@ def _append(path: Path) -> None:
 def _forget_old_place(root: Path) -> None:
     for path in (root / LAKE / "_spark_metadata").glob("[0-9]*"):
         path.write_text(path.read_text().replace(root.absolute().as_uri(), "file:///somewhere%20else"))
-        path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
+        sidecar(path).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from grader.evidence import Evidence
+from grader.evidence.checksum import checksums, sidecar
 from grader.model import Mismatch, check
 from grader.submission import LAKE, Submission
 
@@ -53,4 +54,4 @@ def _rewrite(root: Path) -> None:
 
     first = min((root / LAKE).glob("date=*/*.parquet"))
     pq.write_table(pq.ParquetFile(first).read(), first, compression="gzip", store_schema=False)
-    first.with_name(f".{first.name}.crc").unlink()
+    sidecar(first).write_bytes(checksums(first.read_bytes()))
