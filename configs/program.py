@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from configs.contract import state_file
+from configs.contract import LOCK_SUFFIX, state_file
 from configs.settings import Settings, SettingsError, load_settings, local_path
 
 
@@ -122,7 +122,7 @@ def lock_file(settings: Settings, program: str) -> Path:
         path = state_file(local_path(streaming.last_processed_timestamp_location))
     else:
         path = local_path(streaming.checkpoint_location)
-    return path.with_name(path.name + ".lock")
+    return path.with_name(path.name + LOCK_SUFFIX)
 
 
 def is_locked(path: Path) -> bool:

@@ -16,6 +16,7 @@ _SCHEMA = ", ".join(
     + ["amount DECIMAL(38, 18)", f"{_CORRUPT} STRING"]
 )
 _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}([.]\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$"
+_OLDEST = "1970-01-01"  # the state begins there, so the producer reads nothing older
 _AMOUNT_TYPE = next(c.spark_type for c in COLUMNS if c.name == "amount")
 
 REASON = "reason"
@@ -57,15 +58,30 @@ def _reason() -> Column:
         (F.col("parsed").isNull(), "not a JSON object"),
         (~F.ltrim("raw").startswith("{"), "not a JSON object"),
         (F.col(f"parsed.{_CORRUPT}").isNotNull(), "not valid JSON, or a field of another type than the contract's"),
+        (~_is_alone(F.col("raw")), "more than one JSON object, or text after it"),
         (F.col("parsed.order_id").isNull(), "order_id is missing"),
         (parsed_amount.isNull(), "amount is missing"),
         (parsed_amount < 0, "amount is negative"),
         (F.col("amount").isNull() | (F.col("amount") != parsed_amount), f"amount does not fit {_AMOUNT_TYPE}"),
         (F.col("parsed.created_at").isNull(), "created_at is missing"),
         (F.col("created_at").isNull(), "created_at is not a timestamp such as 2025-11-18T12:24:00Z"),
+        (F.col("created_at") < F.to_timestamp(F.lit(_OLDEST)), f"created_at is before {_OLDEST}"),
     ]
     # A condition that is null must not fall through to "no reason".
     chosen = F.lit(None).cast("string")
     for condition, reason in reversed(reasons):
         chosen = F.when(F.coalesce(condition, F.lit(False)), F.lit(reason)).otherwise(chosen)
     return chosen
+
+
+def _is_alone(raw: Column) -> Column:
+    """Whether the message holds one JSON object and no more: Spark's parser stops after the first, and says nothing.
+
+    Nothing can follow when the first brace that closes is the last character. Otherwise, put into an array the message
+    must be the only element, and put into an object the only field: what closes the one too early does not close the
+    other.
+    """
+    ends_at_first_brace = F.octet_length(F.substring_index(raw, "}", 1)) + 1 == F.octet_length(raw)
+    in_array = F.json_array_length(F.concat(F.lit("["), raw, F.lit("]"))) == 1
+    in_object = F.get_json_object(F.concat(F.lit('{"it":'), raw, F.lit("}")), "$.it").isNotNull()
+    return ends_at_first_brace | F.coalesce(in_array & in_object, F.lit(False))

@@ -43,6 +43,7 @@ PERMANENT = (
     "offset was changed from",
     "Partitions' offset",
 )
+STORE_OF_ANOTHER_KIND = "to the schema for existing state"
 
 
 def session_options(settings: Settings) -> dict[str, str]:
@@ -54,6 +55,8 @@ def session_options(settings: Settings) -> dict[str, str]:
         f"{store}.rocksdb.changelogCheckpointing.enabled": "true",
         f"{store}.rocksdb.trackTotalNumberOfRows": "false",
         "spark.sql.streaming.metricsEnabled": "false",
+        # Times before 1900 are written as they are. Spark's default is to fail the batch, again and again.
+        "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     }
 
 
@@ -144,6 +147,13 @@ class ProgressLog:
                     store.get("customMetrics", {}).get("numDroppedDuplicateRows", 0),
                     seconds,
                 )
+                if store["numRowsDroppedByWatermark"]:
+                    self._log.warning(
+                        "lake batch %d: %d rows are NOT in the lake: they are older than streaming.duplicates_window "
+                        "allows, counted back from the newest created_at",
+                        progress["batchId"],
+                        store["numRowsDroppedByWatermark"],
+                    )
         return bool(fresh)
 
 
@@ -166,6 +176,12 @@ def run_streams(spark: SparkSession, settings: Settings, stop: StopSignal, log: 
         except TRANSIENT as error:
             if stop.is_set():
                 break
+            if STORE_OF_ANOTHER_KIND in str(error):
+                raise ProgramError(
+                    f"The checkpoint {settings.streaming.checkpoint_location} was begun with another "
+                    "streaming.duplicates_window: its store of order_ids cannot change between with and without one. "
+                    "Set it back; or move checkpoint and lake away, and all of the topic is read into a new lake."
+                ) from error
             if any(words in str(error) for words in PERMANENT):
                 raise ProgramError(
                     "Kafka no longer has messages that are still to be read after the checkpoint "

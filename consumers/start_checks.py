@@ -27,15 +27,30 @@ def check_start(settings: Settings, lake: str, checkpoint: str) -> None:
 
 
 def check_lake(lake: Path, checkpoint: Path) -> None:
-    """A lake whose log is ahead of the checkpoint: Spark takes every batch up to that id for written, and skips it."""
+    """A lake and a checkpoint of which one was deleted or put back from another time: Spark would lose rows over it.
+
+    A log ahead of the checkpoint: Spark takes every batch up to that id for written, and skips it. A log behind what
+    the checkpoint has finished: those rows never come again, and Spark stops at the next tenth batch, whose log is to
+    repeat all before it. A crash leaves neither: a batch is planned, logged and then committed.
+
+    Raises:
+        ProgramError: they do not belong together.
+    """
     in_lake = _last_batch(lake / "_spark_metadata")
-    planned = _last_batch(checkpoint / "offsets")
+    planned, finished = _last_batch(checkpoint / "offsets"), _last_batch(checkpoint / "commits")
     if in_lake is not None and (planned is None or in_lake > planned):
         state = "has no batch" if planned is None else f"ends at batch {planned}"
         raise ProgramError(
             f"The lake {lake} has batches up to {in_lake}, but its checkpoint {checkpoint} {state}: it was deleted or "
-            f"is of another run, and Spark would skip rows without a word. Put the checkpoint back; or move the lake "
-            "away (mv it, delete nothing), and all of the topic is read into a new one."
+            "is of another run, and Spark would skip rows without a word. Put the checkpoint back; or move both away "
+            "(mv them, delete nothing), and all of the topic is read into a new lake."
+        )
+    if finished is not None and (in_lake is None or in_lake < finished):
+        state = "has no log" if in_lake is None else f"ends at batch {in_lake}"
+        raise ProgramError(
+            f"The checkpoint {checkpoint} has finished batches up to {finished}, but its lake {lake} {state}: it was "
+            "deleted or is of another run, and the rows it had would never come again. Put the lake back; or move "
+            "both away (mv them, delete nothing), and all of the topic is read into a new lake."
         )
 
 

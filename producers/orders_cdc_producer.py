@@ -30,13 +30,14 @@ from configs.orders_table import connect, find_table
 from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_line, run_program
 from configs.settings import Settings, local_path
 from configs.spark_session import start_session
-from producers.horizon import Horizon, sees_all_sessions, take_horizon
+from producers.horizon import Horizon, rows_in_the_future, sees_all_sessions, take_horizon
 from producers.orders_batch import Batch, find_batch, publish
 from producers.state_file import read_state, write_state
 
 NAME = "orders_cdc_producer"
 HOLDER_REPORT_AGE = 10.0  # seconds: an open transaction of this age is reported,
-HOLDER_REPORT_INTERVAL = 30.0  # and then again every so many seconds
+FUTURE_REPORT_AHEAD = 10.0  # and so are rows whose created_at lies so far in the future,
+REPORT_INTERVAL = 30.0  # and then again every so many seconds
 # What a poll can run into while Postgres or Kafka are away. ConnectionError and Py4JError cover Spark's own jobs.
 TRANSIENT = (psycopg2.Error, KafkaException, PySparkException, Py4JError, OSError)
 
@@ -51,6 +52,7 @@ class Source:
         self._log = log
         self._connection: psycopg2.extensions.connection | None = None
         self._reported = 0.0
+        self._looked_ahead = 0.0
         self.table = ""
 
     def next_batch(self, last: datetime, limit: int | None) -> Batch | None:
@@ -59,6 +61,8 @@ class Source:
         try:
             horizon = take_horizon(connection, self._margin)
             batch = find_batch(connection, self.table, last, horizon.limit, limit)
+            if batch is None:
+                self._report_future(connection)
         except psycopg2.Error:
             self.close()
             raise
@@ -110,7 +114,7 @@ class Source:
 
     def _report_holder(self, horizon: Horizon) -> None:
         holder, now = horizon.holder, time.monotonic()
-        if holder and holder.age > HOLDER_REPORT_AGE and now - self._reported > HOLDER_REPORT_INTERVAL:
+        if holder and holder.age > HOLDER_REPORT_AGE and now - self._reported > REPORT_INTERVAL:
             self._reported = now
             self._log.warning(
                 "session pid %d (%s) has had a transaction open for %.0f s: rows created since then wait for it. "
@@ -119,6 +123,21 @@ class Source:
                 holder.state,
                 holder.age,
                 holder.pid,
+            )
+
+    def _report_future(self, connection: psycopg2.extensions.connection) -> None:
+        now = time.monotonic()
+        if now - self._looked_ahead < REPORT_INTERVAL:
+            return
+        self._looked_ahead = now
+        rows, ahead = rows_in_the_future(connection, self.table, FUTURE_REPORT_AHEAD)
+        if rows:
+            self._log.warning(
+                "%d rows of %s have a created_at in the future, the nearest in %.0f s: each is read when its time has "
+                "come. created_at must be UTC; a default of now() in a column without time zone takes the server's",
+                rows,
+                self.table,
+                ahead,
             )
 
 

@@ -59,8 +59,9 @@ def explain(journey: Journey, *, state: str | None, logs: str) -> str:
     """What keeps the rows that are not in the lake, and what to look at."""
     reasons = {
         journey.in_postgres: (
-            f"still in Postgres: the producer has not published them. Its state is {state or 'not there'}; a row with "
-            f"a created_at before that is never read. Look at {logs}/producer.log"
+            f"still in Postgres: the producer has not published them. Its state is {state or 'not there'}; a row whose "
+            "created_at is not above that is never read. One in the future (times must be UTC) waits for its time, and "
+            f"an open transaction holds later rows back: {logs}/producer.log names both"
         ),
         journey.published: f"on the topic, not yet read by the consumer. Look at {logs}/consumer.log",
         journey.in_unfinished_batch: (

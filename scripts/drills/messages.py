@@ -29,7 +29,7 @@ def _event(order_id: int, changes: Mapping[str, str | None]) -> bytes:
     return ("{" + ",".join(f'"{name}":{text}' for name, text in fields.items() if text is not None) + "}").encode()
 
 
-# By what is wrong with them: no JSON object at all,
+# By what is wrong with them: not one JSON object,
 _NO_OBJECTS: Mapping[str, bytes | None] = {
     "no value": None,
     "empty": b"",
@@ -42,6 +42,8 @@ _NO_OBJECTS: Mapping[str, bytes | None] = {
     "a number": b"42",
     "JSON null": b"null",
     "an empty object": b"{}",
+    "two orders, a line each": _event(FIRST_ID - 3, {}) + b"\n" + _event(FIRST_ID - 4, {}),
+    "words after an order": _event(FIRST_ID - 5, {}) + b" and so on",
 }
 # or one field of an order.
 _WRONG_FIELDS: Mapping[str, Mapping[str, str | None]] = {
@@ -64,6 +66,7 @@ _WRONG_FIELDS: Mapping[str, Mapping[str, str | None]] = {
     "created_at null": {"created_at": "null"},
     "created_at epoch milliseconds": {"created_at": "1763468640000"},
     "created_at a word": {"created_at": '"yesterday"'},
+    "created_at the year 1": {"created_at": '"0001-01-01T00:00:00Z"'},
     "created_at no such day": {"created_at": '"2025-02-30T12:00:00Z"'},
 }
 # Every one must be in the quarantine, and none in the lake.

@@ -311,7 +311,14 @@ class Pipeline:
         """
         self.disarm()
         self.start_what_is_missing()
-        self.wait(self._is_settled, "the state at the newest row and all of the topic read by the consumer", timeout)
+        while True:
+            self.wait(
+                self._is_settled, "the state at the newest row and all of the topic read by the consumer", timeout
+            )
+            ended = len(self.ended)
+            self._supervise()  # one may have finished its last batch, and then ended
+            if len(self.ended) == ended:
+                return
 
     def _is_settled(self) -> bool:
         return self.is_all_published() and self.is_topic_read()
@@ -389,8 +396,12 @@ class Pipeline:
         """Whether the point has not been reached yet."""
         return self._fault_file.exists()
 
-    def kill_at(self, point: str) -> bool:
-        """Insert rows and let the producer end at a point; False if it published them without passing there."""
+    def kill_at(self, point: str, *, is_sure: bool = False) -> bool:
+        """Insert rows and let the producer end at a point; False if it published them without passing there.
+
+        Raises:
+            DrillError: it did, and `is_sure` says that every producer passes there.
+        """
         self.arm(point)
         ids = self.insert(5)
         moved = self._newest()
@@ -406,6 +417,8 @@ class Pipeline:
         self.end(PRODUCER)
         if hit:
             self.note(f"kill -9 producer {point}")
+        elif is_sure:
+            raise DrillError(f"the producer moved its state and did not pass {point}: nothing was injected")
         return hit
 
     # -- Postgres and Kafka

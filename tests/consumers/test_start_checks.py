@@ -40,3 +40,21 @@ def test_a_lake_that_its_checkpoint_has_planned_is_fine(tmp_path: Path, planned:
 
 def test_a_first_start_is_fine(tmp_path: Path) -> None:
     check_lake(tmp_path / "lake", tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("logged", [(), ("0",)])
+def test_a_deleted_lake_with_a_kept_checkpoint_stops_the_consumer(tmp_path: Path, logged: tuple[str, ...]) -> None:
+    lake, checkpoint = tmp_path / "lake", tmp_path / "checkpoint"
+    batches(lake / "_spark_metadata", *logged)
+    batches(checkpoint / "offsets", "0", "1", "2")
+    batches(checkpoint / "commits", "0", "1")
+    with pytest.raises(ProgramError, match=r"finished batches up to 1, but its lake .* (has no log|ends at batch 0)"):
+        check_lake(lake, checkpoint)
+
+
+def test_a_crash_between_log_and_commit_is_fine(tmp_path: Path) -> None:
+    lake, checkpoint = tmp_path / "lake", tmp_path / "checkpoint"
+    batches(lake / "_spark_metadata", "9.compact", "10")
+    batches(checkpoint / "offsets", "9", "10")
+    batches(checkpoint / "commits", "9")
+    check_lake(lake, checkpoint)

@@ -255,6 +255,56 @@ def test_rows_that_do_not_arrive_are_located(stack: Stack) -> None:
     assert wait_until(lambda: set(late.expected_ids) <= snapshot.lake_ids(stack.settings), timeout=60)
 
 
+def test_a_round_does_not_wait_for_a_quarantine_that_nobody_keeps_up(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = local_path(stack.settings.streaming.quarantine_checkpoint_location)
+    assert wait_until(lambda: rounds._has_live_quarantine(stack.settings, lambda _: None), timeout=60)
+    left_behind = tmp_path / "left_behind"
+    shutil.copytree(live, left_behind)
+    last = max(int(path.name) for path in (left_behind / "offsets").iterdir() if path.name.isdigit())
+    (left_behind / "offsets" / str(last)).unlink()
+    (left_behind / "commits" / str(last)).unlink()
+    streaming = stack.settings.streaming.model_copy(update={"quarantine_checkpoint_location": str(left_behind)})
+    monkeypatch.setattr(rounds, "QUARANTINE_PATIENCE", 0.5)
+    said: list[str] = []
+    assert not rounds._has_live_quarantine(stack.settings.model_copy(update={"streaming": streaming}), said.append)
+    assert str(left_behind) in said[0]
+
+
+def test_a_row_in_the_future_is_reported_and_waits(stack: Stack) -> None:
+    log = stack.log("producer")
+    with contextlib.closing(connect(stack.settings.postgres)) as connection, connection.cursor() as cursor:
+        table = require_table(connection, stack.settings).name
+        cursor.execute(
+            f"INSERT INTO {table} (customer_name, restaurant_name, item, amount, order_status, created_at)"
+            " SELECT customer_name, restaurant_name, item, amount, order_status,"
+            f" now() AT TIME ZONE 'UTC' + interval '1 hour' FROM {table} LIMIT 1 RETURNING order_id"
+        )
+        (early,) = cursor.fetchone() or (None,)
+        try:
+            assert wait_until(lambda: "1 rows of" in log.read_text() and "in the future" in log.read_text(), timeout=60)
+            assert early not in snapshot.lake_ids(stack.settings)
+        finally:
+            cursor.execute(f"DELETE FROM {table} WHERE order_id = %s", (early,))
+
+
+def test_a_deleted_lake_with_its_checkpoint_kept_stops_the_consumer(stack: Stack) -> None:
+    programs.stop_programs(stack, ["consumer"])
+    lake = local_path(stack.settings.datalake.path)
+    away = lake.with_name("moved_away")
+    lake.rename(away)
+    try:
+        script = [str(programs.submit_script("consumer")), "--config", str(stack.settings.source)]
+        done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
+    finally:
+        shutil.rmtree(lake, ignore_errors=True)
+        away.rename(lake)
+    assert done.returncode == 1
+    assert f"but its lake {lake} has no log" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_a_consumer_with_another_topic_does_not_start(stack: Stack) -> None:
     programs.stop_programs(stack, ["consumer"])
     other = stack.settings.kafka.model_copy(update={"topic": f"{stack.settings.kafka.topic}_2"})

@@ -14,6 +14,6 @@ def producer_killed_after_publish(pipeline: Pipeline) -> None:
     Twice in a row, the second time with more rows behind the batch that is being repeated.
     """
     for _ in range(2):
-        pipeline.kill_at("before_state_write")
+        pipeline.kill_at("before_state_write", is_sure=True)
         pipeline.insert(3)
         pipeline.start(PRODUCER)

@@ -15,5 +15,5 @@ def producer_killed_in_state_write(pipeline: Pipeline) -> None:
     place never comes there, and goes on).
     """
     for point in ("in_state_write", "before_state_rename"):
-        pipeline.kill_at(point)
+        pipeline.kill_at(point, is_sure=point == "in_state_write")
         pipeline.start(PRODUCER)
