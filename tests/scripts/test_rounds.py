@@ -1,0 +1,34 @@
+"""What a round says when a service goes away under it; with all there, tests/end_to_end runs the rounds."""
+
+from __future__ import annotations
+
+import psycopg2
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from scripts import rounds
+from scripts.services.errors import KitError
+from scripts.services.temporary_stack import temporary_stack
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (psycopg2.OperationalError("server closed the connection unexpectedly\n\tmore"), "Postgres went away"),
+        (KafkaException(KafkaError(KafkaError._TRANSPORT)), "Kafka went away"),
+    ],
+)
+def test_a_service_that_goes_away_is_named_with_what_to_do(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(rounds, "_run", fail)
+    with temporary_stack() as stack, pytest.raises(KitError, match=rf"{said} during round 2: .*`make round2` again"):
+        rounds.run_round(stack, 2)
+
+
+def test_nothing_is_settled_while_kafka_is_away() -> None:
+    with temporary_stack() as stack:
+        assert not rounds._quarantine_is_settled(stack.settings)
