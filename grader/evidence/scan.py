@@ -21,6 +21,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SPARK_VERSION_KEY = b"org.apache.spark.version"
+_OTHERS_KEYS = (b"ARROW:schema", b"pandas")  # Spark writes neither; pyarrow and pandas hand Spark's key on with theirs
 _TO_US = {"microseconds": (1, 1), "milliseconds": (1000, 1), "nanoseconds": (1, 1000)}  # multiply, divide
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FEW_FILES = 4  # that are read sooner than threads start
@@ -79,7 +80,8 @@ def read_footer(folder: Path, path: str) -> Footer:
 
     try:
         metadata = pq.read_metadata(folder / path)
-        version = (metadata.metadata or {}).get(SPARK_VERSION_KEY)
+        said = metadata.metadata or {}
+        version = None if any(key in said for key in _OTHERS_KEYS) else said.get(SPARK_VERSION_KEY)
         trusted = _TRUSTED_WRITER.match(metadata.created_by or "") is not None
         return Footer(
             path,

@@ -14,7 +14,8 @@ def written_by_spark(evidence: Evidence) -> None:
     """Every file that counts was written by Spark.
 
     Spark writes its version into the footer of each Parquet file (org.apache.spark.version). pandas, pyarrow and DuckDB
-    do not. A lake whose files, sink log and checkpoint do not belong together was not made by a run of the consumer.
+    do not; the first two hand it on from a file that they read, and are known by keys of their own (ARROW:schema,
+    pandas). A lake whose files, sink log and checkpoint do not belong together was not made by a run of the consumer.
     """
     lake = evidence.lake
     foreign = [footer.path for footer in lake.footers if footer.spark_version is None]
@@ -47,6 +48,21 @@ def another_program_and_no_log(submission: Submission) -> None:
 def one_file_written_anew_by_pandas(submission: Submission) -> None:
     submission.log = False
     submission.edit(_rewrite)
+
+
+@written_by_spark.fails(says="none in 3 of 3 files")
+def whole_lake_read_and_written_by_pyarrow(submission: Submission) -> None:
+    submission.log = False
+    submission.rounds = 0
+    submission.edit(_read_and_write)
+
+
+def _read_and_write(root: Path) -> None:
+    import pyarrow.parquet as pq
+
+    for path in (root / LAKE).glob("date=*/*.parquet"):
+        pq.write_table(pq.read_table(path, partitioning=None), path)
+        sidecar(path).write_bytes(checksums(path.read_bytes()))
 
 
 def _rewrite(root: Path) -> None:
