@@ -61,7 +61,8 @@ def _uuid(path: str) -> str | None:
 
 def _rows(evidence: Evidence, path: str, reason: str) -> list[Row]:
     table = evidence.lake.read(path, ("order_id", "amount", "created_at")).slice(0, 3)
-    return [{**row, "file": path, "why": reason} for row in readable_rows(table)]
+    # Without rows, or without these columns, the file is named all the same.
+    return [{**row, "file": path, "why": reason} for row in readable_rows(table) or [{}]]
 
 
 @no_foreign_files.fails
@@ -72,6 +73,23 @@ def row_added_by_hand(submission: Submission) -> None:
 @no_foreign_files.fails
 def file_copied_by_hand(submission: Submission) -> None:
     submission.edit(_copy_file)
+
+
+@no_foreign_files.fails(says="notes.parquet")
+def file_of_other_columns(submission: Submission) -> None:
+    submission.edit(lambda root: _add_table(root, "x", [1]))
+
+
+@no_foreign_files.fails(says="notes.parquet")
+def file_without_a_row(submission: Submission) -> None:
+    submission.edit(lambda root: _add_table(root, "order_id", []))
+
+
+def _add_table(root: Path, name: str, values: list[int]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({name: values}), root / LAKE / "date=2025-11-18" / "notes.parquet")
 
 
 def _add_row(root: Path) -> None:
