@@ -1,21 +1,41 @@
+from pathlib import Path
+
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import Submission
+from grader.submission import LAKE, Submission
 
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Set spark.sql.session.timeZone to UTC and take the date from created_at, not from the clock.",
+    hint='Write with partitionBy("date"), the date taken from created_at, not from the clock, under '
+    "spark.sql.session.timeZone UTC.",
 )
 def date_folders(evidence: Evidence) -> None:
     """Each row lies in the folder of its created_at's UTC date.
 
     Compares date=yyyy-MM-dd in the path with the row. A reader that asks for one date gets only that folder, so that a
-    misplaced row is as good as lost. A session in local time moves the rows near midnight.
+    misplaced row is as good as lost. A session in local time moves the rows near midnight. A folder of another name
+    than date= is not what the contract says, and no reader of it finds the rows.
     """
-    found = evidence.lake.misplaced(limit=3)
+    lake = evidence.lake
+    others = {
+        footer.path: _keys(footer.path) for footer in lake.footers if footer.rows and "date" not in _keys(footer.path)
+    }
+    if others:
+        named = ", ".join(f"{key}=" for key in sorted(set().union(*others.values())))
+        missing = "no date= folders" if len(others) == len(lake.files) else f"{len(others)} files in no date= folder"
+        raise Mismatch(
+            expected='a folder date=yyyy-MM-dd for each date, as partitionBy("date") makes it',
+            actual=f"{missing}, but {named}" if named else missing,
+            samples=tuple({"file": path} for path in [*others][:3]),
+        )
+    found = lake.misplaced(limit=3)
     if found:
         raise Mismatch(expected="every row under its own date=", actual=f"{found.total} misplaced", samples=found.rows)
+
+
+def _keys(path: str) -> set[str]:
+    return {part.partition("=")[0].lower() for part in path.split("/")[:-1] if "=" in part}
 
 
 @date_folders.fails
@@ -29,9 +49,35 @@ def midnight_in_the_folder_of_the_day_before(submission: Submission) -> None:
     submission.days[16] = "2025-11-18"
 
 
-@date_folders.fails(says="20 misplaced")
+@date_folders.fails(says="no date= folders")
 def lake_without_folders(submission: Submission) -> None:
     submission.folder_key = None
+
+
+@date_folders.fails(says="no date= folders, but order_date=")
+def folders_of_another_name(submission: Submission) -> None:
+    submission.folder_key = "order_date"
+
+
+@date_folders.fails(also=("round_rewrote_nothing",), says="1 files in no date= folder, but day=")
+def folder_renamed(submission: Submission) -> None:
+    submission.log = False
+    submission.edit(lambda root: (root / LAKE / "date=2025-11-19").rename(root / LAKE / "day=2025-11-19"))
+
+
+@date_folders.passes
+def hours_below_the_date(submission: Submission) -> None:
+    submission.log = False
+    submission.rounds = 0
+    submission.edit(_add_hours)
+
+
+def _add_hours(root: Path) -> None:
+    for day in (root / LAKE).glob("date=*"):
+        files = [*day.iterdir()]
+        (day / "hour=12").mkdir()
+        for file in files:
+            file.rename(day / "hour=12" / file.name)
 
 
 @date_folders.fails
