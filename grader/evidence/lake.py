@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -31,6 +31,7 @@ from grader.evidence.scan import (
     Footer,
     in_parallel,
     is_misplaced,
+    null_columns,
     read_footer,
     read_table,
     scan_file,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 NO_PARTITION = "(none)"
+_TEXT_COLUMNS = ("customer_name", "restaurant_name", "item", "order_status")
 MOST_ROWS_READ_WHOLE = (
     1_000_000  # of a lake; in a larger one, amounts and times are judged by statistics where they tell
 )
@@ -205,6 +207,28 @@ class Lake:
                     kind = None if at < 0 else str(footer.schema.field(at).type)
                     problems.append({"file": footer.path, "column": name, "type": kind, "problem": wrong})
         return tuple(problems)
+
+    @cached_property
+    def null_columns(self) -> tuple[str, ...]:
+        """Columns of text that are null in every row, of which there is at least one.
+
+        As a rule the first file shows that there are none. In a large lake only statistics are asked.
+        """
+        paths = [footer.path for footer in self.footers if footer.rows]
+        left = frozenset(_TEXT_COLUMNS) if paths else frozenset[str]()
+        for some in (paths[:1], paths[1:]):
+            if left:
+                nowhere = in_parallel(partial(self._null_columns, names=left), some)
+                left = left.intersection(*nowhere)
+        return tuple(name for name in _TEXT_COLUMNS if name in left)
+
+    def _null_columns(self, path: str, names: frozenset[str]) -> frozenset[str]:
+        import pyarrow as pa
+
+        try:
+            return null_columns(self.folder or Path(), path, names, by_statistics=self._by_statistics)
+        except (OSError, pa.ArrowException, ValueError):
+            return frozenset()  # damaged, which is another finding
 
     @property
     def _is_judgeable(self) -> bool:

@@ -95,6 +95,37 @@ def read_footer(folder: Path, path: str) -> Footer:
         return Footer(path, error=_reason(error))
 
 
+def null_columns(folder: Path, path: str, names: frozenset[str], *, by_statistics: bool) -> frozenset[str]:
+    """Those of `names` that are null in every row of a file, by its statistics or, but for `by_statistics`, by reading.
+
+    Raises:
+        OSError, pyarrow.ArrowException, ValueError: the file cannot be read.
+    """
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(folder / path)
+    trusted = _TRUSTED_WRITER.match(metadata.created_by or "") is not None
+    told = {name: _is_null_throughout(metadata, name) if trusted else None for name in names}
+    unknown = [name for name in names if told[name] is None and not by_statistics]
+    if unknown:
+        table = read_table(folder, path, unknown)
+        told |= {name: table.column(name).null_count == table.num_rows for name in table.column_names}
+    return frozenset(name for name in names if told[name])
+
+
+def _is_null_throughout(metadata: pa.parquet.FileMetaData, name: str) -> bool | None:
+    """Whether statistics say that every value is null; None where they do not tell."""
+    is_null = None
+    for chunk in _chunks(metadata, name):
+        found = chunk.statistics
+        if found is None or not found.has_null_count:
+            return None
+        if found.null_count < chunk.num_values:
+            return False
+        is_null = True
+    return is_null
+
+
 def read_table(folder: Path, path: str, columns: Iterable[str]) -> pa.Table:
     """The named columns of a file, those that it has.
 

@@ -128,3 +128,21 @@ def test_a_file_of_many_rows_is_read_in_pieces(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "date=2025-11-18" / "one.parquet")
     found = Lake(tmp_path).figures
     assert (found.rows, found.distinct_order_ids, found.misplaced_rows) == (count, count, 0)
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_a_column_that_is_null_throughout_is_found_and_a_large_lake_is_not_read_for_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, statistics: bool
+) -> None:
+    folder = Path(settings.datalake.path)
+    assert Lake(folder).null_columns == ()
+    for path in folder.glob("date=*/*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        nothing = pa.nulls(table.num_rows, pa.string())
+        table = table.set_column(table.schema.get_field_index("item"), "item", nothing)
+        pq.write_table(table, path, write_statistics=statistics)
+    assert Lake(folder).null_columns == ("item",)
+    monkeypatch.setattr(lake_module, "MOST_ROWS_READ_WHOLE", 10)
+    assert Lake(folder).null_columns == (("item",) if statistics else ())
+    pq.write_table(pq.read_table(path, partitioning=None).slice(0, 0), folder / "0.parquet")
+    assert Lake(folder).null_columns == (("item",) if statistics else ())
