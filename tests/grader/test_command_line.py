@@ -230,11 +230,11 @@ def test_list_and_explain(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("  lake_schema: 1\n", "", "lake_schema has no marks"),
-        ("  lake_schema: 1\n", "  lake_scheme: 1\n", "no check has the id lake_scheme"),
-        ("  lake_schema: 1\n", "  lake_schema: 2\n", "add up to 11"),
-        ("  lake_schema: 1\n", "  lake_schema: yes\n", "expected marks above 0"),
-        ("  lake_schema: 1\n", "  lake_schema: 1\n  config_valid: 1\n", "config_valid is named twice"),
+        ("  lake_schema: 0.75\n", "", "lake_schema has no marks"),
+        ("  lake_schema: 0.75\n", "  lake_scheme: 1\n", "no check has the id lake_scheme"),
+        ("  lake_schema: 0.75\n", "  lake_schema: 2\n", "add up to 11"),
+        ("  lake_schema: 0.75\n", "  lake_schema: yes\n", "expected marks above 0"),
+        ("  lake_schema: 0.75\n", "  lake_schema: 0.75\n  config_valid: 1\n", "config_valid is named twice"),
         ("totals:", "total:", "`totals` is missing"),
         ("totals:", "totals: [", "not valid YAML"),
     ],

@@ -1,0 +1,54 @@
+from grader.evidence import Evidence
+from grader.model import Mismatch, check
+from grader.submission import Submission
+
+
+@check(
+    needs=("lake_readable", "lake_schema"),
+    hint="Spell every field of the consumer's schema as the event does: from_json makes null of a name it does not find.",
+)
+def no_empty_column(evidence: Evidence) -> None:
+    """No column of text is null in every row of the lake.
+
+    A field that the schema spells unlike the event does is null throughout, and nothing says so. A column that is null
+    in Postgres too is none of the pipeline's. Those of order_id, amount and created_at have checks of their own.
+    """
+    empty = [name for name in evidence.lake.null_columns if not _is_empty_at_source(evidence, name)]
+    if empty:
+        raise Mismatch(expected="something in every column of text", actual=f"null in every row: {', '.join(empty)}")
+
+
+def _is_empty_at_source(evidence: Evidence, name: str) -> bool:
+    orders = evidence.database.orders
+    if orders is None or name not in orders.column_names:
+        return False
+    column = orders.column(name)
+    return bool(column.null_count == len(column))
+
+
+@no_empty_column.fails(
+    also=("values_match_database", "round_values_kept"), says="null in every row: restaurant_name, item"
+)
+def fields_misspelt_in_the_schema(submission: Submission) -> None:
+    for row in submission.rows:
+        submission.change_in_lake(row.order_id, restaurant_name=None, item=None)
+
+
+@no_empty_column.fails
+def field_misspelt_and_neither_database_nor_rounds(submission: Submission) -> None:
+    submission.has_database, submission.rounds = False, 0
+    for row in submission.rows:
+        submission.change_in_lake(row.order_id, customer_name=None)
+
+
+@no_empty_column.passes
+def column_that_is_null_in_some_files(submission: Submission) -> None:
+    for row in submission.batches[0]:
+        submission.change(row.order_id, item=None)
+
+
+@no_empty_column.passes
+def column_that_is_null_in_postgres_too(submission: Submission) -> None:
+    submission.rounds = 0
+    for row in submission.rows:
+        submission.change(row.order_id, item=None)
