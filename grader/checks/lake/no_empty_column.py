@@ -5,7 +5,7 @@ from grader.submission import Submission
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Spell every field of the consumer's schema as the event does: from_json makes null of a name it does not find.",
+    hint="Spell every field of the consumer's schema as the event does: from_json makes null of any other.",
 )
 def no_empty_column(evidence: Evidence) -> None:
     """No column of text is null in every row of the lake.
