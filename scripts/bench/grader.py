@@ -218,7 +218,8 @@ def main() -> int:
             "Whole processes, start-up included, median by turns, files in the page cache. The grader reads the lake, "
             "judges every check and writes all its reports; DuckDB answers one query for row count, distinct ids, "
             "nulls, negatives, folder mismatches and the newest created_at. Memory is the most that was resident, and "
-            "must stay under 1 GiB."
+            "must stay under 1 GiB; it is at least that of the measuring process, from which each is started, so a "
+            "figure that both sides share is an upper bound."
         )
         how = f"python -m scripts.bench.grader, on {machine()}"
         write_section("grader", "The grader", how, table, notes)
