@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from grader import KIT_VERSION
 from grader.evidence import Evidence
+from grader.limits import TimeLimitError
 from grader.model import DID_NOT_END, NO_EVIDENCE, Check, Fact, Finding, Mismatch, NoEvidence, Report, Status
 from grader.rubric import Rubric
 
@@ -101,6 +102,8 @@ def _judge(
             fails = strict and max_points > 0
             status, points = (Status.FAIL if fails else Status.SKIP), 0.0
             expected, actual = ("evidence" if fails else None), f"{NO_EVIDENCE}{nothing}"
+        except TimeLimitError as limit:
+            status, points, actual = Status.ERROR, 0.0, f"{DID_NOT_END}{limit}"
         except Exception as error:  # noqa: BLE001 - the grader's fault must not cost the student anything
             on_error(traceback.format_exc())
             status, points, actual = Status.ERROR, 0.0, f"the grader broke: {type(error).__name__}: {error}"

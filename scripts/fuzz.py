@@ -37,6 +37,7 @@ from grader.submission import CHECKPOINT, LAKE, MOMENT, Submission, leave_orphan
 
 MOST_SECONDS = 20.0
 MOST_BYTES = 1 << 30
+MOST_STEPS_LIMITED = 3  # that take all of their time: reading the lake, the figures, the charts
 SECRET = "CANARY-9f1c"  # what lies outside the submission; it must not be in any report
 _IN_A_PROCESS_OF_ITS_OWN = 0.01  # of the runs, with everything that a command line brings along
 _WITH_ALL_REPORTS = 0.2  # of the runs; the others write report.json only, since the charts take longer than the grading
@@ -450,7 +451,8 @@ def run(seed: int, bases: list[Path], workplace: Path, reads: Reads) -> Outcome:
         with contextlib.nullcontext() if chance.random() < _WITH_ALL_REPORTS else _json_only():
             code, said = _in_this_process(arguments, reads, workplace)
     seconds = time.monotonic() - begin
-    problem = _problem(code, said, seconds, out, reads.outside, is_whole=target == root)
+    is_limited = not _LIMITED.isdisjoint(mutations)
+    problem = _problem(code, said, seconds, out, reads.outside, is_whole=target == root, is_limited=is_limited)
     return Outcome(seed, code, problem, seconds, mutations)
 
 
@@ -490,12 +492,15 @@ def _in_this_process(arguments: list[str], reads: Reads, workplace: Path) -> tup
         reads.allowed = None
 
 
-def _problem(code: int, said: str, seconds: float, out: Path, outside: list[str], *, is_whole: bool) -> str | None:
+def _problem(
+    code: int, said: str, seconds: float, out: Path, outside: list[str], *, is_whole: bool, is_limited: bool
+) -> str | None:
+    """What is wrong with how a grading went. `is_limited`: it may meet the limits of memory and of each step's time."""
     report = out / "report.json"
     content = report.read_text(encoding="utf-8") if report.is_file() else ""
     checks = json.loads(content)["checks"] if content else []
     broken = [f"{check['id']}: {check['actual']}" for check in checks if check["status"] == "ERROR"]
-    if code == 2 and all(DID_NOT_END in text for text in broken):
+    if is_limited and code == 2 and all(DID_NOT_END in text for text in broken):
         broken = []  # the grading was ended, and says why in its reports
     if code not in (0, 1, 2):
         return f"exit code {code}: {' '.join(said.split())[-300:]}"
@@ -510,7 +515,7 @@ def _problem(code: int, said: str, seconds: float, out: Path, outside: list[str]
         return "the report shows what lies outside the submission"
     if outside:
         return f"read {outside[0]}"
-    if seconds > MOST_SECONDS:
+    if seconds > MOST_SECONDS * (MOST_STEPS_LIMITED if is_limited else 1):
         return f"took {seconds:.1f} s"
     return None
 
