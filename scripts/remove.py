@@ -27,7 +27,9 @@ def clean(stack: Stack) -> list[str]:
     for log in stack.logs.glob("*.log"):
         if stack.pid_file(log.stem).process() is None:
             log.unlink()
-    return ["Reports, logs and caches are removed; data, state and checkpoints are kept (`make reset` removes them)"]
+    return [
+        "Reports, caches and the logs of what does not run are removed; data, state and checkpoints are kept (`make reset` removes them)"
+    ]
 
 
 def _bytecode() -> list[Path]:
@@ -63,7 +65,7 @@ def reset(stack: Stack) -> list[str]:
         *settings.rounds_folder.glob("round*.json"),
     ]:
         path.unlink(missing_ok=True)
-    for folder in [*made, state, settings.rounds_folder / "."]:
+    for folder in [*made, state, settings.rounds_folder / "round1.json"]:
         _remove_empty(folder.parent, settings.root)
     clean(stack)
     if stack.home.exists():  # not where nothing was ever started

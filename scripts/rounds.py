@@ -33,6 +33,7 @@ from scripts.where_rows_are import explain, find_on_topic, locate
 ROWS = 5
 DIRTY_ROUND = 3
 # A state file is often finer than what was published, or cut to seconds: formats of handed-in work.
+FUTURE_SEC = 10  # of a created_at ahead of the clock that a round waits for
 QUARANTINE_PATIENCE = 20.0  # seconds; ours has a batch every 2 s
 STATE_TOLERANCE = timedelta(seconds=1)
 Say = Callable[[str], None]
@@ -70,6 +71,7 @@ def _run(stack: Stack, number: int, say: Say) -> RoundRun:
     deadline = time.monotonic() + settings.rounds.timeout_sec
     with contextlib.closing(require_connection(settings.postgres)) as connection:
         table = require_table(connection, settings).name
+        _refuse_the_future(connection, table)
         _catch_up(stack, connection, table, deadline)
         has_quarantine = _has_live_quarantine(settings, say)
         before = take_snapshot(settings, connection, table)
@@ -211,6 +213,26 @@ def _quarantine_is_settled(settings: Settings) -> bool:
     read = checkpoint.offsets.get(last, {}).get(settings.kafka.topic, {}) if last is not None else {}
     ends = {str(partition): offset for partition, offset in read.items()}
     return checkpoint.last_commit_batch == last and ends == topic_ends
+
+
+def _refuse_the_future(connection: psycopg2.extensions.connection, table: str) -> None:
+    """A round's rows are later than every other: they would wait for the time of one that lies in the future.
+
+    Raises:
+        KitError: there is such a row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT order_id, created_at FROM {table} WHERE isfinite(created_at)"
+            f" AND created_at > now() AT TIME ZONE 'UTC' + {FUTURE_SEC} * interval '1 second'"
+            " ORDER BY created_at DESC LIMIT 1"
+        )
+        row = cursor.fetchone()
+    if row:
+        raise KitError(
+            f"Order {row[0]} has the created_at {row[1]} (UTC), in the future: the rows of a round come after it, and "
+            "would be read only then. Correct or delete it, or wait. The round has inserted nothing."
+        )
 
 
 def _catch_up(stack: Stack, connection: psycopg2.extensions.connection, table: str, deadline: float) -> None:

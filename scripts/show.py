@@ -43,25 +43,28 @@ def topic_rows(settings: Settings, count: int) -> Rows:
 
 
 def lake_rows(settings: Settings, count: int) -> Rows:
-    return _newest(settings.datalake.path, "created_at", count)
+    rows = [{**row, PARTITION_COLUMN: date} for date, row in _rows(settings.datalake.path)]
+    return sorted(rows, key=lambda row: str(row["created_at"]), reverse=True)[:count]
 
 
 def quarantine_rows(settings: Settings, count: int) -> Rows:
-    return _newest(settings.datalake.quarantine_path, "timestamp", count)
+    """The last ones of each partition; the quarantine has no time, only each message's place on the topic."""
+    rows = [row for _, row in _rows(settings.datalake.quarantine_path)]
+    return sorted(rows, key=lambda row: (row["offset"], row["partition"]), reverse=True)[:count]
 
 
-def _newest(location: str, column: str, count: int) -> Rows:
-    """Rows of the files that the sink log names: a listing may also show what a crash left behind."""
+def _rows(location: str) -> list[tuple[str, dict[str, Any]]]:
+    """Date and row of the files that the sink log names: a listing may also show what a crash left behind."""
     import pyarrow.parquet as pq
 
     lake = Lake(local_path(location))
     if lake.folder is None or not lake.exists:
         raise KitError(f"There is nothing at {location} yet. `make round1` brings the first rows there.")
-    rows: Rows = []
+    rows = []
     for file in lake.files:
         date = file.path.partition(f"{PARTITION_COLUMN}=")[2].partition("/")[0]
-        rows += [{**row, PARTITION_COLUMN: date} for row in pq.ParquetFile(lake.folder / file.path).read().to_pylist()]
-    return sorted(rows, key=lambda row: str(row[column]), reverse=True)[:count]
+        rows += [(date, row) for row in pq.ParquetFile(lake.folder / file.path).read().to_pylist()]
+    return rows
 
 
 STAGES: dict[str, Callable[[Settings, int], Rows]] = {

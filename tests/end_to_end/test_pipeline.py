@@ -22,7 +22,7 @@ from configs.contract import RoundRun
 from configs.program import is_locked, lock_file
 from configs.settings import PROJECT, local_path
 from grader.evidence import snapshot
-from scripts import programs, rounds, status
+from scripts import programs, rounds, show, status
 from scripts.services import bring_up
 from scripts.services.errors import KitError
 from scripts.services.postgres import connect
@@ -148,6 +148,13 @@ def test_round_three_lets_exactly_the_five_clean_rows_through(stack: Stack) -> N
     assert {row.raw for row in run.rejected if row.raw} < {row["raw"] for row in kept}
     code, report, output = grade(stack)
     assert (code, report["score"]) == (0, 20), output
+
+
+@pytest.mark.parametrize("stage", show.STAGES)
+def test_every_stage_can_be_shown(stack: Stack, stage: str) -> None:
+    rows = show.STAGES[stage](stack.settings, 3)
+    assert len(rows) == 3
+    assert all(row.get("order_id") or row.get("message") or row.get("raw") for row in rows)
 
 
 def test_all_of_it_fits_into_three_gibibytes(stack: Stack) -> None:
@@ -285,6 +292,8 @@ def test_a_row_in_the_future_is_reported_and_waits(stack: Stack) -> None:
         try:
             assert wait_until(lambda: "1 rows of" in log.read_text() and "in the future" in log.read_text(), timeout=60)
             assert early not in snapshot.lake_ids(stack.settings)
+            with pytest.raises(KitError, match=rf"Order {early} has .* in the future"):
+                rounds.run_round(stack, 1, lambda _: None)
         finally:
             cursor.execute(f"DELETE FROM {table} WHERE order_id = %s", (early,))
 

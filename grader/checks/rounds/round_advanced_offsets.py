@@ -28,7 +28,7 @@ def round_advanced_offsets(evidence: Evidence) -> None:
         if after is None or (before is not None and after <= before):
             raise Mismatch(
                 expected=f"a batch after {before} in the checkpoint once {item.name} was through",
-                actual=f"last batch {after}",
+                actual="no batch at all" if after is None else f"last batch {after}",
             )
 
 
