@@ -28,7 +28,8 @@ def clean(stack: Stack) -> list[str]:
         if stack.pid_file(log.stem).process() is None:
             log.unlink()
     return [
-        "Reports, caches and the logs of what does not run are removed; data, state and checkpoints are kept (`make reset` removes them)"
+        "Reports, caches and the logs of what does not run are removed; data, state and checkpoints are kept "
+        "(`make reset` removes them)"
     ]
 
 
