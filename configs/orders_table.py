@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from configs.contract import table_spellings
@@ -9,6 +11,18 @@ from configs.settings import Postgres
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's classes have small names
+
+FUTURE_SEC = 10  # ahead of the clock, from which on a created_at is worth a word: nearer ones come by themselves
+
+
+@dataclass(frozen=True)
+class FutureOrders:
+    """Orders whose created_at lies in the future: how many, in how many seconds the nearest, and which is the last."""
+
+    rows: int
+    nearest_sec: float
+    last_order_id: int
+    last_created_at: datetime
 
 
 def connect(
@@ -48,3 +62,20 @@ def find_table(connection: Connection, table: str) -> str | None:
         cursor.execute("SELECT coalesce(to_regclass(%s), to_regclass(%s))::text", table_spellings(table))
         found = cursor.fetchone()
     return found[0] if found else None
+
+
+def future_orders(connection: Connection, table: str) -> FutureOrders | None:
+    """Orders of the quoted table more than FUTURE_SEC ahead, each of which is read when its time has come; None: none.
+
+    A created_at of infinity, which never comes, is not among them.
+    """
+    now = "statement_timestamp() AT TIME ZONE 'UTC'"
+    query = f"""
+        SELECT count(*), extract(epoch FROM min(created_at) - {now})::float8,
+               (array_agg(order_id ORDER BY created_at DESC))[1], max(created_at)
+        FROM {table} WHERE isfinite(created_at) AND created_at > {now} + %s * interval '1 second'
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, (FUTURE_SEC,))
+        found = cursor.fetchone()
+    return FutureOrders(*found) if found and found[0] else None

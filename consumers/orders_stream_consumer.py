@@ -36,14 +36,22 @@ LAKE, QUARANTINE = "lake", "quarantine"
 QUARANTINE_INTERVAL = 2.0  # seconds, at the least: it can wait, and with every batch of the lake it would slow that
 STOP_PATIENCE = 10.0  # seconds
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
-# Errors of a stream that come again however often it is tried.
-PERMANENT = (
-    "Cannot find earliest offset",
-    "Some data may have been lost",
-    "offset was changed from",
-    "Partitions' offset",
+# Errors of a stream that come again however often it is tried: words of Spark's, and what they mean.
+_GONE = (
+    "Kafka no longer has messages that are still to be read after the checkpoint {checkpoint}: {error}. They were "
+    "removed from the topic; nothing here can bring them back."
 )
-STORE_OF_ANOTHER_KIND = "to the schema for existing state"
+PERMANENT = {
+    "Cannot find earliest offset": _GONE,
+    "Some data may have been lost": _GONE,
+    "offset was changed from": _GONE,
+    "Partitions' offset": _GONE,
+    "to the schema for existing state": (
+        "The checkpoint {checkpoint} was begun with another streaming.duplicates_window: its store of order_ids cannot "
+        "change between with and without one. Set it back; or move checkpoint and lake away, and all of the topic is "
+        "read into a new lake."
+    ),
+}
 
 
 def session_options(settings: Settings) -> dict[str, str]:
@@ -176,18 +184,10 @@ def run_streams(spark: SparkSession, settings: Settings, stop: StopSignal, log: 
         except TRANSIENT as error:
             if stop.is_set():
                 break
-            if STORE_OF_ANOTHER_KIND in str(error):
-                raise ProgramError(
-                    f"The checkpoint {settings.streaming.checkpoint_location} was begun with another "
-                    "streaming.duplicates_window: its store of order_ids cannot change between with and without one. "
-                    "Set it back; or move checkpoint and lake away, and all of the topic is read into a new lake."
-                ) from error
-            if any(words in str(error) for words in PERMANENT):
-                raise ProgramError(
-                    "Kafka no longer has messages that are still to be read after the checkpoint "
-                    f"{settings.streaming.checkpoint_location}: {first_line(error)}. They were removed "
-                    "from the topic; nothing here can bring them back."
-                ) from error
+            meaning = next((text for words, text in PERMANENT.items() if words in str(error)), None)
+            if meaning is not None:
+                checkpoint = settings.streaming.checkpoint_location
+                raise ProgramError(meaning.format(checkpoint=checkpoint, error=first_line(error))) from error
             pause = backoff.next_pause()
             log.warning("a stream failed, nothing is lost: %s; trying again in %g s", first_line(error), pause)
             stop.wait(pause)

@@ -33,7 +33,7 @@ from configs.contract import (
     format_timestamp,
     parse_timestamp,
 )
-from grader.evidence.checksum import checksums
+from grader.evidence import checksum
 from grader.evidence.listing import file_sha256
 
 if TYPE_CHECKING:
@@ -457,7 +457,12 @@ def _write(path: Path, content: bytes, *, sidecar: bool = True) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     if sidecar:
-        path.with_name(f".{path.name}.crc").write_bytes(checksums(content))
+        renew_checksum(path)
+
+
+def renew_checksum(path: Path) -> None:
+    """Give a file that was written or changed the sidecar that Spark would have left with this content."""
+    checksum.sidecar(path).write_bytes(checksum.checksums(path.read_bytes()))
 
 
 def _quarantine_schema() -> Any:
@@ -491,11 +496,19 @@ def leave_batch_in_flight(root: Path) -> None:
     """What a consumer leaves that was killed in its last batch before it wrote anything: the batch is planned."""
     last = max((root / CHECKPOINT / "offsets").glob("[0-9]"))
     log = root / LAKE / "_spark_metadata" / last.name
-    logged = [json.loads(line)["path"] for line in log.read_text().splitlines()[1:]]
-    files = [Path(unquote(urlsplit(path).path)) for path in logged]
-    for path in (root / CHECKPOINT / "commits" / last.name, log, *files):
+    remove_with_checksum(root / CHECKPOINT / "commits" / last.name, log, *logged_files(log))
+
+
+def logged_files(log: Path) -> list[Path]:
+    """The files that a file of the sink log names, where they were written."""
+    lines = log.read_text().splitlines()[1:]
+    return [Path(unquote(urlsplit(json.loads(line)["path"]).path)) for line in lines]
+
+
+def remove_with_checksum(*paths: Path) -> None:
+    for path in paths:
         path.unlink()
-        path.with_name(f".{path.name}.crc").unlink()
+        checksum.sidecar(path).unlink()
 
 
 def pretend_arrival(records: list[RoundRecord]) -> list[RoundRecord]:

@@ -45,22 +45,6 @@ class Horizon:
     holder: Holder | None
 
 
-def rows_in_the_future(connection: psycopg2.extensions.connection, table: str, least_ahead: float) -> tuple[int, float]:
-    """How many rows have a created_at more than `least_ahead` seconds from now, and how far the nearest is, in seconds.
-
-    They are read when their time has come. (0, 0.0) without any.
-    """
-    now = "statement_timestamp() AT TIME ZONE 'UTC'"
-    query = f"""
-        SELECT count(*), coalesce(extract(epoch FROM min(created_at) - {now}), 0)::float8
-        FROM {table} WHERE isfinite(created_at) AND created_at > {now} + %s * interval '1 second'
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(query, (least_ahead,))
-        rows, ahead = cursor.fetchone() or (0, 0.0)
-    return rows, ahead
-
-
 def sees_all_sessions(connection: psycopg2.extensions.connection) -> bool:
     """Whether other roles' transactions are visible: without pg_read_all_stats their xact_start is NULL."""
     with connection.cursor() as cursor:

@@ -26,17 +26,16 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from configs.contract import EPOCH, format_timestamp, state_file
-from configs.orders_table import connect, find_table
+from configs.orders_table import connect, find_table, future_orders
 from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_line, run_program
 from configs.settings import Settings, local_path
 from configs.spark_session import start_session
-from producers.horizon import Horizon, rows_in_the_future, sees_all_sessions, take_horizon
+from producers.horizon import Horizon, sees_all_sessions, take_horizon
 from producers.orders_batch import Batch, find_batch, publish
 from producers.state_file import read_state, write_state
 
 NAME = "orders_cdc_producer"
 HOLDER_REPORT_AGE = 10.0  # seconds: an open transaction of this age is reported,
-FUTURE_REPORT_AHEAD = 10.0  # and so are rows whose created_at lies so far in the future,
 REPORT_INTERVAL = 30.0  # and then again every so many seconds
 # What a poll can run into while Postgres or Kafka are away. ConnectionError and Py4JError cover Spark's own jobs.
 TRANSIENT = (psycopg2.Error, KafkaException, PySparkException, Py4JError, OSError)
@@ -130,14 +129,14 @@ class Source:
         if now - self._looked_ahead < REPORT_INTERVAL:
             return
         self._looked_ahead = now
-        rows, ahead = rows_in_the_future(connection, self.table, FUTURE_REPORT_AHEAD)
-        if rows:
+        future = future_orders(connection, self.table)
+        if future:
             self._log.warning(
                 "%d rows of %s have a created_at in the future, the nearest in %.0f s: each is read when its time has "
                 "come. created_at must be UTC; a default of now() in a column without time zone takes the server's",
-                rows,
+                future.rows,
                 self.table,
-                ahead,
+                future.nearest_sec,
             )
 
 

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from tabulate import tabulate
 
 from configs.contract import UTC, RejectedRow, RoundRecord, RoundRun, Snapshot, format_timestamp, parse_state
+from configs.orders_table import future_orders
 from configs.program import first_line
 from configs.settings import Settings, local_path
 from grader.evidence import snapshot
@@ -33,7 +34,6 @@ from scripts.where_rows_are import explain, find_on_topic, locate
 ROWS = 5
 DIRTY_ROUND = 3
 # A state file is often finer than what was published, or cut to seconds: formats of handed-in work.
-FUTURE_SEC = 10  # of a created_at ahead of the clock that a round waits for
 QUARANTINE_PATIENCE = 20.0  # seconds; ours has a batch every 2 s
 STATE_TOLERANCE = timedelta(seconds=1)
 Say = Callable[[str], None]
@@ -221,17 +221,12 @@ def _refuse_the_future(connection: psycopg2.extensions.connection, table: str) -
     Raises:
         KitError: there is such a row.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT order_id, created_at FROM {table} WHERE isfinite(created_at)"
-            f" AND created_at > now() AT TIME ZONE 'UTC' + {FUTURE_SEC} * interval '1 second'"
-            " ORDER BY created_at DESC LIMIT 1"
-        )
-        row = cursor.fetchone()
-    if row:
+    future = future_orders(connection, table)
+    if future:
         raise KitError(
-            f"Order {row[0]} has the created_at {row[1]} (UTC), in the future: the rows of a round come after it, and "
-            "would be read only then. Correct or delete it, or wait. The round has inserted nothing."
+            f"Order {future.last_order_id} has the created_at {future.last_created_at} (UTC), in the future: the "
+            "rows of a round come after it, and would be read only then. Correct or delete it, or wait. The round has "
+            "inserted nothing."
         )
 
 

@@ -2,9 +2,8 @@ import shutil
 from pathlib import Path
 
 from grader.evidence import Evidence
-from grader.evidence.checksum import checksums
 from grader.model import Mismatch, check
-from grader.submission import CHECKPOINT, Submission
+from grader.submission import CHECKPOINT, Submission, renew_checksum
 
 
 @check(
@@ -63,12 +62,11 @@ def commit_without_second_line(submission: Submission) -> None:
 
 def _add_void_source(root: Path) -> None:
     path = root / CHECKPOINT / "offsets" / "2"
-    content = path.read_bytes() + b"\n-"
-    path.write_bytes(content)
-    path.with_name(".2.crc").write_bytes(checksums(content))
+    path.write_bytes(path.read_bytes() + b"\n-")
+    renew_checksum(path)
 
 
 def _shorten_commit(root: Path) -> None:
     path = root / CHECKPOINT / "commits" / "1"
     path.write_text("v1")
-    path.with_name(".1.crc").write_bytes(checksums(b"v1"))
+    renew_checksum(path)

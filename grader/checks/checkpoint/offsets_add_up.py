@@ -1,11 +1,10 @@
 from pathlib import Path
 
 from grader.evidence import Evidence
-from grader.evidence.checksum import checksums, sidecar
 from grader.evidence.comparison import clean, missing, source
 from grader.evidence.conservation import batch_accounts
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CHECKPOINT, Submission
+from grader.submission import CHECKPOINT, Submission, renew_checksum
 
 
 @check(
@@ -84,4 +83,4 @@ def _fewer_messages(root: Path, batch: int, ends: str) -> None:
     *head, _ = path.read_text().splitlines()
     topic = path.read_text().splitlines()[-1].partition(":")[0]
     path.write_text("\n".join([*head, f"{topic}:{ends}}}"]))
-    sidecar(path).write_bytes(checksums(path.read_bytes()))
+    renew_checksum(path)

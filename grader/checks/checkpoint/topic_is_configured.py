@@ -1,9 +1,8 @@
 from pathlib import Path
 
 from grader.evidence import Evidence
-from grader.evidence.checksum import checksums
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CHECKPOINT, ROLLNUMBER, Submission
+from grader.submission import CHECKPOINT, ROLLNUMBER, Submission, renew_checksum
 
 
 @check(
@@ -34,6 +33,5 @@ def another_topic(submission: Submission) -> None:
 
 def _change_topic(root: Path) -> None:
     path = root / CHECKPOINT / "offsets" / "2"
-    content = path.read_bytes().replace(f"{ROLLNUMBER}_food_orders_raw".encode(), b"orders_v2")
-    path.write_bytes(content)
-    path.with_name(".2.crc").write_bytes(checksums(content))
+    path.write_bytes(path.read_bytes().replace(f"{ROLLNUMBER}_food_orders_raw".encode(), b"orders_v2"))
+    renew_checksum(path)

@@ -1,11 +1,9 @@
-import json
 from pathlib import Path
-from urllib.parse import unquote
 
 from grader.evidence import Evidence
 from grader.evidence.checksum import sidecar
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import LAKE, MOMENT, Submission, leave_orphan, order
+from grader.submission import LAKE, MOMENT, Submission, leave_orphan, logged_files, order, remove_with_checksum
 
 
 @check(
@@ -112,10 +110,7 @@ def _rewrite(root: Path) -> None:
 
 def _hide_batch_3(root: Path) -> None:
     path = root / LAKE / "_spark_metadata" / "3"
-    for line in path.read_text().splitlines()[1:]:
-        written = root / LAKE / unquote(json.loads(line)["path"]).partition(f"{LAKE}/")[2]
-        written.unlink()
-        sidecar(written).unlink()
+    remove_with_checksum(*logged_files(path))
     path.write_text("v1")
     sidecar(path).unlink()
 

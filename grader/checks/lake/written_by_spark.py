@@ -1,9 +1,8 @@
 from pathlib import Path
 
 from grader.evidence import Evidence
-from grader.evidence.checksum import checksums, sidecar
 from grader.model import Mismatch, check
-from grader.submission import LAKE, Submission
+from grader.submission import LAKE, Submission, renew_checksum
 
 
 @check(
@@ -62,7 +61,7 @@ def _read_and_write(root: Path) -> None:
 
     for path in (root / LAKE).glob("date=*/*.parquet"):
         pq.write_table(pq.read_table(path, partitioning=None), path)
-        sidecar(path).write_bytes(checksums(path.read_bytes()))
+        renew_checksum(path)
 
 
 def _rewrite(root: Path) -> None:
@@ -70,4 +69,4 @@ def _rewrite(root: Path) -> None:
 
     first = min((root / LAKE).glob("date=*/*.parquet"))
     pq.write_table(pq.ParquetFile(first).read(), first, compression="gzip", store_schema=False)
-    sidecar(first).write_bytes(checksums(first.read_bytes()))
+    renew_checksum(first)
