@@ -72,7 +72,7 @@ fidelity: ## plant every known mistake and see that the grader catches it; LIVE=
 fuzz: ## grade N=10000 submissions damaged at random: none may break the grader
 	@scripts/kit scripts.fuzz --runs $(or $(N),10000)
 
-drills: ## faults in a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|plain
+drills: ## faults in a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|naive
 	@scripts/kit scripts.drills
 
 bench: ## the measurements, written to docs/benchmarks.md

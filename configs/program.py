@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from configs.contract import LOCK_SUFFIX, state_file
-from configs.settings import Settings, SettingsError, load_settings, local_path
+from configs.errors import KitError
+from configs.settings import Settings, load_settings, local_path
 
 
-class ProgramError(Exception):
+class ProgramError(KitError):
     """The program cannot go on and trying again would not help. The message says what to do."""
 
 
@@ -72,12 +73,9 @@ def run_program(name: str, main: Callable[[Settings, StopSignal, logging.Logger]
     stop.install()
     try:
         main(load_settings(arguments.config), stop, log)
-    except SettingsError as error:
-        log.error("%s", error)
-        return 2
-    except ProgramError as error:
+    except KitError as error:
         log.error("%s", error, exc_info=arguments.debug)
-        return 1
+        return error.exit_code
     except Exception as error:
         if stop.is_set():  # Spark was going down at the same time, as on a shutdown of the machine
             log.info("stopped while Spark was ending: %s", first_line(error))

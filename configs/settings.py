@@ -15,14 +15,17 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from configs.contract import parse_timestamp
+from configs.errors import KitError
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT / "configs" / "orders_stream.yml"
 ENVIRONMENT_PREFIX = "ORDERS_"
 
 
-class SettingsError(Exception):
+class SettingsError(KitError):
     """The config cannot be used. The message names file, key, value and what is allowed, one problem a line."""
+
+    exit_code = 2
 
 
 # The keys that the hand-out prescribes: all that a submission's config must have.

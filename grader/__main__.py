@@ -16,8 +16,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from configs.settings import SettingsError
-from grader.rubric import DEFAULT_RUBRIC, RubricError
+from configs.errors import KitError, run_command
+from grader.rubric import DEFAULT_RUBRIC
 
 if TYPE_CHECKING:
     from grader.evidence import Evidence
@@ -29,8 +29,10 @@ UNDECIDED = 2
 MEMORY_LIMIT = 1000  # MiB; what is taken between two looks at it stays below 1 GiB too
 
 
-class UsageError(Exception):
+class UsageError(KitError):
     """The grader was called in a way it cannot serve; the message says what to do."""
+
+    exit_code = UNDECIDED
 
 
 def main(arguments: Sequence[str] | None = None, *, guarded: bool = False) -> int:
@@ -45,26 +47,12 @@ def main(arguments: Sequence[str] | None = None, *, guarded: bool = False) -> in
 
 
 def _run(options: argparse.Namespace, command: Callable[[argparse.Namespace], int]) -> int:
-    try:
-        code = command(options)
-    except (UsageError, RubricError, SettingsError) as error:
-        print(f"grader: {error}", file=sys.stderr)
-        return UNDECIDED
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNDECIDED
-    except KeyboardInterrupt:
-        print("grader: stopped before it was done; nothing was written", file=sys.stderr)
-        return 130
-    except Exception as error:  # a class must go on, and a student must not be shown a traceback
-        if getattr(options, "debug", False):
-            raise
-        what = (str(error) or type(error).__name__).splitlines()[0][:200]
-        print(
-            f"grader: it broke ({type(error).__name__}: {what}). --debug shows where; please report it", file=sys.stderr
-        )
-        return UNDECIDED
-    return code
+    return run_command(
+        lambda: command(options),
+        debug=getattr(options, "debug", False),
+        prefix="grader: ",
+        interrupted="stopped before it was done; nothing was written",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
     grade.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
-    grade.set_defaults(run=_grade, say=lambda _: None)
+    grade.set_defaults(run=_grade, on_progress=lambda _: None)
 
     checks = commands.add_parser("checks", help="list the checks and their marks")
     checks.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
@@ -128,10 +116,10 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _grade_guarded(options: argparse.Namespace) -> int:
-    from grader.guard import Budget, Ended, Say, run_guarded
+    from grader.guard import Budget, Ended, OnProgress, run_guarded
 
-    def work(say: Say) -> int:
-        options.say = say
+    def work(on_progress: OnProgress) -> int:
+        options.on_progress = on_progress
         return _run(options, _grade)
 
     result = run_guarded(work, Budget(options.memory_limit << 20, options.time_limit))
@@ -205,13 +193,13 @@ def _grade_folder(options: argparse.Namespace, folder: Path | None, notes: tuple
             rubric,
             strict=options.strict,
             on_error=on_error,
-            say=options.say,
+            on_progress=options.on_progress,
         )
         if folder is not None and folder != options.root:
             report = _renamed(report, str(folder), options.root.name)
         sys.stdout.write(terminal.render(report, colour=_wants_colour(sys.stdout), width=_width(sys.stdout)))
         sys.stdout.flush()
-        options.say("the reports")
+        options.on_progress("the reports")
         _write(report, evidence, options.out or _reports_folder(options.root, evidence.config), on_error)
     return report.exit_code
 

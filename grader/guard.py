@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-Say = Callable[[str], None]  # told what is begun: the id of a check, or what else takes time
+OnProgress = Callable[[str], None]  # told what is begun: the id of a check, or what else takes time
 
 POLL_INTERVAL = 0.02  # seconds between two looks at the memory: a reader that allocates 1 GiB/s is seen 20 MiB too late
 _GRACE = 2.0  # seconds beyond the time limit, in which the grading may still end what takes too long by itself
@@ -30,9 +30,9 @@ _BEGINNING = "the start"
 
 @dataclass(frozen=True)
 class Budget:
-    """What a grading may cost: resident bytes, and seconds for a step, that is from one `Say` to the next. 0: any."""
+    """What a grading may cost: resident bytes, and seconds from one `OnProgress` to the next. 0: any."""
 
-    most_bytes: int
+    max_bytes: int
     step_seconds: float
 
 
@@ -44,7 +44,7 @@ class Ended:
     why: str
 
 
-def run_guarded(work: Callable[[Say], int], budget: Budget) -> int | Ended:
+def run_guarded(work: Callable[[OnProgress], int], budget: Budget) -> int | Ended:
     """The exit code of `work`, which runs in a fork of this process; or how it was ended.
 
     Its temporary files go away with it. A signal that ends this process ends it too.
@@ -70,7 +70,7 @@ def run_guarded(work: Callable[[Say], int], budget: Budget) -> int | Ended:
         return ended
 
 
-def _work(work: Callable[[Say], int], told: int, scratch: str) -> None:
+def _work(work: Callable[[OnProgress], int], told: int, scratch: str) -> None:
     """In the child: do the work and end, without anything of what the parent has planned for its own end."""
     code = 2
     try:
@@ -112,9 +112,9 @@ def _excess(process: psutil.Process, budget: Budget, seconds: float) -> str | No
     if budget.step_seconds and seconds > budget.step_seconds + _GRACE:
         return f"it was not done within {budget.step_seconds:g} s; --time-limit allows more"
     with contextlib.suppress(psutil.NoSuchProcess):
-        if budget.most_bytes and process.memory_info().rss > budget.most_bytes:
+        if budget.max_bytes and process.memory_info().rss > budget.max_bytes:
             return (
-                f"it took more than {budget.most_bytes >> 20} MiB of memory, as a file with far more than "
+                f"it took more than {budget.max_bytes >> 20} MiB of memory, as a file with far more than "
                 "a course's orders does; --memory-limit allows more"
             )
     return None

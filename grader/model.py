@@ -57,7 +57,7 @@ class Check:
     doc: str
     hint: str
     needs: tuple[str, ...]
-    room: str
+    category: str
     judge: Judge
     passing: list[Example] = field(default_factory=list, repr=False, compare=False)
     failing: list[Example] = field(default_factory=list, repr=False, compare=False)
@@ -107,7 +107,7 @@ def check(*, hint: str, needs: tuple[str, ...] = (), title: str | None = None) -
     """Make a check of a function: its name is the id, its docstring the documentation.
 
     Raises:
-        TypeError: the function has no docstring, or lies outside grader/checks/<room>/<id>.py.
+        TypeError: the function has no docstring, or lies outside grader/checks/<category>/<id>.py.
     """
 
     def make(judge: Judge) -> Check:
@@ -126,7 +126,7 @@ def check(*, hint: str, needs: tuple[str, ...] = (), title: str | None = None) -
             doc=rest.strip(),
             hint=hint,
             needs=needs,
-            room=package.rpartition(".")[2],
+            category=package.rpartition(".")[2],
             judge=judge,
         )
 

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import yaml
 
+from configs.errors import KitError
 from configs.settings import PROJECT
 
 DEFAULT_RUBRIC = PROJECT / "configs" / "rubric.yml"
 ADVICE = "advice"
 
 
-class RubricError(Exception):
+class RubricError(KitError):
     """The rubric cannot be used: the message names file and check, and what to do."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from grader.evidence import Evidence
     from grader.evidence.rounds import Run
 
-MOST_MOMENTS = 120
-MOST_BARS = 40
-MOST_ROUNDS = 20
+MAX_MOMENTS = 120
+MAX_BARS = 40
+MAX_ROUNDS = 20
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -77,15 +77,15 @@ class Timeline:
 
 
 def timeline(evidence: Evidence) -> Timeline:
-    """The facts for the charts, folded to what a chart can show: see MOST_MOMENTS and MOST_BARS."""
-    runs = evidence.rounds.runs[-MOST_ROUNDS:]
+    """The facts for the charts, folded to what a chart can show: see MAX_MOMENTS and MAX_BARS."""
+    runs = evidence.rounds.runs[-MAX_ROUNDS:]
     deliveries = _deliveries(evidence)
     events = [moment for run in runs for moment in _of_run(run, _start(evidence))]
     events += _planned(evidence)
     events += _delivered(deliveries)
     events.sort(key=lambda moment: moment.at_us or 0)  # stable: what is equal stays in the order of the pipeline
     graded = _graded(evidence)
-    moments = _folded([*events, *([graded] if graded else [])], MOST_MOMENTS)
+    moments = _folded([*events, *([graded] if graded else [])], MAX_MOMENTS)
     return Timeline(
         moments, _spans(moments), _dates(evidence.lake.figures.partitions or {}), _batches(evidence, deliveries)
     )
@@ -257,9 +257,9 @@ def _dates(partitions: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
         for day, rows in sorted(partitions.items()):
             key = day[:length] if _DATE.fullmatch(day) else day if length == 10 else "no date"
             sums[key] = sums.get(key, 0) + rows
-        if len(sums) <= MOST_BARS:
+        if len(sums) <= MAX_BARS:
             return tuple(sums.items())
-    shown = list(sums.items())[: MOST_BARS - 1]
+    shown = list(sums.items())[: MAX_BARS - 1]
     return (*shown, ("others", sum(sums.values()) - sum(rows for _, rows in shown)))
 
 
@@ -282,7 +282,7 @@ def _batches(evidence: Evidence, deliveries: Iterable[_Delivery]) -> tuple[Batch
         )
         for batch in ids
     ]
-    size = -(-len(single) // MOST_BARS) if single else 1
+    size = -(-len(single) // MAX_BARS) if single else 1
     return tuple(_added(single[at : at + size]) for at in range(0, len(single), size))
 
 

@@ -6,10 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from configs.settings import SettingsError
+from configs.errors import run_command
 from scripts import demo, doctor, programs, remove, rounds, status, table, topic
 from scripts.services import bring_up
-from scripts.services.errors import KitError
 from scripts.services.stack import Stack, open_stack
 
 
@@ -82,27 +81,18 @@ def main() -> int:
     parser.add_argument("--config", help="the config file (default: CONFIG, else configs/orders_stream.yml)")
     parser.add_argument("--debug", action="store_true", help="show the trace of an error")
     arguments = parser.parse_args()
-    try:
+
+    def run() -> int:
         stack = open_stack(arguments.config)
         if arguments.verb in programs.PROGRAMS:
             programs.run_in_foreground(stack, arguments.verb, arguments.debug)
         return VERBS[arguments.verb](stack)
-    except SettingsError as error:
-        return _complain(error, 2, arguments.debug)
-    except KitError as error:
-        return _complain(error, 1, arguments.debug)
-    except OSError as error:  # a full disk, a folder that cannot be written
-        return _complain(error, 1, arguments.debug)
-    except KeyboardInterrupt:
-        print("\nInterrupted. `make status` shows what runs, `make down` stops it.", file=sys.stderr)
-        return 130
 
-
-def _complain(error: Exception, code: int, debug: bool) -> int:
-    if debug:
-        raise error
-    print(f"\n{error}", file=sys.stderr)
-    return code
+    return run_command(
+        run,
+        debug=arguments.debug,
+        interrupted="Interrupted. `make status` shows what runs, `make down` stops it.",
+    )
 
 
 if __name__ == "__main__":

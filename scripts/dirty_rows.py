@@ -10,9 +10,9 @@ import psycopg2.extensions
 from confluent_kafka import KafkaError, Message, Producer
 
 from configs.contract import OrderRow, RejectedRow
+from configs.errors import KitError
 from configs.settings import Kafka, Settings
 from scripts.insert_test_orders import NewOrder, insert_orders
-from scripts.services.errors import KitError
 
 DELIVERY_TIMEOUT = 30.0
 

@@ -11,9 +11,9 @@ import psutil
 from packaging.requirements import Requirement
 from tabulate import tabulate
 
+from configs.errors import KitError
 from configs.settings import PROJECT
 from scripts.services import java, postgres
-from scripts.services.errors import KitError
 from scripts.services.jars import cache_folder, jar_paths
 from scripts.services.processes import is_root, require_free_port
 from scripts.services.stack import Stack

@@ -28,6 +28,7 @@ from unittest import mock
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.errors import KitError
 from configs.settings import PROJECT
 from grader.__main__ import main as grader_main
 from grader.evidence import Evidence
@@ -35,9 +36,9 @@ from grader.model import DID_NOT_END, Report
 from grader.renderers import json as json_renderer
 from grader.submission import CHECKPOINT, LAKE, MOMENT, Submission, leave_orphan, order
 
-MOST_SECONDS = 20.0
-MOST_BYTES = 1 << 30
-MOST_STEPS_LIMITED = 3  # that take all of their time: reading the lake, the figures, the charts
+MAX_SECONDS = 20.0
+MAX_BYTES = 1 << 30
+MAX_STEPS_LIMITED = 3  # that take all of their time: reading the lake, the figures, the charts
 SECRET = "CANARY-9f1c"  # what lies outside the submission; it must not be in any report
 _IN_A_PROCESS_OF_ITS_OWN = 0.01  # of the runs, with everything that a command line brings along
 _WITH_ALL_REPORTS = 0.2  # of the runs; the others write report.json only, since the charts take longer than the grading
@@ -130,80 +131,78 @@ def _files(root: Path) -> list[Path]:
     return sorted(path for path in found if path.stat().st_size < 16 << 20)
 
 
-def _file(root: Path, chance: random.Random) -> Path:
+def _file(root: Path, rng: random.Random) -> Path:
     """Any file, with the few that are not data or checksums as likely as those that are."""
     files = _files(root)
     kinds: dict[str, list[Path]] = {}
     for path in files:
         kinds.setdefault(f"{path.parent.name.partition('=')[0]}{path.name.startswith('.')}", []).append(path)
-    return chance.choice(kinds[chance.choice(sorted(kinds))]) if kinds else root / "none"
+    return rng.choice(kinds[rng.choice(sorted(kinds))]) if kinds else root / "none"
 
 
-def truncate(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
-    os.truncate(path, chance.randrange(path.stat().st_size + 1))
+def truncate(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
+    os.truncate(path, rng.randrange(path.stat().st_size + 1))
 
 
-def flip(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
+def flip(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
     content = bytearray(path.read_bytes())
-    for _ in range(chance.choice((1, 2, 8, 32)) if content else 0):
+    for _ in range(rng.choice((1, 2, 8, 32)) if content else 0):
         # the end of a Parquet file, its footer, decides most
-        at = chance.randrange(len(content)) if chance.random() < 0.5 else -1 - chance.randrange(min(400, len(content)))
-        content[at] = chance.randrange(256)
+        at = rng.randrange(len(content)) if rng.random() < 0.5 else -1 - rng.randrange(min(400, len(content)))
+        content[at] = rng.randrange(256)
     path.write_bytes(content)
 
 
-def insert(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
+def insert(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
     content = path.read_bytes()
-    at = chance.randrange(len(content) + 1)
-    path.write_bytes(content[:at] + chance.randbytes(chance.choice((1, 4, 1000))) + content[at:])
+    at = rng.randrange(len(content) + 1)
+    path.write_bytes(content[:at] + rng.randbytes(rng.choice((1, 4, 1000))) + content[at:])
 
 
-def empty(root: Path, chance: random.Random) -> None:
-    _file(root, chance).write_bytes(b"")
+def empty(root: Path, rng: random.Random) -> None:
+    _file(root, rng).write_bytes(b"")
 
 
-def remove(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
-    path.unlink() if chance.random() < 0.7 else shutil.rmtree(path.parent)
+def remove(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
+    path.unlink() if rng.random() < 0.7 else shutil.rmtree(path.parent)
 
 
-def rename(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
-    names = (*_HOSTILE_NAMES, f"{path.name}.bak", path.name[1:] or "x", str(chance.randrange(200)), "x.parquet")
-    target = path.with_name(chance.choice(names).replace("/", ""))
+def rename(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
+    names = (*_HOSTILE_NAMES, f"{path.name}.bak", path.name[1:] or "x", str(rng.randrange(200)), "x.parquet")
+    target = path.with_name(rng.choice(names).replace("/", ""))
     if not target.is_dir():
         path.rename(target)
 
 
-def rename_folder(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance).parent
-    target = path.with_name(chance.choice(_HOSTILE_NAMES))
+def rename_folder(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng).parent
+    target = path.with_name(rng.choice(_HOSTILE_NAMES))
     if path != root and not target.exists():
         path.rename(target)
 
 
-def swap(root: Path, chance: random.Random) -> None:
-    one, other = _file(root, chance), _file(root, chance)
+def swap(root: Path, rng: random.Random) -> None:
+    one, other = _file(root, rng), _file(root, rng)
     first, second = one.read_bytes(), other.read_bytes()
     one.write_bytes(second)
     other.write_bytes(first)
 
 
-def copy(root: Path, chance: random.Random) -> None:
-    shutil.copy(
-        _file(root, chance), _file(root, chance).parent / f"{chance.randrange(40)}{chance.choice(('', '.parquet'))}"
-    )
+def copy(root: Path, rng: random.Random) -> None:
+    shutil.copy(_file(root, rng), _file(root, rng).parent / f"{rng.randrange(40)}{rng.choice(('', '.parquet'))}")
 
 
-def link(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
+def link(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
     secrets = sorted(root.parent.joinpath("outside").rglob("*"))
-    inside = [path, path.parent, root, _file(root, chance)]
-    target = chance.choice([Path("/dev/zero"), Path("/etc/passwd"), Path("nowhere"), *secrets, *inside])
-    if chance.random() < 0.5:
+    inside = [path, path.parent, root, _file(root, rng)]
+    target = rng.choice([Path("/dev/zero"), Path("/etc/passwd"), Path("nowhere"), *secrets, *inside])
+    if rng.random() < 0.5:
         path.unlink()
         path.symlink_to(target)
     elif path.parent != root:
@@ -211,60 +210,60 @@ def link(root: Path, chance: random.Random) -> None:
         path.parent.symlink_to(target)
 
 
-def pipe(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
+def pipe(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
     path.unlink()
     os.mkfifo(path)
 
 
-def folder_for_file(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
+def folder_for_file(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
     path.unlink()
     path.mkdir()
 
 
-def file_for_folder(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance).parent
+def file_for_folder(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng).parent
     if path != root:
         shutil.rmtree(path)
         path.write_bytes(b"x")
 
 
-def huge(root: Path, chance: random.Random) -> None:
-    os.truncate(_file(root, chance), 3 << 30)  # a hole, which takes no disk
+def huge(root: Path, rng: random.Random) -> None:
+    os.truncate(_file(root, rng), 3 << 30)  # a hole, which takes no disk
 
 
-def text(root: Path, chance: random.Random) -> None:
+def text(root: Path, rng: random.Random) -> None:
     """Change a number, a line or a path in a file of text."""
-    path = _file(root, chance)
+    path = _file(root, rng)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
-    at = chance.randrange(len(lines))
-    kind = chance.randrange(6)
+    at = rng.randrange(len(lines))
+    kind = rng.randrange(6)
     if kind == 0:
         lines[at] = "".join(
-            chance.choice(_HOSTILE_NUMBERS) if c.isdigit() and chance.random() < 0.2 else c for c in lines[at]
+            rng.choice(_HOSTILE_NUMBERS) if c.isdigit() and rng.random() < 0.2 else c for c in lines[at]
         )
     elif kind == 1:
-        lines.insert(at, chance.choice(lines))
+        lines.insert(at, rng.choice(lines))
     elif kind == 2:
         del lines[at]
     elif kind == 3:
         outside = root.parent / "outside"
-        lines[at] = lines[at].replace(str(root), chance.choice((str(outside), f"{root}/..", "/", "../../..")))
+        lines[at] = lines[at].replace(str(root), rng.choice((str(outside), f"{root}/..", "/", "../../..")))
         for name in (LAKE, CHECKPOINT, "state/last_processed_timestamp.txt"):
-            lines[at] = lines[at].replace(f": {name}", f": {chance.choice((outside, '../outside'))}/{name}")
+            lines[at] = lines[at].replace(f": {name}", f": {rng.choice((outside, '../outside'))}/{name}")
     elif kind == 4:
-        chance.shuffle(lines)
+        rng.shuffle(lines)
     else:
         words = lines[at].split(":")
-        words[chance.randrange(len(words))] = chance.choice(
+        words[rng.randrange(len(words))] = rng.choice(
             (*_HOSTILE_NUMBERS, "[" * 50_000, '{"a":' * 5000, "\0", "&a [*a]")
         )
         lines[at] = ":".join(words)
     path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
 
 
-def bomb(root: Path, chance: random.Random) -> None:
+def bomb(root: Path, rng: random.Random) -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [f"{y}: &{y} [{', '.join([f'*{x}'] * 9)}]" for x, y in zip("abcdefghi", "bcdefghij", strict=True)]
     contents = [
@@ -275,10 +274,10 @@ def bomb(root: Path, chance: random.Random) -> None:
         '"' + "x" * 5_000_000,
         "1" * 5_000_000,
     ]
-    _file(root, chance).write_text(chance.choice(contents))
+    _file(root, rng).write_text(rng.choice(contents))
 
 
-def strange_parquet(root: Path, chance: random.Random) -> None:
+def strange_parquet(root: Path, rng: random.Random) -> None:
     """A well-formed file whose columns are of any type, with any value."""
     big = 2**63 - 1
     arrays: list[Callable[[], Any]] = [
@@ -301,41 +300,41 @@ def strange_parquet(root: Path, chance: random.Random) -> None:
         lambda: pa.array([1, 2, 3], pa.int16()),
     ]
     names = ["order_id", "customer_name", "restaurant_name", "item", "amount", "order_status", "created_at", "date"]
-    chosen = [name for name in names if chance.random() < 0.95] + chance.choice(([], ["order_id"], ["x.y"], [""]))
-    table = pa.table([chance.choice(arrays)() for _ in chosen], names=chosen).slice(0, chance.choice((0, 1, 3, 3)))
+    chosen = [name for name in names if rng.random() < 0.95] + rng.choice(([], ["order_id"], ["x.y"], [""]))
+    table = pa.table([rng.choice(arrays)() for _ in chosen], names=chosen).slice(0, rng.choice((0, 1, 3, 3)))
     places = [path for path in _files(root) if path.suffix == ".parquet"] or [root / "x.parquet"]
     with contextlib.suppress(pa.ArrowException):  # a type that Parquet does not have
         pq.write_table(
             table,
-            chance.choice(places),
-            use_deprecated_int96_timestamps=chance.random() < 0.3,
-            compression=chance.choice(("snappy", "zstd", "none")),
+            rng.choice(places),
+            use_deprecated_int96_timestamps=rng.random() < 0.3,
+            compression=rng.choice(("snappy", "zstd", "none")),
         )
 
 
-def many_rows(root: Path, chance: random.Random) -> None:
+def many_rows(root: Path, rng: random.Random) -> None:
     """A small file of very many rows: one value, again and again."""
     places = [path for path in _files(root) if path.suffix == ".parquet"] or [root / "x.parquet"]
     schema = pq.read_schema(places[0]) if places[0].exists() else pa.schema([("order_id", pa.int64())])
     table = pa.table({name: pa.array([None] * 3_000_000, pa.int32()) for name in schema.names[:7]})
-    pq.write_table(table, chance.choice(places), compression="zstd")
+    pq.write_table(table, rng.choice(places), compression="zstd")
 
 
-def beyond_memory(root: Path, chance: random.Random) -> None:
+def beyond_memory(root: Path, rng: random.Random) -> None:
     """A small file of more rows than a grading may have memory for."""
     places = [path for path in _files(root) if path.suffix == ".parquet"]
     with contextlib.suppress(IndexError, pa.ArrowException):
-        place = chance.choice(places)
+        place = rng.choice(places)
         rows = pq.ParquetFile(place).read().slice(0, 1).take(pa.array([0] * 1_000_000)).combine_chunks()
         with pq.ParquetWriter(place, rows.schema, compression="zstd") as writer:
             for _ in range(60):
                 writer.write_table(rows)
 
 
-def many_files(root: Path, chance: random.Random) -> None:
-    path = _file(root, chance)
+def many_files(root: Path, rng: random.Random) -> None:
+    path = _file(root, rng)
     for n in range(500):
-        shutil.copy(path, path.with_name(f"{n}{path.name if chance.random() < 0.5 else ''}"[:250]))
+        shutil.copy(path, path.with_name(f"{n}{path.name if rng.random() < 0.5 else ''}"[:250]))
 
 
 MUTATIONS: tuple[tuple[float, Mutation], ...] = (
@@ -364,27 +363,27 @@ MUTATIONS: tuple[tuple[float, Mutation], ...] = (
 _LIMITED = frozenset({beyond_memory.__name__})
 
 
-def damage(root: Path, chance: random.Random) -> tuple[str, ...]:
+def damage(root: Path, rng: random.Random) -> tuple[str, ...]:
     """Some mutations, one after the other; those that cannot be made of what is left are none."""
     done = []
     weights = [weight for weight, _ in MUTATIONS]
-    for _ in range(chance.choice((1, 1, 2, 4))):
-        mutation = chance.choices(MUTATIONS, weights)[0][1]
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        mutation = rng.choices(MUTATIONS, weights)[0][1]
         with contextlib.suppress(OSError, UnicodeError, pa.ArrowException):
-            mutation(root, chance)
+            mutation(root, rng)
             done.append(mutation.__name__)
     return tuple(done)
 
 
-def packed(root: Path, chance: random.Random) -> Path:
+def packed(root: Path, rng: random.Random) -> Path:
     """The submission as an archive, which may be damaged in turn."""
-    kind = chance.choice(("zip", "gztar", "tar"))
+    kind = rng.choice(("zip", "gztar", "tar"))
     archive = Path(shutil.make_archive(str(root.parent / "archive"), kind, root))
-    if chance.random() < 0.5:
+    if rng.random() < 0.5:
         content = bytearray(archive.read_bytes())
-        for _ in range(chance.choice((1, 5, 50))):
-            content[chance.randrange(len(content))] = chance.randrange(256)
-        archive.write_bytes(content[: chance.choice((None, None, len(content) // 2))])
+        for _ in range(rng.choice((1, 5, 50))):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        archive.write_bytes(content[: rng.choice((None, None, len(content) // 2))])
     return archive
 
 
@@ -426,29 +425,29 @@ class Reads:
 
 def run(seed: int, bases: list[Path], workplace: Path, reads: Reads) -> Outcome:
     """Damage a copy of one of the bases, grade it, and say what is wrong with how it went."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     reads.outside.clear()
     for path in workplace.iterdir():
         if path.name != "outside":
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     root = workplace / "submission"
-    shutil.copytree(chance.choice(bases), root)
-    mutations = damage(root, chance)
+    shutil.copytree(rng.choice(bases), root)
+    mutations = damage(root, rng)
     target = root
-    if chance.random() < 0.1:
+    if rng.random() < 0.1:
         with contextlib.suppress(OSError, ValueError):  # a pipe, or a name that a zip cannot have
             if "pipe" not in mutations and "huge" not in mutations:
-                target, mutations = packed(root, chance), (*mutations, "packed")
+                target, mutations = packed(root, rng), (*mutations, "packed")
     out = workplace / "out"
     # --debug: a traceback that is caught, such as that of a chart, is one too
     arguments = ["grade", str(target), "--database", "off", "--out", str(out), "--debug"]
-    arguments += ["--time-limit", f"{MOST_SECONDS - 5:g}"]
+    arguments += ["--time-limit", f"{MAX_SECONDS - 5:g}"]
     begin = time.monotonic()
-    if chance.random() < _IN_A_PROCESS_OF_ITS_OWN or _LIMITED.intersection(mutations):
+    if rng.random() < _IN_A_PROCESS_OF_ITS_OWN or _LIMITED.intersection(mutations):
         code, said = _in_process_of_its_own(arguments)
         mutations = (*mutations, "own process")
     else:
-        with contextlib.nullcontext() if chance.random() < _WITH_ALL_REPORTS else _json_only():
+        with contextlib.nullcontext() if rng.random() < _WITH_ALL_REPORTS else _json_only():
             code, said = _in_this_process(arguments, reads, workplace)
     seconds = time.monotonic() - begin
     is_limited = not _LIMITED.isdisjoint(mutations)
@@ -486,6 +485,8 @@ def _in_this_process(arguments: list[str], reads: Reads, workplace: Path) -> tup
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             return grader_main(arguments), said.getvalue()
+    except KitError as error:
+        return error.exit_code, f"{said.getvalue()}\n{error}"
     except BaseException as error:  # noqa: BLE001 - that is what is looked for
         return -1, f"{said.getvalue()}\nTraceback: {type(error).__name__}: {error}"
     finally:
@@ -515,7 +516,7 @@ def _problem(
         return "the report shows what lies outside the submission"
     if outside:
         return f"read {outside[0]}"
-    if seconds > MOST_SECONDS * (MOST_STEPS_LIMITED if is_limited else 1):
+    if seconds > MAX_SECONDS * (MAX_STEPS_LIMITED if is_limited else 1):
         return f"took {seconds:.1f} s"
     return None
 
@@ -533,7 +534,7 @@ def runs(first: int, count: int, *, is_watching: bool = False) -> Iterator[Outco
         for seed in range(first, first + count):
             outcome = run(seed, bases, workplace, reads)
             now = _peak()
-            if now > MOST_BYTES >> 10 and now > peak:
+            if now > MAX_BYTES >> 10 and now > peak:
                 outcome = Outcome(seed, outcome.code, f"took {now >> 10} MiB", outcome.seconds, outcome.mutations)
             elif is_watching and now > peak + (50 << 10):
                 print(

@@ -19,8 +19,8 @@ from pathlib import Path
 import psycopg2.extensions
 
 from configs.contract import ORDER_STATUSES, UTC, OrderRow, format_timestamp
-from configs.settings import SettingsError, load_settings
-from scripts.services.errors import KitError
+from configs.errors import run_command
+from configs.settings import load_settings
 from scripts.services.postgres import require_connection
 from scripts.table import require_table
 
@@ -48,18 +48,18 @@ class NewOrder:
 
 def make_test_orders(rollnumber: str, label: str, count: int) -> tuple[NewOrder, ...]:
     """`count` orders that are the same for the same roll number and label."""
-    chance = random.Random(f"{rollnumber}/{label}")
+    rng = random.Random(f"{rollnumber}/{label}")
     orders = []
     for _ in range(count):
-        restaurant = chance.choice(tuple(_MENU))
-        amount = Decimal(chance.randrange(5_000, 90_000)) / 100
+        restaurant = rng.choice(tuple(_MENU))
+        amount = Decimal(rng.randrange(5_000, 90_000)) / 100
         orders.append(
             NewOrder(
-                chance.choice(_CUSTOMERS),
+                rng.choice(_CUSTOMERS),
                 restaurant,
-                chance.choice(_MENU[restaurant]),
+                rng.choice(_MENU[restaurant]),
                 amount,
-                chance.choice(ORDER_STATUSES),
+                rng.choice(ORDER_STATUSES),
             )
         )
     return tuple(orders)
@@ -89,24 +89,22 @@ def insert_orders(
     return tuple(inserted)
 
 
+def insert_by_hand(config: str | None, count: int) -> int:
+    settings = load_settings(config)
+    with contextlib.closing(require_connection(settings.postgres)) as connection:
+        table = require_table(connection, settings)
+        orders = make_test_orders(settings.rollnumber, f"by hand after {table.rows}", count)
+        ids = [row.order_id for row in insert_orders(connection, table.name, orders)]
+    print(f"Inserted {len(ids)} rows into {table.name}: order_id {ids[0]} to {ids[-1]}")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="insert_test_orders", description="Insert test orders.")
     parser.add_argument("--config", help="the config file")
     parser.add_argument("--rows", type=int, default=5, help="how many (default 5)")
     arguments = parser.parse_args()
-    try:
-        settings = load_settings(arguments.config)
-        with contextlib.closing(require_connection(settings.postgres)) as connection:
-            table = require_table(connection, settings)
-            orders = make_test_orders(settings.rollnumber, f"by hand after {table.rows}", arguments.rows)
-            inserted = insert_orders(connection, table.name, orders)
-    except (SettingsError, KitError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(
-        f"Inserted {len(inserted)} rows into {table.name}: order_id {inserted[0].order_id} to {inserted[-1].order_id}"
-    )
-    return 0
+    return run_command(lambda: insert_by_hand(arguments.config, arguments.rows), prefix="")
 
 
 if __name__ == "__main__":

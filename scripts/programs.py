@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 
+from configs.errors import KitError
 from configs.program import is_locked, lock_file
 from configs.settings import PROJECT
-from scripts.services.errors import KitError
 from scripts.services.outcome import Outcome
 from scripts.services.processes import last_lines, launch, stop
 from scripts.services.stack import Stack

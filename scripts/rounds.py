@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from tabulate import tabulate
 
 from configs.contract import UTC, RejectedRow, RoundRecord, RoundRun, Snapshot, format_timestamp, parse_state
+from configs.errors import KitError
 from configs.orders_table import future_orders
 from configs.program import first_line
 from configs.settings import Settings, local_path
@@ -23,7 +24,6 @@ from scripts import programs
 from scripts.dirty_rows import send_dirty_rows
 from scripts.insert_test_orders import insert_orders, make_test_orders
 from scripts.services import bring_up
-from scripts.services.errors import KitError
 from scripts.services.postgres import require_connection
 from scripts.services.processes import wait_until
 from scripts.services.stack import Stack
@@ -36,10 +36,10 @@ DIRTY_ROUND = 3
 # A state file is often finer than what was published, or cut to seconds: formats of handed-in work.
 QUARANTINE_PATIENCE = 20.0  # seconds; ours has a batch every 2 s
 STATE_TOLERANCE = timedelta(seconds=1)
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
-def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
+def run_round(stack: Stack, number: int, on_progress: OnProgress = print) -> RoundRun:
     """Run a round and write its record; the record is written also when rows did not arrive in time.
 
     Raises:
@@ -47,7 +47,7 @@ def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
             no record), or rows are stuck: the message says where.
     """
     try:
-        return _run(stack, number, say)
+        return _run(stack, number, on_progress)
     except (KafkaException, psycopg2.Error) as error:
         service = "Kafka" if isinstance(error, KafkaException) else "Postgres"
         raise KitError(
@@ -56,7 +56,7 @@ def run_round(stack: Stack, number: int, say: Say = print) -> RoundRun:
         ) from None
 
 
-def _run(stack: Stack, number: int, say: Say) -> RoundRun:
+def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
     settings = stack.settings
     record_file = settings.rounds_folder / f"round{number}.json"
     record = read_record(record_file) or RoundRecord(round=number, rollnumber=settings.rollnumber, runs=())
@@ -67,28 +67,30 @@ def _run(stack: Stack, number: int, say: Say) -> RoundRun:
         make_topic(settings.kafka)
         for outcome in (*outcomes, *programs.start(stack)):
             if outcome.changed:
-                say(outcome.line)
+                on_progress(outcome.line)
     deadline = time.monotonic() + settings.rounds.timeout_sec
     with contextlib.closing(require_connection(settings.postgres)) as connection:
         table = require_table(connection, settings).name
         _refuse_the_future(connection, table)
         _catch_up(stack, connection, table, deadline)
-        has_quarantine = _has_live_quarantine(settings, say)
+        has_quarantine = _has_live_quarantine(settings, on_progress)
         before = take_snapshot(settings, connection, table)
-        say(f"Caught up: {before.postgres_rows} rows in Postgres, {before.lake_rows} in the lake")
+        on_progress(f"Caught up: {before.postgres_rows} rows in Postgres, {before.lake_rows} in the lake")
         label = f"round{number}" if not record.runs else f"round{number} again {len(record.runs)}"
         started = datetime.now(UTC)
         orders = make_test_orders(settings.rollnumber, label, ROWS)
         inserted = insert_orders(connection, table, orders)
         clock = time.monotonic()
         ids = [row.order_id for row in inserted]
-        say(f"Inserted {len(ids)} rows: order_id {ids[0]} to {ids[-1]}")
+        on_progress(f"Inserted {len(ids)} rows: order_id {ids[0]} to {ids[-1]}")
         rejected: tuple[RejectedRow, ...] = ()
         if number == DIRTY_ROUND:
             dirty, rejected = send_dirty_rows(settings, connection, table, orders[0])
             inserted += dirty
             for row in rejected:
-                say(f"Sent a bad one: {row.mistake} ({f'order_id {row.order_id}' if row.order_id else 'on the topic'})")
+                on_progress(
+                    f"Sent a bad one: {row.mistake} ({f'order_id {row.order_id}' if row.order_id else 'on the topic'})"
+                )
         complete = _wait_for(stack, ids, before, clock + settings.rounds.timeout_sec)
         seconds = time.monotonic() - clock
         complete = complete and wait_until(
@@ -115,8 +117,10 @@ def _run(stack: Stack, number: int, say: Say) -> RoundRun:
             raise KitError(_stuck(stack, ids, before, f"Round {number}"))
     again = f" (run {len(record.runs) + 1} of this round)" if record.runs else ""
     clean = "clean rows" if rejected else "rows"
-    say(f"Round {number}{again}: all {len(ids)} {clean} in the lake after {seconds:.1f} s. Recorded in {record_file}")
-    say(_changes(before, after))
+    on_progress(
+        f"Round {number}{again}: all {len(ids)} {clean} in the lake after {seconds:.1f} s. Recorded in {record_file}"
+    )
+    on_progress(_changes(before, after))
     return run
 
 
@@ -188,7 +192,7 @@ def _is_settled(settings: Settings, connection: psycopg2.extensions.connection, 
     }
 
 
-def _has_live_quarantine(settings: Settings, say: Say) -> bool:
+def _has_live_quarantine(settings: Settings, on_progress: OnProgress) -> bool:
     """Whether the consumer keeps up a quarantine: its checkpoint follows the topic, as the lake's already does.
 
     One that an earlier consumer has left behind never will, and no round must wait for it.
@@ -198,7 +202,9 @@ def _has_live_quarantine(settings: Settings, say: Say) -> bool:
         return False
     if wait_until(lambda: _quarantine_is_settled(settings), timeout=QUARANTINE_PATIENCE, interval=0.2):
         return True
-    say(f"The quarantine's checkpoint {checkpoint.folder} stands still: this consumer has none, and none is waited for")
+    on_progress(
+        f"The quarantine's checkpoint {checkpoint.folder} stands still: this consumer has none, and none is waited for"
+    )
     return False
 
 

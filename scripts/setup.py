@@ -12,8 +12,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from configs.errors import KitError, run_command  # noqa: E402
 from scripts.services import java as java_finder  # noqa: E402
-from scripts.services.errors import KitError  # noqa: E402
 from scripts.services.jars import cache_folder, ensure_jars, pinned  # noqa: E402
 
 VENV = PROJECT / ".venv"
@@ -24,7 +24,7 @@ INSTALLED = VENV / "requirements.installed"
 SHOWN = ("Downloading", "Building", "Installing collected")
 
 
-def say(text: str) -> None:
+def print_detail(text: str) -> None:
     print(f"      {text}", flush=True)
 
 
@@ -37,7 +37,7 @@ def make_venv() -> None:
     if _venv_version() == wanted:
         return
     if VENV.exists():
-        say("the .venv that is there is incomplete or of another Python: making it anew")
+        print_detail("the .venv that is there is incomplete or of another Python: making it anew")
         INSTALLED.unlink(missing_ok=True)
         shutil.rmtree(VENV)
     _run([sys.executable, "-m", "venv", str(VENV)], "Making the venv failed")
@@ -65,7 +65,7 @@ def _run(command: list[str], failure: str, shown: tuple[str, ...] = ()) -> None:
         for line in process.stdout:
             tail = [*tail[-15:], line.rstrip()]
             if shown and line.lstrip().startswith(shown):
-                say(_shortened(line.strip()))
+                print_detail(_shortened(line.strip()))
     if process.returncode:
         raise KitError(f"{failure}. The command's last words:\n  " + "\n  ".join(tail) + "\nRun `make setup` again.")
 
@@ -75,41 +75,41 @@ def _shortened(line: str) -> str:
     return re.sub(r"(-[\d.]+(?:\.post\d+)?)-\S+?\.whl", r"\1", line).partition(": ")[0]
 
 
-def main() -> int:
+def set_up() -> int:
     started = time.monotonic()
-    try:
-        step(1, f"Python {sys.version.split()[0]} in .venv")
-        make_venv()
-        step(2, "packages of requirements.txt")
-        if not INSTALLED.is_file() or INSTALLED.read_bytes() != REQUIREMENTS.read_bytes():
-            install("-r", str(REQUIREMENTS))
+    step(1, f"Python {sys.version.split()[0]} in .venv")
+    make_venv()
+    step(2, "packages of requirements.txt")
+    if not INSTALLED.is_file() or INSTALLED.read_bytes() != REQUIREMENTS.read_bytes():
+        install("-r", str(REQUIREMENTS))
+    java = java_finder.find_java(PYTHON)
+    if java is None:
+        step(3, f"Java 17: none on this machine, so the packaged one ({java_finder.PACKAGED})")
+        install(java_finder.PACKAGED)
         java = java_finder.find_java(PYTHON)
-        if java is None:
-            step(3, f"Java 17: none on this machine, so the packaged one ({java_finder.PACKAGED})")
-            install(java_finder.PACKAGED)
-            java = java_finder.find_java(PYTHON)
-        if java is None:
-            raise KitError(
-                f"No Java 17 here and {java_finder.PACKAGED} does not run. Install a Java 17, then `make setup`."
-            )
-        step(3, f"Java {java.version} ({java.origin})")
-        step(4, f"{len(pinned())} jars, checked by sha256, in {cache_folder()}")
-        ivy = next(VENV.glob("lib/python3.*/site-packages/pyspark/jars/ivy-*.jar"), None)
-        if ivy is None:
-            raise KitError("pyspark in .venv has no Ivy. Delete the folder .venv and run `make setup` again.")
-        ensure_jars(java.executable, ivy, say)
-        shutil.copyfile(REQUIREMENTS, INSTALLED)
-    except KitError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"\nSetup stopped: {error}. Mend that and run `make setup` again.", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted. `make setup` goes on from here.", file=sys.stderr)
-        return 130
+    if java is None:
+        raise KitError(
+            f"No Java 17 here and {java_finder.PACKAGED} does not run. Install a Java 17, then `make setup`."
+        )
+    step(3, f"Java {java.version} ({java.origin})")
+    step(4, f"{len(pinned())} jars, checked by sha256, in {cache_folder()}")
+    ivy = next(VENV.glob("lib/python3.*/site-packages/pyspark/jars/ivy-*.jar"), None)
+    if ivy is None:
+        raise KitError("pyspark in .venv has no Ivy. Delete the folder .venv and run `make setup` again.")
+    ensure_jars(java.executable, ivy, print_detail)
+    shutil.copyfile(REQUIREMENTS, INSTALLED)
     print(f"Set up in {time.monotonic() - started:.0f} s.")
     return 0
+
+
+def main() -> int:
+    def command() -> int:
+        try:
+            return set_up()
+        except OSError as error:
+            raise KitError(f"Setup stopped: {error}. Fix that and run `make setup` again.") from error
+
+    return run_command(command, interrupted="Interrupted. `make setup` goes on from here.")
 
 
 if __name__ == "__main__":

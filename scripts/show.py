@@ -11,9 +11,9 @@ from typing import Any
 from tabulate import tabulate
 
 from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
-from configs.settings import Settings, SettingsError, load_settings, local_path
+from configs.errors import KitError, run_command
+from configs.settings import Settings, load_settings, local_path
 from grader.evidence.lake import Lake
-from scripts.services.errors import KitError
 from scripts.services.kafka import require_broker
 from scripts.services.postgres import require_connection
 from scripts.table import require_table
@@ -75,19 +75,19 @@ STAGES: dict[str, Callable[[Settings, int], Rows]] = {
 }
 
 
+def show(stage: str, config: str | None, count: int) -> int:
+    rows = STAGES[stage](load_settings(config), count)
+    print(tabulate(rows, headers="keys", disable_numparse=True) if rows else "no rows")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.show", description="Show the newest rows of one stage.")
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--rows", type=int, default=10, help="how many (default 10)")
     parser.add_argument("--config", help="the config file")
     arguments = parser.parse_args()
-    try:
-        rows = STAGES[arguments.stage](load_settings(arguments.config), arguments.rows)
-    except (SettingsError, KitError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(tabulate(rows, headers="keys", disable_numparse=True) if rows else "no rows")
-    return 0
+    return run_command(lambda: show(arguments.stage, arguments.config, arguments.rows), prefix="")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from psycopg2 import errors, sql
 
 from configs import orders_table
 from configs.contract import table_spellings
+from configs.errors import KitError
 from configs.settings import PROJECT, Settings
-from scripts.services.errors import KitError
 from scripts.services.outcome import Outcome
 from scripts.services.postgres import require_connection
 

@@ -6,8 +6,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import NewTopic, OffsetSpec
 from tabulate import tabulate
 
+from configs.errors import KitError
 from configs.settings import Kafka
-from scripts.services.errors import KitError
 from scripts.services.kafka import admin_client, require_broker
 from scripts.services.processes import wait_until
 

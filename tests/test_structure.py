@@ -10,7 +10,7 @@ import pytest
 
 from configs.settings import PROJECT
 
-ROOMS = ("configs", "producers", "consumers", "grader", "scripts")
+PACKAGES = ("configs", "producers", "consumers", "grader", "scripts")
 MAY_IMPORT = {
     "configs": {"configs"},
     "producers": {"configs", "producers"},
@@ -30,23 +30,23 @@ def imported(source: str) -> Iterator[str]:
             yield node.module or ""
 
 
-def trespasses(room: str, source: str) -> list[str]:
+def trespasses(package: str, source: str) -> list[str]:
     tops = {name.partition(".")[0] for name in imported(source)}
-    return sorted((tops & {*ROOMS, "tests"}) - MAY_IMPORT[room]) + (
-        ["pyspark"] if room == "grader" and "pyspark" in tops else []
+    return sorted((tops & {*PACKAGES, "tests"}) - MAY_IMPORT[package]) + (
+        ["pyspark"] if package == "grader" and "pyspark" in tops else []
     )
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_what_it_may(room: str) -> None:
-    files = sorted((PROJECT / room).rglob("*.py"))
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_what_it_may(package: str) -> None:
+    files = sorted((PROJECT / package).rglob("*.py"))
     assert files
-    found = {str(path.relative_to(PROJECT)): trespasses(room, path.read_text(encoding="utf-8")) for path in files}
+    found = {str(path.relative_to(PROJECT)): trespasses(package, path.read_text(encoding="utf-8")) for path in files}
     assert {path: names for path, names in found.items() if names} == {}
 
 
 @pytest.mark.parametrize(
-    ("room", "source"),
+    ("package", "source"),
     [
         ("producers", "from consumers.order_events import with_reasons"),
         ("consumers", "import producers.horizon"),
@@ -56,8 +56,8 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
         ("scripts", "from tests.conftest import x"),
     ],
 )
-def test_a_trespass_is_seen(room: str, source: str) -> None:
-    assert trespasses(room, source)
+def test_a_trespass_is_seen(package: str, source: str) -> None:
+    assert trespasses(package, source)
 
 
 def test_the_project_names_no_registry_and_no_path_of_this_machine() -> None:

@@ -1,4 +1,4 @@
-"""The checks, one a file: grader/checks/<room>/<id>.py. A file that is there is a check: nothing to register."""
+"""The checks, one a file: grader/checks/<category>/<id>.py. A file that is there is a check: nothing to register."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from grader.model import Check
 
 @cache
 def all_checks() -> Mapping[str, Check]:
-    """id -> check, ordered by room and id.
+    """id -> check, ordered by category and id.
 
     Raises:
         TypeError: a file holds no check of its own name, or a check needs one that is not there.
     """
     checks: dict[str, Check] = {}
-    for room in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg):
-        package = importlib.import_module(f"{__name__}.{room}")
+    for category in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg):
+        package = importlib.import_module(f"{__name__}.{category}")
         for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
             found = getattr(importlib.import_module(f"{package.__name__}.{name}"), name, None)
             if not isinstance(found, Check):
                 raise TypeError(
-                    f"grader/checks/{room}/{name}.py has no check named {name}: decorate it with @check(...)"
+                    f"grader/checks/{category}/{name}.py has no check named {name}: decorate it with @check(...)"
                 )
             checks[name] = found
     for check in checks.values():

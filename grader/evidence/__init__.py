@@ -39,7 +39,7 @@ class Evidence:
         return find_quarantine(self.config, self.lake)
 
     @cached_property
-    def beside_database(self) -> Pair | None:
+    def database_diff(self) -> Pair | None:
         """The orders of Postgres beside those of the lake; None where Postgres cannot be compared with."""
         from grader.evidence.comparison import side_by_side
 
@@ -49,7 +49,7 @@ class Evidence:
         return side_by_side(orders, self.lake)
 
     @cached_property
-    def beside_rounds(self) -> Pair | None:
+    def rounds_diff(self) -> Pair | None:
         """The rows that the rounds inserted beside those of the lake; None without any."""
         from grader.evidence.comparison import side_by_side
         from grader.evidence.orders import table_of
@@ -60,7 +60,7 @@ class Evidence:
     @property
     def pairs(self) -> tuple[Pair, ...]:
         """What the lake can be compared with: all of Postgres first, then what the rounds know."""
-        return tuple(pair for pair in (self.beside_database, self.beside_rounds) if pair is not None)
+        return tuple(pair for pair in (self.database_diff, self.rounds_diff) if pair is not None)
 
     @cached_property
     def created_at_shift_us(self) -> int | None:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
+from configs.errors import KitError
 from grader.evidence.listing import file_names, folder_names
 
 SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar")
@@ -34,8 +35,8 @@ _OPENERS: dict[str, Callable[..., Any]] = {
     ".txz": lzma.open,
 }
 _CHUNK = 1 << 20
-_MOST_READ_AT_ONCE = 16 << 20  # a tar's headers can claim any length, and are read whole
-_MOST_DIRECTORY = 16 << 20  # bytes of a zip's directory of entries
+_MAX_READ_AT_ONCE = 16 << 20  # a tar's headers can claim any length, and are read whole
+_MAX_DIRECTORY = 16 << 20  # bytes of a zip's directory of entries
 _SEARCHED_DEPTH = 4  # folders below one that was handed in with archives in it
 _END_OF_ZIP = struct.Struct("<4s4H2LH")
 _BROKEN: tuple[type[Exception], ...] = (  # what the readers of archives raise for damaged ones
@@ -54,22 +55,24 @@ _BROKEN: tuple[type[Exception], ...] = (  # what the readers of archives raise f
 )
 
 
-class ArchiveError(Exception):
+class ArchiveError(KitError):
     """An archive cannot be unpacked; the message says why."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
 class Limits:
     """What all archives of a submission together may unfold into.
 
-    `most_ratio` is bytes unpacked for a byte packed, and counts beyond `free_bytes`: text packs well, but not so well.
+    `max_ratio` is bytes unpacked for a byte packed, and counts beyond `free_bytes`: text packs well, but not so well.
     """
 
-    most_bytes: int = 4 << 30
-    most_entries: int = 100_000
-    most_ratio: int = 200
+    max_bytes: int = 4 << 30
+    max_entries: int = 100_000
+    max_ratio: int = 200
     free_bytes: int = 64 << 20
-    most_depth: int = 3
+    max_depth: int = 3
 
 
 LIMITS = Limits()
@@ -87,15 +90,15 @@ class _Budget:
 
     def add_entry(self) -> None:
         self.entries += 1
-        if self.entries > self.limits.most_entries:
-            raise ArchiveError(f"holds more than {self.limits.most_entries} entries")
+        if self.entries > self.limits.max_entries:
+            raise ArchiveError(f"holds more than {self.limits.max_entries} entries")
 
     def add_bytes(self, count: int) -> None:
         self.bytes += count
-        if self.bytes > self.limits.most_bytes:
-            raise ArchiveError(f"unfolds into more than {self.limits.most_bytes >> 20} MiB")
-        if self.bytes > self.limits.free_bytes and self.bytes > self.packed * self.limits.most_ratio:
-            raise ArchiveError(f"unfolds into more than {self.limits.most_ratio} times its size")
+        if self.bytes > self.limits.max_bytes:
+            raise ArchiveError(f"unfolds into more than {self.limits.max_bytes >> 20} MiB")
+        if self.bytes > self.limits.free_bytes and self.bytes > self.packed * self.limits.max_ratio:
+            raise ArchiveError(f"unfolds into more than {self.limits.max_ratio} times its size")
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,8 @@ def _unpack_all(archive: Path, target: Path, budget: _Budget, depth: int) -> lis
         return [f"{archive.name} is damaged ({(str(error) or type(error).__name__).splitlines()[0][:100]})"]
     problems = list[str]()
     for inner in [path for path in _files_below(target) if is_archive(path)]:
-        if depth >= budget.limits.most_depth:
-            problems.append(f"{inner.name} lies deeper than {budget.limits.most_depth} archives in one another")
+        if depth >= budget.limits.max_depth:
+            problems.append(f"{inner.name} lies deeper than {budget.limits.max_depth} archives in one another")
             continue
         place = inner.with_name(stem(inner) or "archive")
         if place.exists():
@@ -217,7 +220,7 @@ def _require_small_directory(file: IO[bytes]) -> None:
     tail = file.read()
     for at in (len(tail) - _END_OF_ZIP.size, tail.rfind(b"PK\5\6")):
         is_end = at >= 0 and tail[at : at + 4] == b"PK\5\6" and len(tail) - at >= _END_OF_ZIP.size
-        if is_end and _END_OF_ZIP.unpack_from(tail, at)[5] > _MOST_DIRECTORY:
+        if is_end and _END_OF_ZIP.unpack_from(tail, at)[5] > _MAX_DIRECTORY:
             raise ArchiveError("holds too many entries")
     file.seek(0)
 
@@ -253,6 +256,6 @@ class _Careful:
         return self._stream.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _MOST_READ_AT_ONCE:
+        if not 0 <= size <= _MAX_READ_AT_ONCE:
             raise ArchiveError("has a header that cannot be right")
         return self._stream.read(size)

@@ -198,8 +198,8 @@ class Pair:
     Both are in the normal form of orders.py, and have the same number of rows.
     """
 
-    ours: pa.Table
-    theirs: pa.Table
+    left: pa.Table
+    right: pa.Table
 
 
 def side_by_side(source: pa.Table, lake: Lake) -> Pair:
@@ -219,13 +219,13 @@ def altered(pair: Pair, lake: Lake, limit: int, shift_us: int = 0, *, status_mov
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    ours, theirs = pair.ours, pair.theirs
+    source, lake_rows = pair.left, pair.right
     columns, rows = dict[str, int](), list[Row]()
-    any_wrong = pa.chunked_array([pa.repeat(False, ours.num_rows)])
+    any_wrong = pa.chunked_array([pa.repeat(False, source.num_rows)])
     for name in COLUMN_NAMES[1:]:
-        if name not in ours.column_names:
+        if name not in source.column_names:
             continue
-        left, right = ours.column(name), theirs.column(name)
+        left, right = source.column(name), lake_rows.column(name)
         if name == "created_at" and shift_us:
             right = pc.subtract(right, shift_us)
         same = _same(name, left, right, lake)
@@ -237,11 +237,11 @@ def altered(pair: Pair, lake: Lake, limit: int, shift_us: int = 0, *, status_mov
         if count:
             columns[name] = count
             any_wrong = pc.or_(any_wrong, wrong)
-            show = pa.table({"order_id": ours.column("order_id"), "source": left, "lake": right}).filter(wrong)
+            show = pa.table({"order_id": source.column("order_id"), "source": left, "lake": right}).filter(wrong)
             for row in show.slice(0, max(0, limit - len(rows))).to_pylist():
                 values = {side: _value(name, row[side]) for side in ("source", "lake")}
                 rows.append({"order_id": row["order_id"], "column": name, **values})
-    return Altered(columns, pc.sum(any_wrong).as_py() or 0, ours.num_rows, tuple(rows))
+    return Altered(columns, pc.sum(any_wrong).as_py() or 0, source.num_rows, tuple(rows))
 
 
 def _aligned(table: pa.Table, order_ids: pa.Array) -> pa.Table:

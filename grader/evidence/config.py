@@ -14,9 +14,9 @@ from grader.evidence.listing import file_names, folder_names, read_bytes
 
 CONFIG_NAME = "orders_stream.yml"
 _DEPTH = 8  # hand-ins nest: <name>/<rollnumber>/food_delivery_streaming/local/configs/
-_MOST_FOLDERS = 20_000
-_MOST_BYTES = 256 << 10
-_MOST_ALIASES = 20  # nine levels of nine aliases each make a file of 1 KB unfold into a billion values
+_MAX_FOLDERS = 20_000
+_MAX_BYTES = 256 << 10
+_MAX_ALIASES = 20  # nine levels of nine aliases each make a file of 1 KB unfold into a billion values
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _folders(root: Path) -> Iterator[Path]:
         for folder in level:
             yield folder
             seen += 1
-            if seen > _MOST_FOLDERS:
+            if seen > _MAX_FOLDERS:
                 return
             below += [folder / name for name in folder_names(folder) if name[0] not in "._" and "=" not in name]
         level = below
@@ -98,7 +98,7 @@ def _folders(root: Path) -> Iterator[Path]:
 
 def _looks_like_config(path: Path) -> bool:
     try:
-        content = read_bytes(path.parent, path.name, _MOST_BYTES)
+        content = read_bytes(path.parent, path.name, _MAX_BYTES)
     except OSError:
         return False
     return all(word in content for word in (b"postgres:", b"kafka:", b"checkpoint_location:"))
@@ -111,17 +111,17 @@ def _require_plain(source: Path) -> None:
         OSError: no regular file, or too large.
         ValueError: it refers to its own values too often.
     """
-    content = read_bytes(source.parent, source.name, _MOST_BYTES)
-    if content.count(b"*") <= _MOST_ALIASES:
+    content = read_bytes(source.parent, source.name, _MAX_BYTES)
+    if content.count(b"*") <= _MAX_ALIASES:
         return
     aliases = 0
     with contextlib.suppress(yaml.YAMLError):  # the settings' reader says it better
         for event in yaml.parse(content, yaml.SafeLoader):
             aliases += isinstance(event, yaml.AliasEvent)
-            if aliases > _MOST_ALIASES:
+            if aliases > _MAX_ALIASES:
                 break
-    if aliases > _MOST_ALIASES:
-        raise ValueError(f"refers to its own values more than {_MOST_ALIASES} times; write them out")
+    if aliases > _MAX_ALIASES:
+        raise ValueError(f"refers to its own values more than {_MAX_ALIASES} times; write them out")
 
 
 def _shown(path: Path, root: Path) -> str:

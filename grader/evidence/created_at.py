@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from grader.evidence import Evidence
 
 _STEP_US = 900 * SECOND_US  # every zone in use is a multiple of 15 minutes from UTC
-_MOST_US = 14 * 3600 * SECOND_US  # and at most 14 hours
+_MAX_US = 14 * 3600 * SECOND_US  # and at most 14 hours
 MILLISECOND_US = 1000
 
 
@@ -24,14 +24,14 @@ def shift_us(evidence: Evidence) -> int | None:
     import pyarrow.compute as pc
 
     for pair in evidence.pairs:
-        if not pair.ours.num_rows:
+        if not pair.left.num_rows:
             continue
         unit = evidence.lake.created_at_unit_us
-        theirs, ours = pair.theirs.column("created_at"), pair.ours.column("created_at")
-        commonest = pc.mode(pc.subtract(_whole(theirs, unit), _whole(ours, unit)).drop_null(), n=1).to_pylist()
+        right, left = pair.right.column("created_at"), pair.left.column("created_at")
+        commonest = pc.mode(pc.subtract(_whole(right, unit), _whole(left, unit)).drop_null(), n=1).to_pylist()
         offset = int(commonest[0]["mode"]) if commonest else 0
-        is_zone = offset and offset % _STEP_US == 0 and abs(offset) <= _MOST_US
-        return offset if is_zone and 2 * int(commonest[0]["count"]) > pair.ours.num_rows else 0
+        is_zone = offset and offset % _STEP_US == 0 and abs(offset) <= _MAX_US
+        return offset if is_zone and 2 * int(commonest[0]["count"]) > pair.left.num_rows else 0
     return None
 
 

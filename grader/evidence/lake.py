@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 NO_PARTITION = "(none)"
 _TEXT_COLUMNS = ("customer_name", "restaurant_name", "item", "order_status")
-MOST_ROWS_READ_WHOLE = (
+MAX_ROWS_READ_WHOLE = (
     1_000_000  # of a lake; in a larger one, amounts and times are judged by statistics where they tell
 )
 
@@ -161,7 +161,7 @@ class Lake:
         lines += sorted(set().union(*(type_assumptions(footer.schema) for footer in self.footers)))
         if self._by_statistics:
             lines.append(
-                f"lake: it has more than {MOST_ROWS_READ_WHOLE:,} rows, so amounts and times are judged by the "
+                f"lake: it has more than {MAX_ROWS_READ_WHOLE:,} rows, so amounts and times are judged by the "
                 "statistics of Spark's and Arrow's files where these tell"
             )
         return tuple(lines)
@@ -174,7 +174,7 @@ class Lake:
 
     @cached_property
     def _by_statistics(self) -> bool:
-        return sum(footer.rows for footer in self.footers) > MOST_ROWS_READ_WHOLE
+        return sum(footer.rows for footer in self.footers) > MAX_ROWS_READ_WHOLE
 
     @cached_property
     def scans(self) -> tuple[FileScan, ...]:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 _CHUNK = 1 << 20
-MOST_BYTES = 64 << 20  # of a file that is read whole; a compact sink log of 200,000 files is as large
+MAX_BYTES = 64 << 20  # of a file that is read whole; a compact sink log of 200,000 files is as large
 
 
 def file_names(folder: Path) -> list[str]:
@@ -31,11 +31,11 @@ def _names(folder: Path, *, folders: bool) -> list[str]:
         return []
 
 
-def read_bytes(folder: Path, name: str, most_bytes: int = MOST_BYTES) -> bytes:
+def read_bytes(folder: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
     """The content of the file `name`, a path relative to `folder`. No link below `folder` is followed.
 
     Raises:
-        OSError: there is no such file, it is a link, a pipe or a device, or larger than `most_bytes`.
+        OSError: there is no such file, it is a link, a pipe or a device, or larger than `max_bytes`.
     """
     *parents, _ = Path(name).parts
     place = folder
@@ -49,9 +49,9 @@ def read_bytes(folder: Path, name: str, most_bytes: int = MOST_BYTES) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "is no regular file", name)
-        if status.st_size > most_bytes:
-            raise OSError(errno.EFBIG, f"is larger than {most_bytes >> 20} MiB", name)
-        return file.read(most_bytes)
+        if status.st_size > max_bytes:
+            raise OSError(errno.EFBIG, f"is larger than {max_bytes >> 20} MiB", name)
+        return file.read(max_bytes)
 
 
 def list_parquet(folder: Path, boundary: Path | None = None) -> dict[str, int]:

@@ -18,7 +18,7 @@ from grader.evidence.sink_log import SinkLog, path_in_lake
 from grader.evidence.state import State
 
 _DEPTH = 12
-_MOST_FOLDERS = 20_000  # of a submission that are looked into, so that a huge one ends too
+_MAX_FOLDERS = 20_000  # of a submission that are looked into, so that a huge one ends too
 _FILES_TRIED = 3  # of a lake, until one tells its columns
 # A quarantine is a lake of its own, with a checkpoint of its own; it must not be taken for that of the orders.
 _QUARANTINE_COLUMNS = frozenset({"reason", "raw"})
@@ -180,7 +180,7 @@ def _walk(root: Path) -> Iterable[_Folder]:
         below: list[Path] = []
         for path in level:
             seen += 1
-            if seen > _MOST_FOLDERS:
+            if seen > _MAX_FOLDERS:
                 return
             folder = _folder(path, depth)
             yield folder

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("reason", "topic", "partition", "offset", "raw")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
-_MOST_MESSAGES = 200_000  # that are looked into one by one
+_MAX_MESSAGES = 200_000  # that are looked into one by one
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Quarantine:
         """
         found: list[Quarantined] = []
         for file in self.lake.files:
-            table = self.lake.read(file.path, COLUMNS).slice(0, _MOST_MESSAGES - len(found))
+            table = self.lake.read(file.path, COLUMNS).slice(0, _MAX_MESSAGES - len(found))
             found += [Quarantined(**row, file=file.path) for row in table.to_pylist()]
         return tuple(found)
 

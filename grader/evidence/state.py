@@ -9,8 +9,8 @@ from pathlib import Path
 from configs.contract import StateValue, parse_state, state_file, state_files
 from grader.evidence.listing import read_bytes
 
-_MOST_BYTES = 65_536
-_MOST_FILES = 1000  # of a folder that are looked into
+_MAX_BYTES = 65_536
+_MAX_FILES = 1000  # of a folder that are looked into
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class State:
             files = state_files(self.location)
             if len(files) == 1:
                 return files[0]
-            texts = {path: _read(path) for path in files[:_MOST_FILES]}
+            texts = {path: _read(path) for path in files[:_MAX_FILES]}
             whole = (path for path, text in texts.items() if text and _holds_value(text))
             return next(whole, None) or next((path for path in texts if texts[path]), None) or state_file(self.location)
         except OSError:
@@ -68,7 +68,7 @@ def _read(path: Path) -> str | None:
     try:
         if not path.is_file():
             return None
-        return read_bytes(path.parent, path.name, _MOST_BYTES).decode("utf-8", errors="replace").strip()
+        return read_bytes(path.parent, path.name, _MAX_BYTES).decode("utf-8", errors="replace").strip()
     except OSError:
         return None
 

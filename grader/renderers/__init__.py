@@ -13,7 +13,7 @@ from dataclasses import replace
 from grader.model import DID_NOT_END, Finding, Report, Status
 
 ADVICE = "ADVICE"
-MOST_ROWS = 3
+MAX_ROWS = 3
 GRADING_ENDED = "Nothing is lost by it: look at the submission's files, or allow the grading more and run it again."
 GRADER_BROKE = "This is the grader's fault and costs nothing: run again with --debug and report it."
 

@@ -21,7 +21,7 @@ from grader.timeline import Moment, Timeline
 
 _FONT = 11  # units of the drawing; report.html.j2 sets the same
 _WIDE, _HEIGHT = 960, 300
-_MOST_LABELS = 9
+_MAX_LABELS = 9
 _PLACES = {"d", "x", "y", "cx", "cy", "width", "height", "transform"}
 _LONG_NUMBER = re.compile(r"(-?\d+\.\d)\d+")
 Point = tuple[int, int]
@@ -228,10 +228,10 @@ def _steps(values: Iterable[int]) -> dict[int, int]:
 
 
 def _spread(count: int) -> list[int]:
-    """At most _MOST_LABELS places of `count`, evenly, with the first and the last."""
-    if count <= _MOST_LABELS:
+    """At most _MAX_LABELS places of `count`, evenly, with the first and the last."""
+    if count <= _MAX_LABELS:
         return list(range(count))
-    return sorted({round(at * (count - 1) / (_MOST_LABELS - 1)) for at in range(_MOST_LABELS)})
+    return sorted({round(at * (count - 1) / (_MAX_LABELS - 1)) for at in range(_MAX_LABELS)})
 
 
 def _count_ticks(lines: Iterable[Line]) -> list[tuple[int, str]]:

@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from grader.model import Finding, Report, Status
-from grader.renderers import MOST_ROWS, by_urgency, marks, next_step, number, readable, row_text, tally, word
+from grader.renderers import MAX_ROWS, by_urgency, marks, next_step, number, readable, row_text, tally, word
 
 FILE_NAME = "results.json"
 VISIBLE = "visible"
@@ -65,7 +65,7 @@ def _output(finding: Finding) -> str:
         return finding.doc
     lines = [f"Expected: {finding.expected}"] if finding.expected is not None else []
     lines.append(f"Found: {finding.actual}")
-    lines += [f"Row: {row_text(row)}" for row in finding.samples[:MOST_ROWS]]
+    lines += [f"Row: {row_text(row)}" for row in finding.samples[:MAX_ROWS]]
     if finding.status is not Status.SKIP:
         lines.append(f"Next: {next_step(finding)}")
     return "\n".join(lines)

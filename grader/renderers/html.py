@@ -28,7 +28,7 @@ from grader.renderers.charts import charts
 from grader.timeline import Timeline
 
 FILE_NAME = "report.html"
-MOST_TABLE_ROWS = 400
+MAX_TABLE_ROWS = 400
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
@@ -58,7 +58,7 @@ def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str
         charts=charts(facts or Timeline()),
         facts={key.replace("_", " "): value for key, value in report.facts.items() if key != "partitions"},
         partitions=partitions if isinstance(partitions, dict) else {},
-        most_table_rows=MOST_TABLE_ROWS,
+        max_table_rows=MAX_TABLE_ROWS,
     )
 
 

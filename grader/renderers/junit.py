@@ -9,7 +9,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as Xml
 
 from grader.model import Finding, Report, Status
-from grader.renderers import ADVICE, MOST_ROWS, next_step, number, readable, row_text, word
+from grader.renderers import ADVICE, MAX_ROWS, next_step, number, readable, row_text, word
 
 FILE_NAME = "report.xml"
 
@@ -59,6 +59,6 @@ def _text(finding: Finding) -> str:
     lines = [finding.title]
     lines += [f"expected: {finding.expected}"] if finding.expected is not None else []
     lines.append(f"found: {finding.actual}")
-    lines += [f"row: {row_text(row)}" for row in finding.samples[:MOST_ROWS]]
+    lines += [f"row: {row_text(row)}" for row in finding.samples[:MAX_ROWS]]
     lines.append(f"next: {next_step(finding)}")
     return "\n".join(lines)

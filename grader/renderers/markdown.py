@@ -6,7 +6,7 @@ import re
 
 from grader.model import Finding, Report, Status
 from grader.renderers import (
-    MOST_ROWS,
+    MAX_ROWS,
     cell_text,
     marks,
     marks_of,
@@ -54,7 +54,7 @@ def _details(finding: Finding) -> str:
     if finding.expected is not None:
         lines.append(f"- **Expected** {_escaped(finding.expected)}")
     lines += [f"- **Found** {_escaped(finding.actual or '')}", f"- **Next** {_with_code(next_step(finding))}"]
-    rows = finding.samples[:MOST_ROWS]
+    rows = finding.samples[:MAX_ROWS]
     if rows:
         columns = list(dict.fromkeys(key for row in rows for key in row))
         cells = [[_escaped(cell_text(row[key])) if key in row else "" for key in columns] for row in rows]

@@ -9,7 +9,7 @@ from tabulate import tabulate
 from grader.model import Finding, Report
 from grader.renderers import (
     ADVICE,
-    MOST_ROWS,
+    MAX_ROWS,
     by_urgency,
     marks,
     marks_of,
@@ -58,7 +58,7 @@ def _details(finding: Finding, colour: bool, width: int) -> str:
     if finding.expected is not None:
         lines.append(_labelled("expected", finding.expected, width))
     lines.append(_labelled("found", finding.actual or "", width))
-    lines += [_labelled("row", row_text(row), width) for row in finding.samples[:MOST_ROWS]]
+    lines += [_labelled("row", row_text(row), width) for row in finding.samples[:MAX_ROWS]]
     lines.append(_labelled("next", next_step(finding), width))
     return "\n".join(lines)
 

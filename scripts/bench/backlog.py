@@ -1,4 +1,4 @@
-"""A backlog from Postgres to Kafka: ours, the plain design, and Debezium's connector.
+"""A backlog from Postgres to Kafka: ours, the naive baseline, and Debezium's connector.
 
     .venv/bin/python -m scripts.bench.backlog [--rows 1000000]
 
@@ -26,7 +26,7 @@ from scripts.bench import debezium
 from scripts.bench.subject import Subject, running_program
 from scripts.bench.tables import Table, machine, write_section
 from scripts.drills.evidence import TopicWatch, read_reached
-from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.drills.pipeline import NAIVE, OURS, Programs
 from scripts.services import bring_up
 from scripts.services.postgres import connect
 from scripts.services.stack import Stack
@@ -124,7 +124,7 @@ def _passages(
         end = base + before + rows
         subject.wait(lambda end=end: length() >= end, f"all {end} rows on the topic", TIMEOUT)  # type: ignore[misc]
         done.append(Passage(rows, time.monotonic() - started))
-        # The plain design loses rows that are inserted before it has moved its state.
+        # The naive baseline loses rows that are inserted before it has moved its state.
         subject.wait(is_at_rest, "at rest", TIMEOUT)
     return Figures(tuple(done), idle, subject.peak)
 
@@ -211,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     rate = ours.passages[-1].rows_a_second
     rows = [figures_row(ours, "ours", rate)]
     print(rows[-1], flush=True)
-    rows.append(figures_row(measure_producer(PLAIN, backlogs), "plain design", rate))
+    rows.append(figures_row(measure_producer(NAIVE, backlogs), "naive baseline", rate))
     print(rows[-1], flush=True)
     rows.append(figures_row(measure_debezium(backlogs), "Debezium, streaming", rate))
     print(rows[-1], flush=True)
@@ -229,14 +229,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 _COMMAND = "python -m scripts.bench.backlog --rows "
 NOTES = """
-Each program runs alone, at the defaults of `configs/orders_stream.yml` (`batch_limit` too, for the plain design as
+Each program runs alone, at the defaults of `configs/orders_stream.yml` (`batch_limit` too, for the naive baseline as
 well), has published the table's base rows and has nothing to do when a backlog is committed; it is through when the
 topic has all of it. The three backlogs follow each other. Debezium 3.3.1 runs in a standalone Kafka Connect with as
 much heap as the Spark programs, one task, rows alone as JSON (ExtractNewRecordState) and otherwise its defaults; its
 snapshot is counted from its first message on, of a table that has all rows. Memory is resident, of all the program's
 processes.
 
-Wanted: 1.5 times the plain design, and 10 times Debezium's 9,900 rows a second, as measured in another setting. Ten
+Wanted: 1.5 times the naive baseline, and 10 times Debezium's 9,900 rows a second, as measured in another setting. Ten
 times the figure above would be some 600,000 rows a second, read, serialized and sent by two cores.
 """
 

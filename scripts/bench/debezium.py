@@ -16,10 +16,10 @@ from pathlib import Path
 import pyspark
 
 from configs.contract import table_spellings
+from configs.errors import KitError
 from configs.settings import Settings
 from scripts.bench.subject import Subject, running
 from scripts.services import postgres
-from scripts.services.errors import KitError
 from scripts.services.jars import cache_folder, sha256
 from scripts.services.java import require_java
 from scripts.services.stack import Stack

@@ -67,9 +67,9 @@ class Case:
 
     title: str
     sides: Callable[[Path], contextlib.AbstractContextManager[tuple[Side, Side | None]]]
-    most_seconds: float | None = None
-    most_ratio: float | None = None
-    most_bytes: int | None = 1 << 30
+    max_seconds: float | None = None
+    max_ratio: float | None = None
+    max_bytes: int | None = 1 << 30
 
 
 @contextlib.contextmanager
@@ -129,11 +129,11 @@ def _fill_table(settings: Settings, rows: int, plan: Plan) -> None:
 
 _MILLION = 1_000_000
 CASES: dict[str, Case] = {
-    "small": Case("20 rows, 3 files", _small, most_seconds=0.6, most_ratio=1 / 15),
-    "20m": Case("20,000,000 rows, 400 files, 30 dates", _large(Plan(20 * _MILLION, 400, 30)), most_ratio=0.6),
-    "100m": Case("100,000,000 rows, 400 files, 30 dates", _large(Plan(100 * _MILLION, 400, 30)), most_ratio=0.6),
-    "postgres": Case("1,000,000 rows, each column compared with Postgres", _against_postgres, most_seconds=10),
-    "files": Case("2,000 files of 500 rows", _large(Plan(_MILLION, 2000, 30)), most_seconds=2.0),
+    "small": Case("20 rows, 3 files", _small, max_seconds=0.6, max_ratio=1 / 15),
+    "20m": Case("20,000,000 rows, 400 files, 30 dates", _large(Plan(20 * _MILLION, 400, 30)), max_ratio=0.6),
+    "100m": Case("100,000,000 rows, 400 files, 30 dates", _large(Plan(100 * _MILLION, 400, 30)), max_ratio=0.6),
+    "postgres": Case("1,000,000 rows, each column compared with Postgres", _against_postgres, max_seconds=10),
+    "files": Case("2,000 files of 500 rows", _large(Plan(_MILLION, 2000, 30)), max_seconds=2.0),
 }
 
 
@@ -181,18 +181,18 @@ def _row(case: Case, times: int) -> tuple[str, ...]:
         _, other = sides
         measured = measure([side for side in sides if side is not None], times)
     grader = measured[0]
-    limits, kept = list[str](), [case.most_bytes is None or grader.peak <= case.most_bytes]
-    if case.most_seconds is not None:
-        limits.append(f"{case.most_seconds:g} s")
-        kept.append(grader.seconds <= case.most_seconds)
+    limits, kept = list[str](), [case.max_bytes is None or grader.peak <= case.max_bytes]
+    if case.max_seconds is not None:
+        limits.append(f"{case.max_seconds:g} s")
+        kept.append(grader.seconds <= case.max_seconds)
     compared = ("-", "-", "-")
     if other is not None:
-        theirs = measured[1]
-        ratio = grader.seconds / theirs.seconds
-        compared = (f"{other.name} {theirs}", f"{theirs.peak >> 20} MiB", f"{ratio:.3f}")
-        if case.most_ratio is not None:
-            limits.append(f"ratio {case.most_ratio:.3f}")
-            kept.append(ratio <= case.most_ratio)
+        compared_side = measured[1]
+        ratio = grader.seconds / compared_side.seconds
+        compared = (f"{other.name} {compared_side}", f"{compared_side.peak >> 20} MiB", f"{ratio:.3f}")
+        if case.max_ratio is not None:
+            limits.append(f"ratio {case.max_ratio:.3f}")
+            kept.append(ratio <= case.max_ratio)
     shown = f"{', '.join(limits)}: {'kept' if all(kept) else 'NOT KEPT'}"
     return (case.title, str(grader), f"{grader.peak >> 20} MiB", *compared, shown)
 

@@ -1,4 +1,4 @@
-"""A backlog from Kafka to the lake: ours and the plain design; and what our store of order_ids costs.
+"""A backlog from Kafka to the lake: ours and the naive baseline; and what our store of order_ids costs.
 
     .venv/bin/python -m scripts.bench.lake_backlog [--rows 1000000]
 
@@ -27,7 +27,7 @@ from scripts.bench.backlog import FIRST_MOMENT, IDLE, ROWS, STEP, TIMEOUT, Figur
 from scripts.bench.subject import running_program
 from scripts.bench.tables import Table, machine, write_section
 from scripts.drills.evidence import stream_place, topic_ends
-from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.drills.pipeline import NAIVE, OURS, Programs
 from scripts.services import bring_up
 from scripts.services.temporary_stack import temporary_stack
 from scripts.topic import make_topic
@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
     without = measure_consumer(OURS, backlogs, with_store=False)
     rows.append(figures_row(without.figures, "ours, without its store", rate))
     print(rows[-1], without.batches, flush=True)
-    rows.append(figures_row(measure_consumer(PLAIN, backlogs).figures, "plain design", rate))
+    rows.append(figures_row(measure_consumer(NAIVE, backlogs).figures, "naive baseline", rate))
     sizes_text = [f"{size:,} rows" for size in backlogs]
     sizes_text[-1] += " more"
     headers = ("consumer", *sizes_text, "rows a second", "ours, times this", "memory, idle", "memory, at most")
@@ -178,7 +178,7 @@ def store_cost(ours: LakeFigures, without: LakeFigures) -> str:
 NOTES = """
 Each consumer runs alone, at the defaults of `configs/orders_stream.yml`, has read ten rows and is paused while the
 messages are published; it is through when the sink log has all of them. Ours parses every message twice, once for the
-lake and once for the quarantine, and remembers every order_id; the plain design does neither. The last backlog finds
+lake and once for the quarantine, and remembers every order_id; the naive baseline does neither. The last backlog finds
 1.11 times its own number of order_ids in the store. Without the store the same batches take the same way, through the
 same shuffle, and repeats are kept. Memory is resident, of all the program's processes.
 

@@ -107,12 +107,12 @@ def _files(plan: Plan) -> Iterator[tuple[str, pa.Table]]:
     """Relative path and rows of each file. Kafka deals a batch's rows out by chance, so that the files' ids overlap."""
     import numpy as np
 
-    chance = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     per_file = plan.rows // plan.files
     per_batch = per_file * _PARTITIONS
     for batch in range(plan.files // _PARTITIONS):
         table = columns(plan, np.arange(batch * per_batch + 1, (batch + 1) * per_batch + 1, dtype=np.int64))
-        dealt = chance.permutation(per_batch)
+        dealt = rng.permutation(per_batch)
         day = date.fromordinal(_FIRST_DAY.toordinal() + batch * _PARTITIONS * plan.days // plan.files)
         for partition in range(_PARTITIONS):
             rows = table.take(np.sort(dealt[partition * per_file : (partition + 1) * per_file]))

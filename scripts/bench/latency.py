@@ -1,4 +1,4 @@
-"""How long an order takes from its insert to the lake: single inserts at random moments, ours and the plain design.
+"""How long an order takes from its insert to the lake: single inserts at random moments, ours and the naive baseline.
 
     .venv/bin/python -m scripts.bench.latency [--inserts 60]
 
@@ -24,7 +24,7 @@ from grader.evidence.sink_log import FOLDER, SinkLog
 from scripts.bench.subject import Subject, running_program
 from scripts.bench.tables import Table, machine, write_section
 from scripts.drills.orders import insert_orders
-from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.drills.pipeline import NAIVE, OURS, Programs
 from scripts.services import bring_up
 from scripts.services.postgres import connect
 from scripts.services.stack import Stack
@@ -37,7 +37,7 @@ INSERTS = 60
 PAUSES = (1.0, 4.0)  # seconds between two inserts, at random: from less than a poll to several
 WARM_UP = 5  # inserts before those that count: both JVMs compile what they then run
 TIMEOUT = 120.0
-REST = 15.0  # seconds without a new row, after which the rest will not come: the plain design loses some
+REST = 15.0  # seconds without a new row, after which the rest will not come: the naive baseline loses some
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,8 @@ class Setup:
 SETUPS = (
     Setup("ours, defaults (poll 2 s)", OURS, {}),
     Setup(
-        "plain design, poll 2 s, trigger 2 s",
-        PLAIN,
+        "naive baseline, poll 2 s, trigger 2 s",
+        NAIVE,
         {"cdc": {"poll_interval_sec": 2}, "streaming": {"batch_interval": "2 seconds"}},
     ),
     Setup(
@@ -102,14 +102,14 @@ def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
 
 def _insert(stack: Stack, consumer: Subject, inserts: int, seed: int) -> dict[int, float]:
     """order_id -> when its insert was committed, in seconds since 1970. Waits until the lake has all that come."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     committed = {}
     with contextlib.closing(connect(stack.settings.postgres)) as connection:
         table = require_table(connection, stack.settings).name
         for _ in range(inserts):
             [order_id] = insert_orders(connection, table, 1)
             committed[order_id] = time.time()
-            time.sleep(chance.uniform(*PAUSES))
+            time.sleep(rng.uniform(*PAUSES))
         rows = require_table(connection, stack.settings).rows
     lake = Path(stack.settings.datalake.path)
     seen, since = -1, time.monotonic()
@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     for setup in SETUPS:
         found[setup] = measure(setup, options.inserts)
         print(f"{setup.name}: {median(found[setup].to_lake):.2f} s, lost {found[setup].lost}", flush=True)
-    plain = next(median(item.to_lake) for setup, item in found.items() if setup.programs == PLAIN)
+    naive = next(median(item.to_lake) for setup, item in found.items() if setup.programs == NAIVE)
     rows = [
         [
             setup.name,
@@ -177,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"{median(item.to_topic):.2f} s",
             f"{median(item.to_lake):.2f} s",
             f"{percentile_95(item.to_lake):.2f} s",
-            f"{median(item.to_lake) / plain:.2f}",
+            f"{median(item.to_lake) / naive:.2f}",
         ]
         for setup, item in found.items()
     ]
@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
         "to the topic, median",
         "to the lake, median",
         "95th percentile",
-        "to plain",
+        "to naive",
     )
     table = Table(headers, rows)
     print(table.text())
@@ -201,9 +201,9 @@ def main(arguments: list[str] | None = None) -> int:
 NOTES = f"""
 Single inserts, {PAUSES[0]:g} to {PAUSES[1]:g} s apart at random, at the same moments for each design, each on a stack
 of its own, one after the other. Counted from the commit until the sink log has the batch with the row's file; "to
-plain" is the median over the plain design's. Wanted: at most 0.75 at the defaults, at most 1.2 s at the fastest, which
-polls every 0.1 s with a margin of 5 ms and a batch every 0.1 s. At the defaults half of a poll's interval, one second,
-is waiting. What is lost was inserted between two of the plain design's readings of one batch, and is never read.
+naive" is the median over the naive baseline's. Target: at most 0.75 at the defaults, at most 1.2 s at the fastest,
+which polls every 0.1 s with a margin of 5 ms and a batch every 0.1 s. At the defaults half of a poll interval, 1 s,
+is waiting. What is lost was inserted between two of the naive baseline's readings of one batch, and is never read.
 """
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from configs.errors import KitError
 from configs.settings import ENVIRONMENT_PREFIX
 from scripts.drills.pipeline import Programs
-from scripts.services.errors import KitError
 from scripts.services.processes import family_memory, last_lines, launch, stop, wait_until
 from scripts.services.stack import Stack
 

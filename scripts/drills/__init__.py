@@ -1,4 +1,4 @@
-"""The drills: faults that are brought about in a running pipeline, one a file: scripts/drills/<room>/<name>.py.
+"""The drills: faults that are brought about in a running pipeline, one a file: scripts/drills/<category>/<name>.py.
 
 A file that is there is a drill: nothing to register.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @cache
 def all_drills() -> Mapping[str, Drill]:
-    """name -> drill, ordered by room and name.
+    """name -> drill, ordered by category and name.
 
     Raises:
         TypeError: a file holds no drill of its own name.
@@ -25,13 +25,13 @@ def all_drills() -> Mapping[str, Drill]:
     from scripts.drills.model import Drill
 
     drills: dict[str, Drill] = {}
-    for room in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg):
-        package = importlib.import_module(f"{__name__}.{room}")
+    for category in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg):
+        package = importlib.import_module(f"{__name__}.{category}")
         for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
             found = getattr(importlib.import_module(f"{package.__name__}.{name}"), name, None)
             if not isinstance(found, Drill):
                 raise TypeError(
-                    f"scripts/drills/{room}/{name}.py has no drill named {name}: decorate it with @drill(...)"
+                    f"scripts/drills/{category}/{name}.py has no drill named {name}: decorate it with @drill(...)"
                 )
             drills[name] = found
     return drills

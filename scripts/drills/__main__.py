@@ -11,15 +11,15 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
+from configs.errors import KitError, run_command
 from configs.settings import PROJECT
 from scripts.drills import all_drills
 from scripts.drills.errors import DrillError
 from scripts.drills.model import Drill, Result
-from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.drills.pipeline import NAIVE, OURS, Programs
 from scripts.drills.random_faults import random_drill
 from scripts.drills.report import line, table, write_json
 from scripts.drills.runner import Planned, run_drills
-from scripts.services.errors import KitError
 
 RANDOM = "random"
 DEFAULT_RANDOM_RUNS = 5  # after the named drills, where nothing is asked for
@@ -50,12 +50,12 @@ def _random(seed: int, runs: int) -> list[Planned]:
 
 
 def programs_under_test(name: str | None) -> Programs:
-    """ours, plain, or a folder with scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh.
+    """ours, naive, or a folder with scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh.
 
     Raises:
         KitError: the folder has no such scripts.
     """
-    for known in (OURS, PLAIN):
+    for known in (OURS, NAIVE):
         if (name or OURS.name) == known.name:
             return known
     folder = Path(name or "").expanduser().absolute()
@@ -63,7 +63,7 @@ def programs_under_test(name: str | None) -> Programs:
     for program in ("producer", "consumer"):
         if not os.access(chosen.submit_script(program), os.X_OK):
             raise KitError(
-                f"PROGRAMS is {name!r}; allowed are ours, plain, or a folder in which {chosen.submit_script(program)} "
+                f"PROGRAMS is {name!r}; allowed are ours, naive, or a folder in which {chosen.submit_script(program)} "
                 "is a script that may be run."
             )
     return chosen
@@ -83,27 +83,30 @@ def main() -> int:
     # A background job is started with Ctrl-C ignored; either signal ends the run in order, with its stack removed.
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.default_int_handler)
+    return run_command(
+        lambda: drill_command(arguments.out), interrupted="Interrupted; the stack of the drills is removed."
+    )
+
+
+def drill_command(out: Path | None) -> int:
+    """Run what the environment asks for; exit code 1 when a drill was not clean."""
+    under_test = programs_under_test(os.environ.get("PROGRAMS"))
+    planned = plan(os.environ.get("DRILL") or None, _number("SEED") or 1, _number("RUNS"))
+    name = "drills.json" if under_test == OURS else f"drills_{under_test.name}.json"
+    out = out or PROJECT / "reports" / name
+    print(f"{len(planned)} drills of {under_test.name}, on a stack of their own", flush=True)
+    clock = time.monotonic()
+    results: list[Result] = []
+
+    def report(result: Result) -> None:
+        results.append(result)
+        print(line(result), flush=True)
+        write_json(out, under_test.name, results)  # each at once: an interrupted run keeps what it has seen
+
     try:
-        under_test = programs_under_test(os.environ.get("PROGRAMS"))
-        planned = plan(os.environ.get("DRILL") or None, _number("SEED") or 1, _number("RUNS"))
-        name = "drills.json" if under_test == OURS else f"drills_{under_test.name}.json"
-        out = arguments.out or PROJECT / "reports" / name
-        print(f"{len(planned)} drills of {under_test.name}, on a stack of their own", flush=True)
-        clock = time.monotonic()
-        results: list[Result] = []
-
-        def report(result: Result) -> None:
-            results.append(result)
-            print(line(result), flush=True)
-            write_json(out, under_test.name, results)  # each at once: an interrupted run keeps what it has seen
-
         run_drills(planned, under_test, report)
-    except (KitError, DrillError, KafkaException, OSError) as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nInterrupted; the stack of the drills is removed.", file=sys.stderr)
-        return 130
+    except (KafkaException, OSError, KitError) as error:
+        raise DrillError(str(error)) from error
     failed = [result for result in results if not result.is_clean]
     print(f"\n{table(results)}\n\n{len(results) - len(failed)} of {len(results)} clean in", end=" ")
     print(f"{time.monotonic() - clock:.0f} s. Also in {out}")

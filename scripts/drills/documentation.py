@@ -15,7 +15,7 @@ from typing import Any
 from configs.settings import PROJECT
 from scripts.drills import all_drills
 from scripts.drills.model import Drill
-from scripts.drills.pipeline import OURS, PLAIN
+from scripts.drills.pipeline import NAIVE, OURS
 from scripts.drills.random_faults import BUDGET, FAULTS
 
 DOCS_FILE = PROJECT / "docs" / "drills.md"
@@ -34,7 +34,7 @@ own. Afterwards nothing may be lost, repeated, altered or left unexplained.
     make drills                          all of them, and a few random ones
     make drills DRILL=late_commit        one, or several separated by commas
     make drills DRILL=random SEED=7      the random drill of seed 7; RUNS=200 goes on to seed 206
-    make drills PROGRAMS=plain           against the plain design; or PROGRAMS=folder, with
+    make drills PROGRAMS=naive           against the naive baseline; or PROGRAMS=folder, with
                                          scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh in it
 
 The evidence goes to the terminal as a table and to reports/drills.json; the logs of a drill that did not come out
@@ -50,11 +50,11 @@ topic, the lake (the files that its log names) and the quarantine:
 - Every message is accounted for: topic = lake + quarantine + repeats removed, message by message.
 - No program has ended by itself. One that was killed is started again, as an operator would.
 
-Whether these drills can see a loss is shown by the **plain design**: tests/plain_design/, producer and consumer as the
-hand-out suggests them. They look right and pass a round by hand.
+Whether these drills can see a loss is shown by the **naive baseline**: tests/naive_baseline/, producer and consumer
+as the hand-out suggests them. They look right and pass a round by hand.
 
 ## What was measured
-`lost` and `repeated` are rows, `ended` how often a program ended by itself. Nearly all rows of the plain design are
+`lost` and `repeated` are rows, `ended` how often a program ended by itself. Nearly all rows of the naive baseline are
 "wrong" besides: its JSON has lost their microseconds. Where writers insert during a drill, it loses some of their rows
 whatever else happens: see concurrent_writers.
 """
@@ -88,27 +88,27 @@ def _figures(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:
     """docs/drills.md."""
-    ours, plain = measured.get(OURS.name, {}), measured.get(PLAIN.name, {})
+    ours, naive = measured.get(OURS.name, {}), measured.get(NAIVE.name, {})
     lines = [
         _HEAD,
-        "| drill | rows | faults | ours: lost | repeated | wrong | seconds | plain: rows | lost | repeated | ended |",
+        "| drill | rows | faults | ours: lost | repeated | wrong | seconds | naive: rows | lost | repeated | ended |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name in (*drills, RANDOM):
-        mine, theirs = ours.get(name), plain.get(name)
+        mine, theirs = ours.get(name), naive.get(name)
         label = f"[{name}](#{name})"
         if name == RANDOM and mine is not None:
             label += f", {mine['runs']} runs, seeds {mine['seeds'][0]} to {mine['seeds'][1]}, {mine['clean']} clean"
             if mine.get("seeds_not_clean"):
                 label += f", not clean: {', '.join(map(str, mine['seeds_not_clean']))}"
-        lines.append(f"| {label} | {_ours(mine)} | {_plain(theirs)} |")
-    room = ""
+        lines.append(f"| {label} | {_ours(mine)} | {_naive(theirs)} |")
+    category = ""
     for drill in drills.values():
-        if drill.room != room:
-            room = drill.room
-            lines += ["", f"## {room.capitalize()}"]
+        if drill.category != category:
+            category = drill.category
+            lines += ["", f"## {category.capitalize()}"]
         lines += ["", f"### {drill.name}", "", f"**{drill.title}**", "", drill.doc, ""]
-        lines += [f"- The plain design: {drill.plain}", f"- Ours: {drill.withstands}"]
+        lines += [f"- The naive baseline: {drill.naive}", f"- Ours: {drill.withstands}"]
     lines += ["", f"## {RANDOM.capitalize()}", "", f"### {RANDOM}", "", *_random_text(), ""]
     return "\n".join(lines)
 
@@ -121,7 +121,7 @@ def _ours(figures: Mapping[str, Any] | None) -> str:
     return " | ".join([*(str(figures[key]) for key in keys), str(wrong), f"{figures['seconds']:.0f}"])
 
 
-def _plain(figures: Mapping[str, Any] | None) -> str:
+def _naive(figures: Mapping[str, Any] | None) -> str:
     if figures is None:
         return "- | - | - | -"
     return " | ".join(str(figures[key]) for key in ("rows", "lost", "repeated", "ended"))

@@ -19,24 +19,24 @@ Inject: TypeAlias = "Callable[[Pipeline], None]"
 class Drill:
     """One fault: `inject` brings it about in a running pipeline and returns, however the pipeline took it.
 
-    `title` is the first line of the docstring and `doc` the rest of it: what is injected. `plain` says what the plain
-    design makes of it, `withstands` why ours does not.
+    `title` is the first line of the docstring and `doc` the rest of it: what is injected. `naive` says what the naive
+    baseline makes of it, `withstands` why ours does not.
     """
 
     name: str
-    room: str
+    category: str
     title: str
     doc: str
-    plain: str
+    naive: str
     withstands: str
     inject: Inject
 
 
-def drill(*, plain: str, withstands: str) -> Callable[[Inject], Drill]:
+def drill(*, naive: str, withstands: str) -> Callable[[Inject], Drill]:
     """Make a drill of a function: its name is the drill's, its docstring the documentation.
 
     Raises:
-        TypeError: the function has no docstring, or lies outside scripts/drills/<room>/<name>.py.
+        TypeError: the function has no docstring, or lies outside scripts/drills/<category>/<name>.py.
     """
 
     def make(inject: Inject) -> Drill:
@@ -51,10 +51,10 @@ def drill(*, plain: str, withstands: str) -> Callable[[Inject], Drill]:
         first, _, rest = text.partition("\n")
         return Drill(
             name=inject.__name__,
-            room=package.rpartition(".")[2],
+            category=package.rpartition(".")[2],
             title=first.strip(),
             doc=rest.strip(),
-            plain=plain,
+            naive=naive,
             withstands=withstands,
             inject=inject,
         )

@@ -29,11 +29,11 @@ from scripts.table import require_table
 
 PRODUCER, CONSUMER = programs.PROGRAMS
 FAULT_POINT = Path(__file__).with_name("fault_point")
-MOST_ENDS = 3  # a program that ends by itself so often in one drill is not started again
+MAX_ENDS = 3  # a program that ends by itself so often in one drill is not started again
 # Compiling less while a program lives for seconds: it starts a good deal earlier on a machine with few cores.
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 WAIT_TIMEOUT = 90.0
-MOST_TRIES = 40
+MAX_TRIES = 40
 
 
 class GivenUpError(DrillError):
@@ -52,7 +52,7 @@ class Programs:
 
 
 OURS = Programs("ours", PROJECT)
-PLAIN = Programs("plain", PROJECT / "tests" / "plain_design")
+NAIVE = Programs("naive", PROJECT / "tests" / "naive_baseline")
 
 
 class Pipeline:
@@ -61,7 +61,7 @@ class Pipeline:
     def __init__(self, stack: Stack, under_test: Programs) -> None:
         self.stack = stack
         self.settings = stack.settings
-        self.chance = random.Random(0)
+        self.rng = random.Random(0)
         self.faults: list[str] = []
         self.ended: list[str] = []
         self._under_test = under_test
@@ -77,7 +77,7 @@ class Pipeline:
 
     def begin(self, seed: int) -> None:
         """Forget what the drill before has counted."""
-        self.chance = random.Random(seed)
+        self.rng = random.Random(seed)
         self.faults, self.ended, self._given_up = [], [], set()
 
     def close(self) -> None:
@@ -242,11 +242,11 @@ class Pipeline:
             if self._away:
                 del self._wanted[name]  # nobody starts it before its service is back
                 continue
-            if self.ended.count(name) >= MOST_ENDS:
+            if self.ended.count(name) >= MAX_ENDS:
                 self._given_up.add(name)
                 del self._wanted[name]
                 raise GivenUpError(
-                    f"the {name} ended by itself {MOST_ENDS} times. The end of its log:\n"
+                    f"the {name} ended by itself {MAX_ENDS} times. The end of its log:\n"
                     f"{last_lines(self.stack.log(name), 4)}"
                 )
             self.start(name, environment)
@@ -282,7 +282,7 @@ class Pipeline:
             DrillError: the producer was quicker every time.
         """
         watch = self._topic_watch()
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             self.wait(self.is_all_published, "the state at the newest row")
             reached = self.reached()
             watch.from_here()
@@ -292,12 +292,12 @@ class Pipeline:
             if self.reached() == reached:
                 return
             self.thaw(PRODUCER)
-        raise DrillError(f"the producer moved its state within a millisecond or so of publishing, {MOST_TRIES} times")
+        raise DrillError(f"the producer moved its state within a millisecond or so of publishing, {MAX_TRIES} times")
 
     def wait_for_polls(self, count: int) -> None:
         """Wait until the producer has read the table `count` times more, as Postgres counts.
 
-        Ours reads once a poll; the plain design three times where a poll finds rows.
+        Ours reads once a poll; the naive baseline three times where a poll finds rows.
         """
         before = self._scans()
         # The statistics of a session come with its end: one that had begun before counts too.

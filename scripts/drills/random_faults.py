@@ -48,13 +48,13 @@ class Fault:
 
 
 BUDGET = 7.0  # seconds of cost in one plan, so that a run stays short
-MOST_ROWS = 80  # that the writers commit; the faults add their own
+MAX_ROWS = 80  # that the writers commit; the faults add their own
 CATCH_TIMEOUT = 10.0
 
 
 def make_plan(seed: int) -> Plan:
     """The plan of a seed: the same on every machine."""
-    chance = random.Random(f"plan {seed}")
+    rng = random.Random(f"plan {seed}")
     steps: list[Step] = []
     left = BUDGET
     names = list(FAULTS)
@@ -62,10 +62,10 @@ def make_plan(seed: int) -> Plan:
         affordable = [name for name in names if FAULTS[name].cost <= left]
         if not affordable:
             break
-        name = chance.choices(affordable, [FAULTS[name].weight for name in affordable])[0]
-        steps.append(Step(name, chance.randint(0, 12), round(chance.uniform(0.05, 1.0), 2)))
+        name = rng.choices(affordable, [FAULTS[name].weight for name in affordable])[0]
+        steps.append(Step(name, rng.randint(0, 12), round(rng.uniform(0.05, 1.0), 2)))
         left -= FAULTS[name].cost
-    return Plan(chance.randint(1, 4), round(chance.uniform(0.05, 0.25), 2), tuple(steps))
+    return Plan(rng.randint(1, 4), round(rng.uniform(0.05, 0.25), 2), tuple(steps))
 
 
 def random_drill(seed: int) -> Drill:
@@ -73,9 +73,9 @@ def random_drill(seed: int) -> Drill:
     plan = make_plan(seed)
 
     def inject(pipeline: Pipeline) -> None:
-        with writers(pipeline, plan.writers, pause=plan.pause, most_rows=MOST_ROWS) as load:
+        with writers(pipeline, plan.writers, pause=plan.pause, max_rows=MAX_ROWS) as load:
             for step in plan.steps:
-                goal = min(load.committed + step.after_rows, MOST_ROWS)
+                goal = min(load.committed + step.after_rows, MAX_ROWS)
                 pipeline.wait(lambda goal=goal: load.committed >= goal, f"{step.after_rows} more rows committed")  # type: ignore[misc]
                 pipeline.start_what_is_missing()
                 FAULTS[step.fault].inject(pipeline, step.length)
@@ -167,7 +167,7 @@ def _ties(pipeline: Pipeline, _: float) -> None:
 
 
 def _rejects(pipeline: Pipeline, _: float) -> None:
-    chosen = pipeline.chance.sample(sorted(messages.REJECTS), 8)
+    chosen = pipeline.rng.sample(sorted(messages.REJECTS), 8)
     messages.send(pipeline, [messages.REJECTS[name] for name in chosen])
     pipeline.note("8 dirty messages")
 

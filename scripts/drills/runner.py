@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg2
 from confluent_kafka import KafkaException
 
+from configs.errors import KitError
 from configs.settings import PROJECT
 from scripts.drills.balance import Balance, balance
 from scripts.drills.errors import DrillError
@@ -19,7 +20,6 @@ from scripts.drills.evidence import EvidenceReader, read_source
 from scripts.drills.model import Drill, Result
 from scripts.drills.pipeline import Pipeline, Programs
 from scripts.services import bring_up
-from scripts.services.errors import KitError
 from scripts.services.temporary_stack import Changes, temporary_stack
 from scripts.table import make_table
 from scripts.topic import make_topic

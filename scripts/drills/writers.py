@@ -24,12 +24,12 @@ class Writers:
     that breaks is opened again: what had been committed is in the table, and the table is what the account is from.
     """
 
-    def __init__(self, pipeline: Pipeline, count: int, seed: int, pause: float, most_rows: int | None) -> None:
+    def __init__(self, pipeline: Pipeline, count: int, seed: int, pause: float, max_rows: int | None) -> None:
         self._pipeline = pipeline
         self._table = pipeline.table
         self._stop = threading.Event()
         self._pause = pause  # seconds between two transactions of a writer, at the most
-        self._most_rows = most_rows
+        self._most_rows = max_rows
         self._lock = threading.Lock()
         self._committed = 0
         self._threads = [
@@ -52,32 +52,32 @@ class Writers:
         for thread in self._threads:
             thread.join()
 
-    def _write(self, chance: random.Random) -> None:
+    def _write(self, rng: random.Random) -> None:
         connection: psycopg2.extensions.connection | None = None
         while not self._stop.is_set() and (self._most_rows is None or self._committed < self._most_rows):
             try:
                 if connection is None:
                     connection = self._pipeline.connect()
                     connection.autocommit = False
-                self._transaction(connection, chance)
+                self._transaction(connection, rng)
             except psycopg2.Error:  # Postgres is away
                 if connection is not None:
                     connection.close()
                 connection = None
-            self._stop.wait(chance.uniform(0, self._pause))
+            self._stop.wait(rng.uniform(0, self._pause))
         if connection is not None:
             connection.close()
 
-    def _transaction(self, connection: psycopg2.extensions.connection, chance: random.Random) -> None:
-        kind = chance.choice(("prompt", "prompt", "prompt", "slow", "late", "large", "rolled back"))
-        rows = chance.randint(21, 30) if kind == "large" else chance.randint(1, 4)
+    def _transaction(self, connection: psycopg2.extensions.connection, rng: random.Random) -> None:
+        kind = rng.choice(("prompt", "prompt", "prompt", "slow", "late", "large", "rolled back"))
+        rows = rng.randint(21, 30) if kind == "large" else rng.randint(1, 4)
         if kind == "slow":  # it has read and not written yet: the created_at of its rows is fixed all the same
             with connection.cursor() as cursor:
                 cursor.execute("SELECT now()")
-            self._stop.wait(chance.uniform(0, 0.6))
+            self._stop.wait(rng.uniform(0, 0.6))
         insert_orders(connection, self._table, rows)
         if kind == "late":
-            self._stop.wait(chance.uniform(0, 0.6))
+            self._stop.wait(rng.uniform(0, 0.6))
         if kind == "rolled back":
             connection.rollback()
             return
@@ -87,9 +87,9 @@ class Writers:
 
 
 @contextlib.contextmanager
-def writers(pipeline: Pipeline, count: int, *, pause: float = 0.2, most_rows: int | None = None) -> Iterator[Writers]:
-    """`count` writers at work, until the end of the block or until they have committed `most_rows`."""
-    load = Writers(pipeline, count, pipeline.chance.randrange(1 << 30), pause, most_rows)
+def writers(pipeline: Pipeline, count: int, *, pause: float = 0.2, max_rows: int | None = None) -> Iterator[Writers]:
+    """`count` writers at work, until the end of the block or until they have committed `max_rows`."""
+    load = Writers(pipeline, count, pipeline.rng.randrange(1 << 30), pause, max_rows)
     load.start()
     try:
         yield load

@@ -24,7 +24,7 @@ def main() -> int:
         from scripts.fidelity.live import run_live
 
         names = [] if asked == "1" else asked.split(",")
-        live = run_live(names, say=lambda line: print(line, flush=True))
+        live = run_live(names, on_progress=lambda line: print(line, flush=True))
     FIDELITY_FILE.write_text(fidelity_markdown(outcomes, live), encoding="utf-8")
     wrong = [outcome for outcome in outcomes if outcome.unexpected]
     for outcome in wrong:

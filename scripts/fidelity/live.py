@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from configs.contract import ORDER_STATUSES
+from configs.errors import KitError
 from configs.settings import load_settings, local_path
 from grader.checks import all_checks
 from grader.evidence import Evidence
@@ -32,7 +33,6 @@ from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, Faulty, program_
 from scripts.fidelity.table import LiveResult, read_live, write_live
 from scripts.rounds import run_round
 from scripts.services import bring_up
-from scripts.services.errors import KitError
 from scripts.services.postgres import require_connection
 from scripts.services.processes import last_lines, launch, wait_until
 from scripts.services.spark_environment import spark_environment
@@ -57,7 +57,7 @@ _INSERT = (
 )
 
 
-def run_live(names: Collection[str], say: Callable[[str], None]) -> tuple[LiveResult, ...]:
+def run_live(names: Collection[str], on_progress: Callable[[str], None]) -> tuple[LiveResult, ...]:
     """Run the pairs of programs of these names, all for none, one after the other; write each result as it comes.
 
     Earlier results of the others stay as they are.
@@ -74,14 +74,16 @@ def run_live(names: Collection[str], say: Callable[[str], None]) -> tuple[LiveRe
     with temporary_stack(rollnumber="2025fidelity") as services:
         bring_up.up(services)
         for number, faulty in enumerate(wanted):
-            result = _run(faulty, services, f"2025live{number:02d}", say)
+            result = _run(faulty, services, f"2025live{number:02d}", on_progress)
             results[faulty.name] = result
             write_live([results[name] for name in known if name in results])
-            say(f"{faulty.name}: {'as it should be' if result.is_right else 'NOT'}; failed: {', '.join(result.failed)}")
+            on_progress(
+                f"{faulty.name}: {'as it should be' if result.is_right else 'NOT'}; failed: {', '.join(result.failed)}"
+            )
     return read_live()
 
 
-def _run(faulty: Faulty, services: Stack, rollnumber: str, say: Callable[[str], None]) -> LiveResult:
+def _run(faulty: Faulty, services: Stack, rollnumber: str, on_progress: Callable[[str], None]) -> LiveResult:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="food-orders-faulty-", ignore_cleanup_errors=True) as folder:
         stack = _stack(Path(folder), services, rollnumber)
@@ -112,7 +114,7 @@ def _run(faulty: Faulty, services: Stack, rollnumber: str, say: Callable[[str], 
     )
     if not result.is_right:
         for name, lines in logs.items():
-            say(f"{faulty.name}: the end of the {name}'s log:\n{lines}")
+            on_progress(f"{faulty.name}: the end of the {name}'s log:\n{lines}")
     return result
 
 
@@ -129,7 +131,7 @@ def _go_through(stack: Stack, faulty: Faulty) -> None:
         if any(stack.pid_file(name).process() is None for name in _NAMES):
             return  # a round would start the kit's own program in its place
         with contextlib.suppress(KitError):
-            run_round(stack, number, say=lambda _: None)
+            run_round(stack, number, on_progress=lambda _: None)
         if number == 1:
             with _load(stack):
                 time.sleep(LOAD_SECONDS / 2)
@@ -188,16 +190,16 @@ def _load(stack: Stack) -> Iterator[None]:
 
 
 def _write(stack: Stack, stop: threading.Event, number: int) -> None:
-    chance = random.Random(number)
+    rng = random.Random(number)
     with contextlib.closing(require_connection(stack.settings.postgres)) as connection:
         table = require_table(connection, stack.settings).name
         connection.commit()
         while not stop.is_set():
             with connection, connection.cursor() as cursor:
-                for _ in range(chance.randint(1, 8)):
-                    values = (chance.randint(100, 99_999) / 100, chance.choice(ORDER_STATUSES))
+                for _ in range(rng.randint(1, 8)):
+                    values = (rng.randint(100, 99_999) / 100, rng.choice(ORDER_STATUSES))
                     cursor.execute(_INSERT.format(table=table), values)
-                if chance.random() < 0.2:
+                if rng.random() < 0.2:
                     cursor.execute("SELECT pg_sleep(0.4)")
             stop.wait(0.1)
 

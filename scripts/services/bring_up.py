@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from configs.errors import KitError
 from scripts.services import kafka, postgres
-from scripts.services.errors import KitError
 from scripts.services.outcome import Outcome
 from scripts.services.stack import Stack
 

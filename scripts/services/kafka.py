@@ -12,8 +12,8 @@ import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from configs.errors import KitError
 from configs.settings import Kafka as KafkaSettings
-from scripts.services.errors import KitError
 from scripts.services.jars import jar_paths
 from scripts.services.java import require_java
 from scripts.services.outcome import Outcome

@@ -16,9 +16,9 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
+from configs.errors import KitError
 from configs.orders_table import connect as connect
 from configs.settings import Postgres as PostgresSettings
-from scripts.services.errors import KitError
 from scripts.services.outcome import Outcome
 from scripts.services.processes import is_root, last_lines, launch, require_free_port, stop, wait_until
 from scripts.services.stack import Stack, require_local

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from scripts.services.errors import KitError
+from configs.errors import KitError
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 
-from configs.settings import Settings, SettingsError, load_settings
-from scripts.services.errors import KitError
+from configs.errors import run_command
+from configs.settings import Settings, load_settings
 from scripts.services.jars import jar_paths
 from scripts.services.java import require_java
 
@@ -25,15 +25,11 @@ def spark_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def main() -> int:
-    try:
-        for name, value in spark_environment(load_settings(sys.argv[1])).items():
-            print(f"{name}={shlex.quote(value)}")
-    except (SettingsError, KitError) as error:
-        print(error, file=sys.stderr)
-        return 2
+def print_assignments(config: str) -> int:
+    for name, value in spark_environment(load_settings(config)).items():
+        print(f"{name}={shlex.quote(value)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(lambda: print_assignments(sys.argv[1]), prefix=""))

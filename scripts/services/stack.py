@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from configs.errors import KitError
 from configs.settings import Settings, load_settings
-from scripts.services.errors import KitError
 from scripts.services.processes import PidFile
 
 SERVICES = ("embedded", "docker", "external")

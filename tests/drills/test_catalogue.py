@@ -1,4 +1,4 @@
-"""The drills as a set: documented, measured against the plain design, and random ones that a seed repeats."""
+"""The drills as a set: documented, measured against the naive baseline, and random ones that a seed repeats."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from configs.errors import KitError
 from scripts.drills import all_drills
 from scripts.drills.__main__ import plan, programs_under_test
 from scripts.drills.documentation import DOCS_FILE, drills_markdown, read_measured, take_over
 from scripts.drills.messages import REJECTS
 from scripts.drills.model import Drill, drill
-from scripts.drills.pipeline import OURS, PLAIN
+from scripts.drills.pipeline import NAIVE, OURS
 from scripts.drills.random_faults import BUDGET, FAULTS, make_plan
-from scripts.services.errors import KitError
 
 DRILLS = all_drills()
 
@@ -22,13 +22,13 @@ DRILLS = all_drills()
 def test_every_drill_is_documented(item: Drill) -> None:
     assert item.title.endswith(".")
     assert item.doc, "say after the first line what is injected"
-    assert item.plain.endswith(".")
+    assert item.naive.endswith(".")
     assert item.withstands.endswith(".")
 
 
 def test_a_drill_without_a_docstring_is_refused() -> None:
     with pytest.raises(TypeError, match="docstring"):
-        drill(plain="", withstands="")(lambda _: None)
+        drill(naive="", withstands="")(lambda _: None)
 
 
 def test_the_documentation_is_up_to_date() -> None:
@@ -41,7 +41,7 @@ def test_what_was_measured_covers_every_drill() -> None:
     assert set(measured[OURS.name]) == {*DRILLS, "random"}
     assert all(row["clean"] == row["runs"] for row in measured[OURS.name].values())
     assert measured[OURS.name]["random"]["runs"] >= 200
-    shown = [name for name, row in measured[PLAIN.name].items() if row["lost"] or row["repeated"]]
+    shown = [name for name, row in measured[NAIVE.name].items() if row["lost"] or row["repeated"]]
     assert len(shown) >= 6, shown
 
 
@@ -64,8 +64,8 @@ def test_a_report_replaces_what_it_measured_again() -> None:
         "seconds": 1.5,
         "balance": {**counts, "repeats_removed": 0, "in_quarantine": 0},
     }
-    before = {"plain": {"late_commit": {"lost": 9}, "other": {"lost": 2}}}
-    merged = take_over(before, [{"programs": "plain", "runs": [run, run]}])["plain"]
+    before = {"naive": {"late_commit": {"lost": 9}, "other": {"lost": 2}}}
+    merged = take_over(before, [{"programs": "naive", "runs": [run, run]}])["naive"]
     assert merged["other"] == {"lost": 2}
     assert (merged["late_commit"]["lost"], merged["late_commit"]["runs"], merged["late_commit"]["seeds"]) == (
         2,
@@ -98,7 +98,7 @@ def test_what_to_run() -> None:
 
 def test_which_programs_are_drilled(tmp_path: Path) -> None:
     assert programs_under_test(None) == OURS
-    assert programs_under_test("plain") == PLAIN
+    assert programs_under_test("naive") == NAIVE
     with pytest.raises(KitError, match="producer_spark_submit"):
         programs_under_test(str(tmp_path))
 

@@ -1,4 +1,4 @@
-"""Three drills for real: ours comes out clean, and the plain design does not, so that the drills can see a loss."""
+"""Three drills for real: ours comes out clean, and the naive baseline does not, so that the drills can see a loss."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from scripts.drills import all_drills
 from scripts.drills.model import Result
-from scripts.drills.pipeline import OURS, PLAIN, Programs
+from scripts.drills.pipeline import NAIVE, OURS, Programs
 from scripts.drills.report import verdict
 from scripts.drills.runner import Planned, Session
 
@@ -28,8 +28,8 @@ def test_ours_loses_and_repeats_nothing() -> None:
     assert results["producer_killed_after_publish"].balance.repeats_removed > 0
 
 
-def test_the_plain_design_loses_and_repeats() -> None:
-    results = run(PLAIN, "late_commit", "ties_at_the_limit", "producer_killed_after_publish")
+def test_the_naive_baseline_loses_and_repeats() -> None:
+    results = run(NAIVE, "late_commit", "ties_at_the_limit", "producer_killed_after_publish")
     assert results["late_commit"].balance.lost == 10
     assert results["ties_at_the_limit"].balance.lost >= 30
     assert results["producer_killed_after_publish"].balance.repeated > 0

@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.contract import RoundRun
+from configs.errors import KitError
 from configs.program import is_locked, lock_file
 from configs.settings import PROJECT, local_path
 from grader.evidence import snapshot
 from scripts import programs, rounds, show, status
 from scripts.services import bring_up
-from scripts.services.errors import KitError
 from scripts.services.postgres import connect
 from scripts.services.processes import wait_until
 from scripts.services.stack import Stack

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.settings import PROJECT
-from grader.guard import Budget, Ended, Say, run_guarded
+from grader.guard import Budget, Ended, OnProgress, run_guarded
 from grader.submission import LAKE, Submission
 
 ANY = Budget(0, 0)
@@ -29,8 +29,8 @@ def test_the_exit_code_is_that_of_the_work() -> None:
 
 
 def test_too_much_memory_ends_it_and_names_the_step() -> None:
-    def hoard(say: Say) -> int:
-        say("lake_readable")
+    def hoard(on_progress: OnProgress) -> int:
+        on_progress("lake_readable")
         held = [bytearray(b"x" * (16 << 20)) for _ in range(200)]
         return len(held)
 
@@ -42,8 +42,8 @@ def test_too_much_memory_ends_it_and_names_the_step() -> None:
 
 
 def test_a_step_that_no_signal_reaches_ends_in_time() -> None:
-    def stuck(say: Say) -> int:
-        say("no_missing_orders")
+    def stuck(on_progress: OnProgress) -> int:
+        on_progress("no_missing_orders")
         signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
         time.sleep(600)
         return 0
@@ -57,9 +57,9 @@ def test_a_step_that_no_signal_reaches_ends_in_time() -> None:
 
 
 def test_many_steps_may_together_take_longer_than_one() -> None:
-    def steps(say: Say) -> int:
+    def steps(on_progress: OnProgress) -> int:
         for number in range(60):
-            say(str(number))
+            on_progress(str(number))
             time.sleep(0.05)
         return 0
 
@@ -67,7 +67,7 @@ def test_many_steps_may_together_take_longer_than_one() -> None:
 
 
 def test_a_reader_that_crashes_is_no_end_of_the_grader() -> None:
-    def crash(_: Say) -> int:
+    def crash(_: OnProgress) -> int:
         faulthandler.disable()  # pytest's, which would print every thread
         os.kill(os.getpid(), signal.SIGSEGV)
         return 0
@@ -78,7 +78,7 @@ def test_a_reader_that_crashes_is_no_end_of_the_grader() -> None:
 def test_what_was_unpacked_goes_away_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    def unpack(_: Say) -> int:
+    def unpack(_: OnProgress) -> int:
         (Path(tempfile.mkdtemp()) / "lake").write_text("x")
         os.kill(os.getpid(), signal.SIGKILL)
         return 0
@@ -120,7 +120,7 @@ def test_a_small_file_of_many_rows_has_a_report_in_every_format(tmp_path: Path) 
 def test_what_ends_the_grader_ends_the_grading_too(tmp_path: Path) -> None:
     script = (
         "import os, sys, time; from pathlib import Path; from grader.guard import Budget, run_guarded\n"
-        f"work = lambda say: (Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())), time.sleep(600))[0]\n"
+        f"work = lambda _: (Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())), time.sleep(600))[0]\n"
         "run_guarded(work, Budget(0, 0))"
     )
     grader = subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT)

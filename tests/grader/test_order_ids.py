@@ -23,8 +23,8 @@ SPANS = {
 @pytest.mark.parametrize("span", SPANS)
 @pytest.mark.parametrize("seed", range(8))
 def test_as_a_set_of_python_has_it(span: str, seed: int) -> None:
-    chance = random.Random(f"{span}/{seed}")
-    files = [[chance.randint(*SPANS[span]) for _ in range(chance.choice((0, 1, 5, 300)))] for _ in range(6)]
+    rng = random.Random(f"{span}/{seed}")
+    files = [[rng.randint(*SPANS[span]) for _ in range(rng.choice((0, 1, 5, 300)))] for _ in range(6)]
     files += [files[-1][:2], [SPANS[span][0]] * 2]
     counts = Counter(number for file in files for number in file)
     found = union([order_ids(pa.chunked_array([file], pa.int64())) for file in files])
@@ -33,7 +33,7 @@ def test_as_a_set_of_python_has_it(span: str, seed: int) -> None:
     assert found.ids().tolist() == sorted(counts)
     often = sorted(number for number, times in counts.items() if times > 1)
     assert (found.repeated.ids().tolist() if found.repeated else []) == often
-    asked = [chance.randint(*SPANS[span]) for _ in range(50)] + list(counts)[:50] + [0, 2**63 - 1, -(2**63)]
+    asked = [rng.randint(*SPANS[span]) for _ in range(50)] + list(counts)[:50] + [0, 2**63 - 1, -(2**63)]
     assert found.holds(np.array(asked, np.int64)).tolist() == [number in counts for number in asked]
 
 

@@ -30,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def figures(settings: Settings, most_rows_read_whole: int, monkeypatch: pytest.MonkeyPatch) -> Figures:
-    monkeypatch.setattr(lake_module, "MOST_ROWS_READ_WHOLE", most_rows_read_whole)
+    monkeypatch.setattr(lake_module, "MAX_ROWS_READ_WHOLE", most_rows_read_whole)
     return Lake(Path(settings.datalake.path)).figures
 
 
@@ -142,7 +142,7 @@ def test_a_column_that_is_null_throughout_is_found_and_a_large_lake_is_not_read_
         table = table.set_column(table.schema.get_field_index("item"), "item", nothing)
         pq.write_table(table, path, write_statistics=statistics)
     assert Lake(folder).null_columns == ("item",)
-    monkeypatch.setattr(lake_module, "MOST_ROWS_READ_WHOLE", 10)
+    monkeypatch.setattr(lake_module, "MAX_ROWS_READ_WHOLE", 10)
     assert Lake(folder).null_columns == (("item",) if statistics else ())
     pq.write_table(pq.read_table(path, partitioning=None).slice(0, 0), folder / "0.parquet")
     assert Lake(folder).null_columns == (("item",) if statistics else ())

@@ -11,7 +11,7 @@ import pytest
 from grader.evidence.orders import moment_us
 from grader.renderers.charts import charts
 from grader.submission import CHECKPOINT, LAKE, MOMENT, ROUNDS, STATE, Submission, order
-from grader.timeline import MOST_BARS, MOST_MOMENTS, Batch, Moment, Span, Timeline, timeline
+from grader.timeline import MAX_BARS, MAX_MOMENTS, Batch, Moment, Span, Timeline, timeline
 from tests.grader.report_submission import give_times
 
 
@@ -114,11 +114,11 @@ def many(submission: Submission, batches: int, days: int) -> None:
 def test_many_batches_and_moments_are_folded(submission: Submission) -> None:
     many(submission, batches=90, days=0)
     facts = facts_of(submission)
-    assert len(facts.batches) <= MOST_BARS
+    assert len(facts.batches) <= MAX_BARS
     assert sum(batch.read or 0 for batch in facts.batches) == 110
     assert all(batch.read == batch.written for batch in facts.batches)
     assert facts.batches[0].label == "0–2"
-    assert len(facts.moments) <= MOST_MOMENTS
+    assert len(facts.moments) <= MAX_MOMENTS
     assert values(facts, "lake")[-1] == values(facts, "kafka")[-1] == 110
     assert [span.name for span in facts.rounds] == ["round 1", "round 2"]
 
@@ -133,7 +133,7 @@ def test_many_dates_become_months_and_years(
     many(submission, batches=60, days=days)
     facts = facts_of(submission)
     assert sum(rows for _, rows in facts.dates) == 80
-    assert len(facts.dates) <= MOST_BARS
+    assert len(facts.dates) <= MAX_BARS
     assert facts.dates[0] == first
     assert title in [chart.title for chart in charts(facts)]
 

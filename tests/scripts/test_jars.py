@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from configs.errors import KitError
 from scripts.services import jars
-from scripts.services.errors import KitError
 
 
 @pytest.fixture

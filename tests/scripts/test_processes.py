@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scripts.services.errors import KitError
+from configs.errors import KitError
 from scripts.services.processes import PidFile, launch, require_free_port, stop, wait_until
 
 FOREVER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]

@@ -6,8 +6,8 @@ import psycopg2
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from configs.errors import KitError
 from scripts import rounds
-from scripts.services.errors import KitError
 from scripts.services.temporary_stack import temporary_stack
 
 

@@ -17,7 +17,7 @@ def values_match_database(evidence: Evidence) -> None:
     first status by round_values_kept. An offset that all created_at share is left to no_time_shift. Needs the database.
     """
     orders = source(evidence)
-    pair = evidence.beside_database or side_by_side(orders, evidence.lake)
+    pair = evidence.database_diff or side_by_side(orders, evidence.lake)
     found = altered(pair, evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0, status_moves=True)
     if found:
         raise Mismatch(

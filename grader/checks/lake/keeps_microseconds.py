@@ -16,7 +16,7 @@ def keeps_microseconds(evidence: Evidence) -> None:
     the row it stands for, which is sent again at every poll. The hand-out allows it.
     """
     finest = min(
-        (unit_us(pair.ours.column("created_at")) for pair in evidence.pairs if pair.ours.num_rows), default=None
+        (unit_us(pair.left.column("created_at")) for pair in evidence.pairs if pair.left.num_rows), default=None
     )
     if finest is None:
         raise NoEvidence("neither the database nor a round's record to compare created_at with")

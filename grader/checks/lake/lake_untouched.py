@@ -5,7 +5,7 @@ from grader.evidence.checksum import is_stale, sidecar, without_sidecar
 from grader.model import Mismatch, Row, check
 from grader.submission import LAKE, Submission
 
-_MOST_BYTES = 16 << 20
+_MAX_BYTES = 16 << 20
 
 
 @check(
@@ -31,7 +31,7 @@ def lake_untouched(evidence: Evidence) -> None:
             continue
         if file.path in bare:
             touched.append({"file": file.path, "why": "its checksum file is missing, and all others are there"})
-        elif seen <= _MOST_BYTES and is_stale(lake.folder, file.path):
+        elif seen <= _MAX_BYTES and is_stale(lake.folder, file.path):
             touched.append({"file": file.path, "why": "it is not what its checksum file says"})
     if touched:
         raise Mismatch(

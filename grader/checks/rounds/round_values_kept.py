@@ -14,7 +14,7 @@ def round_values_kept(evidence: Evidence) -> None:
     Compares every column, created_at to the precision that the lake keeps, amounts to the cent. An offset that all
     created_at share is left to no_time_shift.
     """
-    pair = evidence.beside_rounds
+    pair = evidence.rounds_diff
     if pair is None:
         raise NoEvidence("no round inserted a row that must arrive")
     found = altered(pair, evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0)

@@ -36,8 +36,8 @@ def record_cut_short(submission: Submission) -> None:
 
 @rounds_readable.fails(says="round2.json: run 1 is of the table 2025em9999999_orders, the config's is 2025em1100471")
 def record_of_another_student(submission: Submission) -> None:
-    theirs = {"table": "2025em9999999_orders", "topic": "2025em9999999_food_orders_raw"}
-    _revise_round_2(submission, lambda run: run.model_copy(update=theirs))
+    other = {"table": "2025em9999999_orders", "topic": "2025em9999999_food_orders_raw"}
+    _revise_round_2(submission, lambda run: run.model_copy(update=other))
 
 
 @rounds_readable.fails(says="run 1 is of the topic food_orders_raw, the config's is 2025em1100471_food_orders_raw")

@@ -69,8 +69,8 @@ def _newest_at_source(evidence: Evidence) -> int | None:
 
     newest = evidence.lake.greatest_created_us
     for pair in evidence.pairs:
-        if pair.theirs.num_rows and pc.max(pair.theirs.column("created_at")).as_py() == newest:
-            found: int | None = pc.max(pair.ours.column("created_at")).as_py()
+        if pair.right.num_rows and pc.max(pair.right.column("created_at")).as_py() == newest:
+            found: int | None = pc.max(pair.left.column("created_at")).as_py()
             return found
     return None
 

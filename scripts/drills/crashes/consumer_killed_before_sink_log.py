@@ -17,7 +17,7 @@ def is_before_sink_log(pipeline: Pipeline) -> bool:
 
 
 @drill(
-    plain="Nothing is lost or repeated by the kill for a reader that asks the log, as Spark does; one that takes every "
+    naive="Nothing is lost or repeated by the kill for a reader that asks the log, as Spark does; one that takes every "
     "Parquet file in the folder sees the rows twice. What is lost is lost by the producer, among the writers.",
     withstands="The log decides which files are the lake. The batch is written again after the restart, and the file "
     "that was left behind stays an orphan, which the grader reports.",

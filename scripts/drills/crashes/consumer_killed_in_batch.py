@@ -4,7 +4,7 @@ from scripts.drills.writers import writers
 
 
 @drill(
-    plain="Spark's checkpoint makes the kill harmless here too: the batch that was planned is run again. What is lost "
+    naive="Spark's checkpoint makes the kill harmless here too: the batch that was planned is run again. What is lost "
     "is lost by the producer, among the writers.",
     withstands="The batch that was planned is run again with the same offsets; the state store's changes of the "
     "unfinished batch were never committed.",

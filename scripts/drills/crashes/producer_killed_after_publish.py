@@ -3,7 +3,7 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 
 @drill(
-    plain="The batch is published again after the restart, and the consumer appends it again: every row of it twice.",
+    naive="The batch is published again after the restart, and the consumer appends it again: every row of it twice.",
     withstands="The batch is published again, at least once is right; the consumer keeps every order_id it has seen in "
     "Spark's state store and drops the repeats.",
 )

@@ -3,7 +3,7 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 
 @drill(
-    plain="The state file was opened in place and is empty. The producer takes that for a first run and publishes the "
+    naive="The state file was opened in place and is empty. The producer takes that for a first run and publishes the "
     "whole table again: every row twice.",
     withstands="The new state is written beside the old one, flushed to disk and renamed: after a crash the file holds "
     "the old timestamp or the new one. An empty state file, from whatever hand, stops the producer with a message.",

@@ -6,7 +6,7 @@ from scripts.drills.writers import writers
 
 
 @drill(
-    plain="When a kill falls between publish and state, the batch is in the lake twice; rows of the writers are lost "
+    naive="When a kill falls between publish and state, the batch is in the lake twice; rows of the writers are lost "
     "besides.",
     withstands="Every step can be repeated: publishing before the state, repeats dropped by order_id, batches planned "
     "before they are run.",
@@ -19,7 +19,7 @@ def programs_killed_over_and_over(pipeline: Pipeline) -> None:
     """
     with writers(pipeline, 3):
         for _ in range(6):
-            threading.Event().wait(pipeline.chance.uniform(0.0, 3.0))  # the fault itself: a moment drawn at random
-            for name in pipeline.chance.choice(((PRODUCER,), (CONSUMER,), (PRODUCER, CONSUMER))):
+            threading.Event().wait(pipeline.rng.uniform(0.0, 3.0))  # the fault itself: a moment drawn at random
+            for name in pipeline.rng.choice(((PRODUCER,), (CONSUMER,), (PRODUCER, CONSUMER))):
                 pipeline.kill(name)
             pipeline.start_what_is_missing()

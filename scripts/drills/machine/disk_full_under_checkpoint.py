@@ -3,7 +3,7 @@ from scripts.drills.pipeline import CONSUMER, Pipeline
 
 
 @drill(
-    plain="The query fails and the program ends; started again, it goes on from Spark's checkpoint.",
+    naive="The query fails and the program ends; started again, it goes on from Spark's checkpoint.",
     withstands="The stream fails, says so, and is started again with growing pauses until there is room. A batch "
     "counts only when it is in the log.",
 )

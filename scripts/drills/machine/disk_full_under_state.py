@@ -3,7 +3,7 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 
 @drill(
-    plain="Opening the state file in place has emptied it before the write fails. The program ends, and after its "
+    naive="Opening the state file in place has emptied it before the write fails. The program ends, and after its "
     "restart publishes the whole table again: every row twice.",
     withstands="Only the new file beside the state fails to be written; the state stays, and the batch is published "
     "again until there is room. The consumer drops the repeats.",

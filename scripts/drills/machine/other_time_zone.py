@@ -5,7 +5,7 @@ ZONE, ZONE_OF_DATABASE = "Asia/Kolkata", "America/New_York"
 
 
 @drill(
-    plain="Spark takes created_at for local time: every row moves by the zone's offset, and rows near midnight into "
+    naive="Spark takes created_at for local time: every row moves by the zone's offset, and rows near midnight into "
     "the folder of another date.",
     withstands="UTC is set in the JVM, in Spark's session, in the JDBC session and in the JSON; the machine's zone has "
     "no say.",

@@ -3,7 +3,7 @@ from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
 
 
 @drill(
-    plain="Nothing is lost by the pause itself, except for rows that come while it lasts between publish and max().",
+    naive="Nothing is lost by the pause itself, except for rows that come while it lasts between publish and max().",
     withstands="Neither program relies on a clock: the producer goes on with the rows that it has read, the consumer "
     "with the batch that it has planned.",
 )

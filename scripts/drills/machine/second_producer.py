@@ -5,7 +5,7 @@ TRIES = 40  # a producer takes some seconds to start
 
 
 @drill(
-    plain="Both read the same state and publish the same rows: from then on every row is in the lake twice.",
+    naive="Both read the same state and publish the same rows: from then on every row is in the lake twice.",
     withstands="The producer holds a lock beside its state file; the second one says who has it and ends.",
 )
 def second_producer(pipeline: Pipeline) -> None:

@@ -4,7 +4,7 @@ from scripts.drills.pipeline import Pipeline
 
 
 @drill(
-    plain="A created_at in the year 1 ends the consumer, at every start: Spark does not write it. NaN passes "
+    naive="A created_at in the year 1 ends the consumer, at every start: Spark does not write it. NaN passes "
     "`amount >= 0`, a created_at that is null or epoch milliseconds makes a folder of its own, copies of an order are "
     "appended. What is filtered out is gone without a trace.",
     withstands="Every message is judged by an explicit schema. What may not enter the lake is kept in the quarantine "

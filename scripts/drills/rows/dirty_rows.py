@@ -5,7 +5,7 @@ AMOUNTS = ("'NaN'", "'Infinity'", "'-Infinity'", "1e20", "1e40", "-5", "0.123456
 
 
 @drill(
-    plain="The column becomes decimal(38,18); NaN, infinity or 1e40 ends the read of the whole batch. The producer "
+    naive="The column becomes decimal(38,18); NaN, infinity or 1e40 ends the read of the whole batch. The producer "
     "dies of the same row at every start, and all later rows are lost.",
     withstands="The query itself decides whether an amount fits the lake's type; one that does not travels as text, "
     "is published like any other row, and ends in the quarantine. The rows around it arrive.",

@@ -3,7 +3,7 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 
 @drill(
-    plain="The publish fails after a minute or two and the producer ends; someone has to start it again.",
+    naive="The publish fails after a minute or two and the producer ends; someone has to start it again.",
     withstands="The publish fails within seconds, the state stays where it is, and the batch is tried again until "
     "Kafka is back. The consumer's streams are started again with their checkpoints.",
 )

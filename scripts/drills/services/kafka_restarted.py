@@ -4,7 +4,7 @@ from scripts.drills.writers import writers
 
 
 @drill(
-    plain="A publish that is cut short ends the program; the part that had arrived is published again after its "
+    naive="A publish that is cut short ends the program; the part that had arrived is published again after its "
     "restart, and is in the lake twice.",
     withstands="A publish counts when every message is acknowledged; else the batch is read and published again, and "
     "the consumer drops what had arrived before.",

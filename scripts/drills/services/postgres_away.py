@@ -3,7 +3,7 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 
 @drill(
-    plain="The producer ends with the first poll that fails; someone has to see that and start it again.",
+    naive="The producer ends with the first poll that fails; someone has to see that and start it again.",
     withstands="The producer says so and tries again with growing pauses until Postgres is back.",
 )
 def postgres_away(pipeline: Pipeline) -> None:

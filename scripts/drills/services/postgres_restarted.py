@@ -4,7 +4,7 @@ from scripts.drills.writers import writers
 
 
 @drill(
-    plain="The poll that is under way fails and the program ends; someone has to see that and start it again.",
+    naive="The poll that is under way fails and the program ends; someone has to see that and start it again.",
     withstands="A poll that fails is tried again with growing pauses, from the state that has not moved.",
 )
 def postgres_restarted(pipeline: Pipeline) -> None:

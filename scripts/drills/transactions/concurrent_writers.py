@@ -6,7 +6,7 @@ ROWS = 400
 
 
 @drill(
-    plain="Rows are lost at every chance of the other drills, without an error: between publish and max, by late "
+    naive="Rows are lost at every chance of the other drills, without an error: between publish and max, by late "
     "commits, by ties at the limit.",
     withstands="The horizon, WITH TIES and one reading of each batch hold at once.",
 )
@@ -15,6 +15,6 @@ def concurrent_writers(pipeline: Pipeline) -> None:
 
     Transactions of every kind, drawn from the seed: prompt, slow, late, larger than the limit of a poll, rolled back.
     """
-    with writers(pipeline, 6, most_rows=ROWS) as load:
+    with writers(pipeline, 6, max_rows=ROWS) as load:
         pipeline.wait(lambda: load.committed >= ROWS, f"{ROWS} rows committed")
     pipeline.note("six writers")

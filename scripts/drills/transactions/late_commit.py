@@ -4,7 +4,7 @@ from scripts.drills.pipeline import Pipeline
 
 
 @drill(
-    plain="The rows of the other transactions move the state past the created_at of the open one. Once it commits, its "
+    naive="The rows of the other transactions move the state past the created_at of the open one. Once it commits, its "
     "rows lie below the state and are never selected: lost.",
     withstands="Rows are read only up to a horizon: the beginning of the oldest open transaction. The others wait for "
     "it, and a transaction that stays open is reported with its pid and age.",

@@ -3,7 +3,7 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 
 @drill(
-    plain="count, publish and max() are three reads of the table. Rows that come between the last two are in the "
+    naive="count, publish and max() are three reads of the table. Rows that come between the last two are in the "
     "maximum and not on the topic: the state passes them, and they are lost.",
     withstands="The greatest created_at of a batch is fixed first, below the horizon, where nothing can appear any "
     "more. The rows up to it are read and published, and it is the new state: no maximum is taken afterwards.",

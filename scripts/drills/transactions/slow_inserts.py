@@ -4,7 +4,7 @@ from scripts.drills.pipeline import Pipeline
 
 
 @drill(
-    plain="As with a late commit: others move the state past the created_at that the transaction's rows will have.",
+    naive="As with a late commit: others move the state past the created_at that the transaction's rows will have.",
     withstands="The horizon counts every open transaction, also one that has only read: looking only at those that "
     "have written loses these rows.",
 )

@@ -3,7 +3,7 @@ from scripts.drills.pipeline import Pipeline
 
 
 @drill(
-    plain="The limit cuts the run of equal timestamps; the state is that timestamp, and `created_at > state` never "
+    naive="The limit cuts the run of equal timestamps; the state is that timestamp, and `created_at > state` never "
     "selects the rest: all rows of a transaction beyond the limit are lost.",
     withstands="FETCH FIRST n ROWS WITH TIES: a run of equal timestamps is read whole.",
 )
