@@ -7,39 +7,41 @@ import sys
 from collections.abc import Callable, Sequence
 
 from configs.errors import run_command
-from scripts import demo, doctor, programs, remove, rounds, status, table, topic
-from scripts.services import bring_up
-from scripts.services.stack import Stack, open_stack
+from scripts import demo, doctor, status
+from scripts.pipeline import programs, remove, table, topic
+from scripts.pipeline.services import services_of
+from scripts.rounds.run import run_round
+from scripts.services.stack import PROGRAM_NAMES, Stack, open_stack
 
 
-def _say(lines: Sequence[str]) -> int:
+def _print(lines: Sequence[str]) -> int:
     print(*lines, sep="\n", flush=True)
     return 0
 
 
 def _up(stack: Stack) -> int:
     with stack.locked():
-        return _say([outcome.line for outcome in bring_up.up(stack)])
+        return _print([outcome.line for outcome in services_of(stack).up()])
 
 
 def _down(stack: Stack) -> int:
     with stack.locked():
-        return _say([*programs.stop_programs(stack), *bring_up.down(stack)])
+        return _print([*programs.stop(stack), *services_of(stack).down()])
 
 
 def _start(stack: Stack) -> int:
     with stack.locked():
-        return _say([outcome.line for outcome in programs.start(stack)])
+        return _print([outcome.line for outcome in programs.start(stack)])
 
 
 def _stop(stack: Stack) -> int:
     with stack.locked():
-        return _say(programs.stop_programs(stack))
+        return _print(programs.stop(stack))
 
 
 def _reset(stack: Stack) -> int:
     with stack.locked():
-        return _say(remove.reset(stack))
+        return _print(remove.reset(stack))
 
 
 def _doctor(stack: Stack) -> int:
@@ -50,7 +52,7 @@ def _doctor(stack: Stack) -> int:
 
 def _round(number: int) -> Callable[[Stack], int]:
     def run(stack: Stack) -> int:
-        rounds.run_round(stack, number)
+        run_round(stack, number)
         return 0
 
     return run
@@ -60,31 +62,31 @@ VERBS: dict[str, Callable[[Stack], int]] = {
     "doctor": _doctor,
     "up": _up,
     "down": _down,
-    "status": lambda stack: _say([status.status(stack)]),
-    "logs": lambda stack: _say([status.logs(stack)]),
-    "db": lambda stack: _say([table.make_table(stack.settings).line]),
-    "topic": lambda stack: _say([topic.make_topic(stack.settings.kafka)]),
+    "status": lambda stack: _print([status.status(stack)]),
+    "logs": lambda stack: _print([status.logs(stack)]),
+    "db": lambda stack: _print([table.make_table(stack.settings).line]),
+    "topic": lambda stack: _print([topic.make_topic(stack.settings.kafka)]),
     "start": _start,
     "stop": _stop,
     "round1": _round(1),
     "round2": _round(2),
     "round3": _round(3),
     "demo": demo.run_demo,
-    "clean": lambda stack: _say(remove.clean(stack)),
+    "clean": lambda stack: _print(remove.clean(stack)),
     "reset": _reset,
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts", description="What the Makefile calls.")
-    parser.add_argument("verb", choices=[*VERBS, *programs.PROGRAMS])
+    parser.add_argument("verb", choices=[*VERBS, *PROGRAM_NAMES])
     parser.add_argument("--config", help="the config file (default: CONFIG, else configs/orders_stream.yml)")
     parser.add_argument("--debug", action="store_true", help="show the trace of an error")
     arguments = parser.parse_args()
 
     def run() -> int:
         stack = open_stack(arguments.config)
-        if arguments.verb in programs.PROGRAMS:
+        if arguments.verb in PROGRAM_NAMES:
             programs.run_in_foreground(stack, arguments.verb, arguments.debug)
         return VERBS[arguments.verb](stack)
 

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 
-from scripts import programs, rounds
-from scripts.services import bring_up
+from scripts.pipeline import programs
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import make_table
+from scripts.pipeline.topic import make_topic
+from scripts.rounds.run import run_round
 from scripts.services.stack import Stack
-from scripts.table import make_table
-from scripts.topic import make_topic
 
 
 def run_demo(stack: Stack) -> int:
@@ -23,21 +24,21 @@ def run_demo(stack: Stack) -> int:
     try:
         _step("up: Postgres and Kafka")
         with stack.locked():
-            print(*(outcome.line for outcome in bring_up.up(stack)), sep="\n")
+            print(*(outcome.line for outcome in services_of(stack).up()), sep="\n")
             _step("db: the orders table with its base rows")
             print(make_table(stack.settings).line)
             _step("topic: where the producer publishes")
             print(make_topic(stack.settings.kafka))
         for number in (1, 2):
             _step(f"round{number}: five {'later ' if number > 1 else ''}rows, from Postgres to the lake")
-            rounds.run_round(stack, number)
+            run_round(stack, number)
         _step("grade: does the lake hold what it should?")
         command = [sys.executable, "-m", "grader", "grade", "--config", str(stack.settings.source)]
         code = subprocess.run(command, check=False).returncode
     finally:
         _step("down: the programs, then the services; all data is kept")
         with stack.locked():
-            print(*programs.stop_programs(stack), *bring_up.down(stack), sep="\n")
+            print(*programs.stop(stack), *services_of(stack).down(), sep="\n")
     print(f"\nDone in {time.monotonic() - clock:.0f} s. Open reports/report.html, look into datalake/, read README.md.")
     return code
 

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from configs.errors import KitError
 from configs.settings import PROJECT
+from scripts.pipeline.services import services_of
 from scripts.services import java, postgres
 from scripts.services.jars import cache_folder, jar_paths
 from scripts.services.processes import is_root, require_free_port
@@ -87,26 +88,21 @@ def _jars() -> Diagnosis:
 
 
 def _ports(stack: Stack) -> list[Diagnosis]:
-    if stack.services != "embedded":
+    ports = services_of(stack).ports()
+    if not ports:
         return [Diagnosis("ports", f"not needed: SERVICES={stack.services}")]
-    settings = stack.settings
-    broker = settings.kafka.first_broker[1]
-    wanted = [
-        ("Postgres", postgres.NAME, settings.postgres.port, "postgres.port"),
-        ("Kafka", "kafka", broker, "kafka.brokers"),
-        ("Kafka's controller", "kafka", broker + 1, "kafka.brokers"),
-    ]
     diagnoses = []
-    for service, name, port, key in wanted:
-        if stack.pid_file(name).process() is not None:
-            diagnoses.append(Diagnosis(f"port {port}", f"{service} of this kit is up on it"))
+    for port in ports:
+        what = f"port {port.number}"
+        if stack.pid_file(port.name).process() is not None:
+            diagnoses.append(Diagnosis(what, f"{port.service} of this kit is up on it"))
             continue
         try:
-            require_free_port(port, "127.0.0.1", service, f"{key} of {settings.source.name}")
+            require_free_port(port.number, "127.0.0.1", port.service, f"{port.key} of {stack.settings.source.name}")
         except KitError as error:
-            diagnoses.append(Diagnosis(f"port {port}", "in use", str(error)))
+            diagnoses.append(Diagnosis(what, "in use", str(error)))
         else:
-            diagnoses.append(Diagnosis(f"port {port}", f"free for {service}"))
+            diagnoses.append(Diagnosis(what, f"free for {port.service}"))
     return diagnoses
 
 

@@ -14,11 +14,10 @@ from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
 from configs.errors import KitError, run_command
 from configs.settings import Settings, load_settings, local_path
 from grader.evidence.lake import Lake
+from scripts.pipeline.table import require_table
+from scripts.pipeline.topic import end_offsets, read_messages
 from scripts.services.kafka import require_broker
 from scripts.services.postgres import require_connection
-from scripts.table import require_table
-from scripts.topic import end_offsets
-from scripts.where_rows_are import read_messages
 
 Rows = list[dict[str, Any]]
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# scripts/spark_submit.sh PROGRAM [--config PATH] [...]: run one of the two programs through spark-submit.
+# scripts/spark_submit.sh PROGRAM [--config PATH] [...]: run one of the two programs through spark-submit. PROGRAM is a
+# path; a relative one counts from the project folder.
 #
 # Ctrl-C and SIGTERM go to the program alone, which finishes what is under way and ends Spark itself: spark-submit's
 # JVM is started with both ignored, in a process group of its own, and the program in it listens for them.
 set -euo pipefail
 kit=$(cd "$(dirname "$0")/.." && pwd)
 program=$1
+if [[ $program != /* ]]; then program=$kit/$program; fi
 shift
 
 config=${CONFIG:-$kit/configs/orders_stream.yml}
@@ -26,7 +28,7 @@ set -m
     exec spark-submit --master "$MASTER" --driver-memory "$DRIVER_MEMORY" --jars "$JARS" \
         --driver-java-options "-Duser.timezone=UTC -XX:+UseSerialGC -Dlog4j2.configurationFile=$kit/scripts/services/log4j2.properties" \
         --conf spark.ui.enabled="${SPARK_UI:-false}" \
-        "$kit/$program" "$@"
+        "$program" "$@"
 ) &
 child=$!
 trap 'kill -TERM -- "-$child" 2>/dev/null || true' INT TERM HUP

@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import time
 
+import psutil
 import psycopg2
 from confluent_kafka import KafkaException
 from tabulate import tabulate
 
-from grader.evidence import snapshot
-from scripts import programs
+from scripts.pipeline import position, programs
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import find_table
+from scripts.pipeline.topic import end_offsets
 from scripts.services import kafka, postgres
 from scripts.services.processes import family_memory, last_lines
-from scripts.services.stack import Stack
-from scripts.table import find_table
-from scripts.topic import end_offsets
+from scripts.services.stack import PROGRAM_NAMES, Stack
 
-LOGS = ("postgres", "kafka", "producer", "consumer")
+LOGS = (postgres.NAME, kafka.NAME, *PROGRAM_NAMES)
 
 
 def status(stack: Stack) -> str:
@@ -34,29 +35,20 @@ def logs(stack: Stack, lines: int = 20) -> str:
 
 
 def _running(stack: Stack) -> str:
-    settings = stack.settings
-    where = {"postgres": f"{settings.postgres.host}:{settings.postgres.port}", "kafka": settings.kafka.brokers}
-    rows = []
-    for name in LOGS:
+    rows = [_row(one.name, one.state, one.process, one.address) for one in services_of(stack).status()]
+    for name in PROGRAM_NAMES:
         process = stack.pid_file(name).process()
-        if process is not None:
-            memory = family_memory(process) / 2**20
-            since = time.strftime("%H:%M:%S", time.localtime(process.create_time()))
-            rows.append([name, "up", process.pid, since, f"{memory:.0f} MiB", where.get(name, "")])
-        elif name in programs.PROGRAMS and programs.is_running(stack, name):
-            rows.append([name, "up, in another terminal", "", "", "", ""])
-        else:
-            rows.append(
-                [
-                    name,
-                    "down" if stack.services == "embedded" or name in programs.PROGRAMS else "external",
-                    "",
-                    "",
-                    "",
-                    where.get(name, ""),
-                ]
-            )
+        elsewhere = process is None and programs.is_running(stack, name)
+        state = "up, in another terminal" if elsewhere else "down" if process is None else "up"
+        rows.append(_row(name, state, process, ""))
     return tabulate(rows, headers=["", "", "pid", "since", "memory", "address"])
+
+
+def _row(name: str, state: str, process: psutil.Process | None, address: str) -> list[object]:
+    if process is None:
+        return [name, state, "", "", "", address]
+    since = time.strftime("%H:%M:%S", time.localtime(process.create_time()))
+    return [name, state, process.pid, since, f"{family_memory(process) / 2**20:.0f} MiB", address]
 
 
 def _rows(stack: Stack) -> str:
@@ -75,8 +67,8 @@ def _rows(stack: Stack) -> str:
     rows: list[list[object]] = [
         ["rows in Postgres", table],
         ["messages on the topic", topic],
-        ["messages read by the consumer", sum(snapshot.end_offsets(settings).values())],
-        ["rows in the lake", snapshot.lake_rows(settings)],
-        ["state", snapshot.state_text(settings) or "not there"],
+        ["messages read by the consumer", sum(position.lake_stream(settings).ends.values())],
+        ["rows in the lake", position.lake_rows(settings)],
+        ["state", position.state_text(settings) or "not there"],
     ]
     return tabulate(rows, disable_numparse=True)

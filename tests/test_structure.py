@@ -51,7 +51,7 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
         ("producers", "from consumers.order_events import with_reasons"),
         ("consumers", "import producers.horizon"),
         ("grader", "from pyspark.sql import SparkSession"),
-        ("grader", "def f():\n    from scripts.rounds import run_round"),
+        ("grader", "def f():\n    from scripts.rounds.run import run_round"),
         ("configs", "import grader"),
         ("scripts", "from tests.conftest import x"),
     ],

@@ -90,6 +90,11 @@ class Checkpoint:
         """batch -> topic -> partition -> end offset, of the batches that can be read."""
         return self._read[0]
 
+    def ends_of(self, batch: int) -> Offsets:
+        """The end offsets of one batch, without reading the others; empty for one that cannot be read."""
+        ends = self._read_offsets(batch)
+        return ends if isinstance(ends, Mapping) else {}
+
     @cached_property
     def started_ms(self) -> Mapping[int, int]:
         """batch -> when Spark planned it, in milliseconds since 1970, of the batches that say so."""

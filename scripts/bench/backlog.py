@@ -20,19 +20,20 @@ from datetime import datetime, timedelta
 import psycopg2.extensions
 from confluent_kafka import KafkaException
 
-from configs.contract import ORDER_STATUSES, UTC
-from configs.settings import Kafka, Settings
+from configs.contract import ORDER_STATUSES
+from configs.settings import Kafka
 from scripts.bench import debezium
 from scripts.bench.subject import Subject, running_program
 from scripts.bench.tables import Table, machine, write_section
-from scripts.drills.evidence import TopicWatch, read_reached
-from scripts.drills.pipeline import NAIVE, OURS, Programs
-from scripts.services import bring_up
+from scripts.pipeline import position
+from scripts.pipeline.orders import insert_statement
+from scripts.pipeline.programs import NAIVE
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import make_table, require_table
+from scripts.pipeline.temporary_stack import temporary_stack
+from scripts.pipeline.topic import TopicWatch, make_topic
 from scripts.services.postgres import connect
-from scripts.services.stack import Stack
-from scripts.services.temporary_stack import temporary_stack
-from scripts.table import make_table, require_table
-from scripts.topic import make_topic
+from scripts.services.stack import OURS, Programs, Stack
 
 ROWS = 1_000_000
 IDLE = 10.0  # seconds without work before the memory of an idle program is read
@@ -69,21 +70,23 @@ def sizes(rows: int) -> tuple[int, ...]:
 
 def insert_backlog(connection: psycopg2.extensions.connection, table: str, rows: int, before: int = 0) -> None:
     """Insert rows in one transaction, each STEP later than the last; `before` is how many such rows are there."""
+    source = (
+        "SELECT 'Customer ' || n %% 997, 'Restaurant ' || n %% 101, 'Dish ' || n %% 211,"
+        " (n::bigint * 7919 %% 90000 + 100) / 100.0, (%s::text[])[n %% 4 + 1], %s + n * %s"
+        " FROM generate_series(%s, %s) AS n"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (customer_name, restaurant_name, item, amount, order_status, created_at)"
-            " SELECT 'Customer ' || n %% 997, 'Restaurant ' || n %% 101, 'Dish ' || n %% 211,"
-            " (n::bigint * 7919 %% 90000 + 100) / 100.0, (%s::text[])[n %% 4 + 1], %s + n * %s"
-            " FROM generate_series(%s, %s) AS n",
+            insert_statement(table, source, with_created_at=True),
             [list(ORDER_STATUSES), FIRST_MOMENT, STEP, before + 1, before + rows],
         )
 
 
 @contextlib.contextmanager
-def _stack() -> Iterator[tuple[Stack, psycopg2.extensions.connection, str]]:
+def _stack(programs: Programs = OURS) -> Iterator[tuple[Stack, psycopg2.extensions.connection, str]]:
     """A stack with services, table and topic, a connection, and the table's name."""
-    with temporary_stack(rollnumber="2025bench01") as stack:
-        bring_up.up(stack)
+    with temporary_stack(rollnumber="2025bench01", programs=programs) as stack:
+        services_of(stack).up()
         make_table(stack.settings)
         make_topic(stack.settings.kafka)
         with contextlib.closing(connect(stack.settings.postgres)) as connection:
@@ -136,23 +139,19 @@ def measure_producer(programs: Programs, backlogs: Sequence[int]) -> Figures:
         KitError: it ended, or took longer than TIMEOUT.
     """
     with (
-        _stack() as (stack, connection, table),
+        _stack(programs) as (stack, connection, table),
         topic_length(stack.settings.kafka) as length,
-        running_program(stack, programs, "producer") as producer,
+        running_program(stack, "producer") as producer,
     ):
         producer.wait(lambda: length() > 0, "the base rows on the topic", TIMEOUT)
         return _passages(
-            producer, length, connection, table, backlogs, lambda: _has_moved_state(stack.settings, connection, table)
+            producer,
+            length,
+            connection,
+            table,
+            backlogs,
+            lambda: position.is_published(stack.settings, position.newest_created_at(connection, table)),
         )
-
-
-def _has_moved_state(settings: Settings, connection: psycopg2.extensions.connection, table: str) -> bool:
-    """Whether the state file has reached the newest row."""
-    reached = read_reached(settings)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT max(created_at) FROM {table}")
-        (newest,) = cursor.fetchone() or (None,)
-    return newest is not None and reached is not None and reached >= newest.replace(tzinfo=UTC)
 
 
 @contextlib.contextmanager

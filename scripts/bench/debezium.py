@@ -19,11 +19,11 @@ from configs.contract import table_spellings
 from configs.errors import KitError
 from configs.settings import Settings
 from scripts.bench.subject import Subject, running
+from scripts.pipeline.temporary_stack import held_ports
 from scripts.services import postgres
 from scripts.services.jars import cache_folder, sha256
 from scripts.services.java import require_java
 from scripts.services.stack import Stack
-from scripts.services.temporary_stack import free_ports
 from scripts.services.truststore import trust_options
 
 NAME = "debezium"
@@ -89,24 +89,27 @@ def running_connector(stack: Stack, changes: Mapping[str, str] | None = None) ->
 
     `changes`: properties of the connector, over those of `_connector`.
     """
-    java = require_java().executable
-    jars = ensure_jars()
+    with held_ports(1) as port, running(stack, NAME, _command(stack, port, changes or {})) as subject:
+        yield subject
+
+
+def _command(stack: Stack, port: int, changes: Mapping[str, str]) -> list[str | Path]:
+    """The command of a worker whose REST interface listens on `port`; its properties are written first."""
     folder = stack.home / NAME
     folder.mkdir(parents=True, exist_ok=True)
     worker = {
         "bootstrap.servers": stack.settings.kafka.brokers,
         "offset.storage.file.filename": str(folder / "offsets"),
-        "listeners": f"http://127.0.0.1:{free_ports(1)}",
+        "listeners": f"http://127.0.0.1:{port}",
     }
     files = [folder / "worker.properties", folder / "connector.properties"]
     common = _HERE.with_suffix(".properties").read_text(encoding="utf-8")
     files[0].write_text(common + _lines(worker), encoding="utf-8")
-    files[1].write_text(_lines({**_connector(stack.settings), **(changes or {})}), encoding="utf-8")
+    files[1].write_text(_lines({**_connector(stack.settings), **changes}), encoding="utf-8")
     memory = [f"-Xmx{stack.settings.spark.driver_memory}", "-XX:+UseSerialGC"]  # as the two Spark programs have
-    command: list[str | Path] = [java, *memory, "-Duser.timezone=UTC", f"-Dlog4j2.configurationFile={_LOGGING}"]
-    command += ["-cp", ":".join(map(str, jars)), "org.apache.kafka.connect.cli.ConnectStandalone", *files]
-    with running(stack, NAME, command) as subject:
-        yield subject
+    options = [*memory, "-Duser.timezone=UTC", f"-Dlog4j2.configurationFile={_LOGGING}"]
+    jars = ":".join(map(str, ensure_jars()))
+    return [require_java().executable, *options, "-cp", jars, "org.apache.kafka.connect.cli.ConnectStandalone", *files]
 
 
 def _connector(settings: Settings) -> dict[str, str]:

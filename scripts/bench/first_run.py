@@ -18,11 +18,12 @@ from pathlib import Path
 from statistics import median
 
 from configs.settings import PROJECT
-from scripts import rounds, status
+from scripts import status
 from scripts.bench.tables import Table, machine, write_section
+from scripts.pipeline.temporary_stack import temporary_stack
+from scripts.rounds.run import run_round
 from scripts.services.processes import family_memory
 from scripts.services.stack import Stack
-from scripts.services.temporary_stack import temporary_stack
 
 ROUNDS = 6
 
@@ -35,11 +36,11 @@ def demo_seconds(clone: Path) -> float:
 
 def round_seconds(stack: Stack) -> list[float]:
     """Seconds from insert to lake of ROUNDS rounds, both programs running."""
-    rounds.run_round(stack, 1, lambda _: None)
+    run_round(stack, 1, lambda _: None)
     seconds = []
     for _ in range(ROUNDS):
         lines: list[str] = []
-        rounds.run_round(stack, 2, lines.append)
+        run_round(stack, 2, lines.append)
         found = re.search(r"in the lake after ([\d.]+) s", "\n".join(lines))
         if found is None:
             raise ValueError(f"a round without its seconds: {lines}")

@@ -29,9 +29,9 @@ from configs.settings import PROJECT, Settings, load_settings
 from grader.submission import LAKE, Submission
 from scripts.bench.lakes import Plan, build, columns
 from scripts.bench.tables import Table, machine, write_section
+from scripts.pipeline.temporary_stack import temporary_stack, write_config
 from scripts.services import postgres
 from scripts.services.java import require_java
-from scripts.services.temporary_stack import temporary_stack, write_config
 
 Command = Sequence[str | Path]
 _ORDERS = """

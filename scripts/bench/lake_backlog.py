@@ -19,18 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from confluent_kafka import Producer
-
 from configs.contract import ORDER_STATUSES, format_timestamp
 from configs.settings import Kafka, Settings, local_path
 from scripts.bench.backlog import FIRST_MOMENT, IDLE, ROWS, STEP, TIMEOUT, Figures, Passage, figures_row, sizes
 from scripts.bench.subject import running_program
 from scripts.bench.tables import Table, machine, write_section
-from scripts.drills.evidence import stream_place, topic_ends
-from scripts.drills.pipeline import NAIVE, OURS, Programs
-from scripts.services import bring_up
-from scripts.services.temporary_stack import temporary_stack
-from scripts.topic import make_topic
+from scripts.pipeline import position
+from scripts.pipeline.programs import NAIVE
+from scripts.pipeline.services import services_of
+from scripts.pipeline.temporary_stack import temporary_stack
+from scripts.pipeline.topic import end_offsets, make_topic, publish
+from scripts.services.stack import OURS, Programs
 
 WITHOUT_STORE = Path(__file__).with_name("without_store")
 WARM_UP = 10  # messages, as many as the base rows
@@ -49,25 +48,20 @@ class LakeFigures:
     small_batches: tuple[float, ...] = ()
 
 
-def publish(kafka: Kafka, rows: int, before: int = 0) -> None:
+def publish_orders(kafka: Kafka, rows: int, before: int = 0) -> None:
     """Publish orders with the ids after `before`, as the producer would."""
-    producer = Producer({"bootstrap.servers": kafka.brokers, "linger.ms": 50, "compression.type": "lz4"})
-    for order_id in range(before + 1, before + rows + 1):
-        moment = format_timestamp((FIRST_MOMENT + order_id * STEP).astimezone())
-        event = (
-            f'{{"order_id":{order_id},"customer_name":"Customer {order_id % 997}",'
-            f'"restaurant_name":"Restaurant {order_id % 101}","item":"Dish {order_id % 211}",'
-            f'"amount":{order_id * 7919 % 90_000 / 100 + 1:.2f},"order_status":"{ORDER_STATUSES[order_id % 4]}",'
-            f'"created_at":"{moment}"}}'
-        )
-        while True:
-            try:
-                producer.produce(kafka.topic, event, str(order_id))
-                break
-            except BufferError:
-                producer.poll(0.1)
-        producer.poll(0)
-    producer.flush()
+    order_ids = range(before + 1, before + rows + 1)
+    publish(kafka, (_event(order_id) for order_id in order_ids), (str(order_id).encode() for order_id in order_ids))
+
+
+def _event(order_id: int) -> bytes:
+    moment = format_timestamp((FIRST_MOMENT + order_id * STEP).astimezone())
+    return (
+        f'{{"order_id":{order_id},"customer_name":"Customer {order_id % 997}",'
+        f'"restaurant_name":"Restaurant {order_id % 101}","item":"Dish {order_id % 211}",'
+        f'"amount":{order_id * 7919 % 90_000 / 100 + 1:.2f},"order_status":"{ORDER_STATUSES[order_id % 4]}",'
+        f'"created_at":"{moment}"}}'
+    ).encode()
 
 
 def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store: bool = True) -> LakeFigures:
@@ -79,12 +73,12 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
     environment = {} if with_store else {"PYTHONPATH": str(WITHOUT_STORE)}
     # A fifth of the largest backlog is a batch: of a million, as many rows as the config says.
     changes = {"streaming": {"max_offsets_per_trigger": max(backlogs) // BATCHES}}
-    with temporary_stack(changes, rollnumber="2025bench01") as stack:
+    with temporary_stack(changes, rollnumber="2025bench01", programs=programs) as stack:
         settings = stack.settings
-        bring_up.up(stack)
+        services_of(stack).up()
         make_topic(settings.kafka)
-        publish(settings.kafka, WARM_UP)
-        with running_program(stack, programs, "consumer", environment) as consumer:
+        publish_orders(settings.kafka, WARM_UP)
+        with running_program(stack, "consumer", environment) as consumer:
             consumer.wait(lambda: _is_through(settings), "the first rows in the lake", TIMEOUT)
             time.sleep(IDLE)
             idle = consumer.memory
@@ -92,7 +86,7 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
             published = WARM_UP
             for rows in backlogs:
                 with consumer.paused():
-                    publish(settings.kafka, rows, published)
+                    publish_orders(settings.kafka, rows, published)
                 started = time.time()
                 consumer.wait(lambda: _is_through(settings), f"{rows} more rows in the lake", TIMEOUT)
                 done.append(Passage(rows, _last_log_entry(settings) - started))
@@ -103,7 +97,7 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
             batches = _batches(settings, settings.streaming.max_offsets_per_trigger, BATCHES)
             for _ in range(SMALL_BATCHES):
                 with consumer.paused():
-                    publish(settings.kafka, SMALL_ROWS, published)
+                    publish_orders(settings.kafka, SMALL_ROWS, published)
                 consumer.wait(lambda: _is_through(settings), f"{SMALL_ROWS} more rows in the lake", TIMEOUT)
                 published += SMALL_ROWS
             return LakeFigures(figures, batches, _batches(settings, SMALL_ROWS, SMALL_BATCHES))
@@ -111,8 +105,8 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
 
 def _is_through(settings: Settings) -> bool:
     """Whether the lake's stream has finished all of the topic."""
-    place = stream_place(local_path(settings.streaming.checkpoint_location), settings.kafka.topic)
-    return place.planned >= 0 and place.finished == place.planned and place.ends == topic_ends(settings.kafka)
+    stream = position.lake_stream(settings)
+    return stream.planned is not None and stream.has_finished(end_offsets(settings.kafka))
 
 
 def _last_log_entry(settings: Settings) -> float:
@@ -126,7 +120,7 @@ def _batches(settings: Settings, rows: int, count: int) -> tuple[float, ...]:
     checkpoint, topic = local_path(settings.streaming.checkpoint_location), settings.kafka.topic
     seconds: list[float] = []
     before = 0
-    for batch in range(stream_place(checkpoint, topic).finished + 1):
+    for batch in range((position.lake_stream(settings).finished or 0) + 1):
         plan = checkpoint / "offsets" / str(batch)
         end = sum(json.loads(plan.read_text(encoding="utf-8").splitlines()[-1])[topic].values())
         if end - before > 0.9 * rows:  # Spark shares them out over the partitions, and rounds

@@ -18,20 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-from grader.evidence.lake import Lake
+from configs.settings import local_path
 from grader.evidence.scan import read_table
 from grader.evidence.sink_log import FOLDER, SinkLog
 from scripts.bench.subject import Subject, running_program
 from scripts.bench.tables import Table, machine, write_section
-from scripts.drills.orders import insert_orders
-from scripts.drills.pipeline import NAIVE, OURS, Programs
-from scripts.services import bring_up
+from scripts.pipeline import position
+from scripts.pipeline.orders import insert_orders
+from scripts.pipeline.programs import NAIVE
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import make_table, require_table
+from scripts.pipeline.temporary_stack import Changes, temporary_stack
+from scripts.pipeline.topic import end_offsets, find_on_topic, make_topic, read_messages
 from scripts.services.postgres import connect
-from scripts.services.stack import Stack
-from scripts.services.temporary_stack import Changes, temporary_stack
-from scripts.table import make_table, require_table
-from scripts.topic import end_offsets, make_topic
-from scripts.where_rows_are import find_on_topic, read_messages
+from scripts.services.stack import OURS, Programs, Stack
 
 INSERTS = 60
 PAUSES = (1.0, 4.0)  # seconds between two inserts, at random: from less than a poll to several
@@ -81,13 +81,13 @@ def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
     Raises:
         KitError: the pipeline stopped.
     """
-    with temporary_stack(setup.changes, rollnumber="2025bench01") as stack:
-        bring_up.up(stack)
+    with temporary_stack(setup.changes, rollnumber="2025bench01", programs=setup.programs) as stack:
+        services_of(stack).up()
         make_table(stack.settings)
         make_topic(stack.settings.kafka)
         with (
-            running_program(stack, setup.programs, "producer"),
-            running_program(stack, setup.programs, "consumer") as consumer,
+            running_program(stack, "producer"),
+            running_program(stack, "consumer") as consumer,
         ):
             _insert(stack, consumer, WARM_UP, seed)
             committed = _insert(stack, consumer, inserts, seed)
@@ -111,24 +111,14 @@ def _insert(stack: Stack, consumer: Subject, inserts: int, seed: int) -> dict[in
             committed[order_id] = time.time()
             time.sleep(rng.uniform(*PAUSES))
         rows = require_table(connection, stack.settings).rows
-    lake = Path(stack.settings.datalake.path)
-    seen, since = -1, time.monotonic()
+    quiet = position.Quiet(stack.settings, REST)
 
     def is_at_rest() -> bool:
-        nonlocal seen, since
-        found = _rows(lake)
-        if found != seen:
-            seen, since = found, time.monotonic()
-        return found >= rows or (found > 0 and time.monotonic() - since > REST)
+        found = position.lake_rows(stack.settings)
+        return found >= rows or (found > 0 and quiet())
 
     consumer.wait(is_at_rest, "at rest", TIMEOUT, interval=1)
     return committed
-
-
-def _rows(lake: Path) -> int:
-    if not (lake / FOLDER).is_dir():
-        return 0
-    return sum(read_table(lake, file.path, ["order_id"]).num_rows for file in Lake(lake).files)
 
 
 def _published(stack: Stack) -> Mapping[int, float]:
@@ -141,7 +131,7 @@ def _published(stack: Stack) -> Mapping[int, float]:
 
 def _arrivals(stack: Stack) -> Mapping[int, float]:
     """order_id -> when the sink log got the batch with its file, in seconds since 1970."""
-    lake = Path(stack.settings.datalake.path)
+    lake = local_path(stack.settings.datalake.path)
     log = SinkLog(lake / FOLDER)
     arrivals: dict[int, float] = {}
     for batch, files in log.written.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,15 +10,12 @@ from pathlib import Path
 import psutil
 
 from configs.errors import KitError
-from configs.settings import ENVIRONMENT_PREFIX
-from scripts.drills.pipeline import Programs
-from scripts.services.processes import family_memory, last_lines, launch, stop, wait_until
+from scripts.pipeline import programs
+from scripts.services.processes import family_memory, last_lines, resume, stop, suspend, wait_until
 from scripts.services.stack import Stack
 
 STOP_TIMEOUT = 10.0
 _SAMPLE_INTERVAL = 0.5
-# What would override the settings file of a measurement's stack.
-_STRANGE = ("CONFIG", "ROLLNUMBER", "SPARK_MASTER", "SERVICES", "PYTHONPATH")
 
 
 class Subject:
@@ -62,17 +58,11 @@ class Subject:
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """SIGSTOP to all of the program, and at the end SIGCONT."""
-        family = [self._process, *self._process.children(recursive=True)]
-        # Among them may be short-lived ones, such as Hadoop's chmod.
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.suspend()
+        suspend(self._process)
         try:
             yield
         finally:
-            for process in reversed(family):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.resume()
+            resume(self._process)
 
     def close(self) -> None:
         self._ended.set()
@@ -89,22 +79,24 @@ def running(
     stack: Stack, name: str, command: list[str | Path], environment: Mapping[str, str] | None = None
 ) -> Iterator[Subject]:
     """Run a command as the stack's `name`; at the end it is stopped."""
-    kept = {k: v for k, v in os.environ.items() if k not in _STRANGE and not k.startswith(ENVIRONMENT_PREFIX)}
-    log, pid_file = stack.log(name), stack.pid_file(name)
-    process = launch(command, pid_file=pid_file, log=log, environment={**kept, **(environment or {})})
-    subject = Subject(name, process, log)
+    everything = {**programs.program_environment(stack), **(environment or {})}
+    process = stack.launcher.launch(command, pid_file=stack.pid_file(name), log=stack.log(name), environment=everything)
+    with _measured(stack, name, process) as subject:
+        yield subject
+
+
+@contextlib.contextmanager
+def running_program(stack: Stack, name: str, environment: Mapping[str, str] | None = None) -> Iterator[Subject]:
+    """Run the stack's "producer" or "consumer"."""
+    with _measured(stack, name, programs.launch(stack, name, environment=environment)) as subject:
+        yield subject
+
+
+@contextlib.contextmanager
+def _measured(stack: Stack, name: str, process: psutil.Process) -> Iterator[Subject]:
+    subject = Subject(name, process, stack.log(name))
     try:
         yield subject
     finally:
         subject.close()
-        stop(pid_file, timeout=STOP_TIMEOUT)
-
-
-@contextlib.contextmanager
-def running_program(
-    stack: Stack, programs: Programs, name: str, environment: Mapping[str, str] | None = None
-) -> Iterator[Subject]:
-    """Run the "producer" or "consumer" of a design on the stack."""
-    command: list[str | Path] = [programs.submit_script(name), "--config", stack.settings.source]
-    with running(stack, name, command, environment) as subject:
-        yield subject
+        stop(stack.pid_file(name), timeout=STOP_TIMEOUT)

@@ -16,10 +16,11 @@ from configs.settings import PROJECT
 from scripts.drills import all_drills
 from scripts.drills.errors import DrillError
 from scripts.drills.model import Drill, Result
-from scripts.drills.pipeline import NAIVE, OURS, Programs
 from scripts.drills.random_faults import random_drill
 from scripts.drills.report import line, table, write_json
 from scripts.drills.runner import Planned, run_drills
+from scripts.pipeline.programs import NAIVE
+from scripts.services.stack import OURS, Programs, programs_with_scripts
 
 RANDOM = "random"
 DEFAULT_RANDOM_RUNS = 5  # after the named drills, where nothing is asked for
@@ -55,16 +56,15 @@ def programs_under_test(name: str | None) -> Programs:
     Raises:
         KitError: the folder has no such scripts.
     """
-    for known in (OURS, NAIVE):
-        if (name or OURS.name) == known.name:
-            return known
+    known = {"": OURS, OURS.name: OURS, NAIVE.name: NAIVE, "plain": NAIVE}  # plain: what naive was called before
+    if (name or "") in known:
+        return known[name or ""]
     folder = Path(name or "").expanduser().absolute()
-    chosen = Programs(folder.name, folder)
-    for program in ("producer", "consumer"):
-        if not os.access(chosen.submit_script(program), os.X_OK):
+    chosen = programs_with_scripts(folder.name, folder)
+    for script in (chosen.producer, chosen.consumer):
+        if not os.access(script, os.X_OK):
             raise KitError(
-                f"PROGRAMS is {name!r}; allowed are ours, naive, or a folder in which {chosen.submit_script(program)} "
-                "is a script that may be run."
+                f"PROGRAMS is {name!r}; allowed are ours, naive, or a folder with an executable script {script}."
             )
     return chosen
 

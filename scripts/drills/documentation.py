@@ -15,8 +15,9 @@ from typing import Any
 from configs.settings import PROJECT
 from scripts.drills import all_drills
 from scripts.drills.model import Drill
-from scripts.drills.pipeline import NAIVE, OURS
 from scripts.drills.random_faults import BUDGET, FAULTS
+from scripts.pipeline.programs import NAIVE
+from scripts.services.stack import OURS
 
 DOCS_FILE = PROJECT / "docs" / "drills.md"
 MEASURED_FILE = Path(__file__).with_name("measured.json")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Producer
-
-from scripts.drills.errors import DrillError
+from scripts.pipeline.topic import publish
 
 if TYPE_CHECKING:
     from scripts.drills.pipeline import Pipeline
@@ -84,18 +82,12 @@ FROM {table} WHERE amount BETWEEN 0 AND 1000000 ORDER BY order_id DESC LIMIT {co
 
 
 def send(pipeline: Pipeline, values: Iterable[bytes | None]) -> None:
-    """Put messages on the topic and wait until the broker has acknowledged every one.
+    """Put messages on the topic, past the producer.
 
     Raises:
-        DrillError: it did not.
+        KitError: the broker has not acknowledged every one.
     """
-    kafka = pipeline.settings.kafka
-    producer = Producer({"bootstrap.servers": kafka.brokers, "acks": "all", "log_level": 0})
-    for value in values:
-        producer.produce(kafka.topic, value=value)
-    left = producer.flush(30)
-    if left:
-        raise DrillError(f"Kafka at {kafka.brokers} did not take {left} messages of the drill within 30 s")
+    publish(pipeline.settings.kafka, values)
 
 
 def copies_of_orders(pipeline: Pipeline, count: int) -> list[bytes]:

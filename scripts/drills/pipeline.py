@@ -7,27 +7,35 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import psycopg2
 import psycopg2.extensions
 
-from configs.contract import UTC, state_file
-from configs.settings import ENVIRONMENT_PREFIX, PROJECT, local_path
-from scripts import programs
+from configs.contract import state_file
+from configs.settings import local_path
+from grader.evidence.checkpoint import Checkpoint
+from grader.evidence.sink_log import FOLDER as SINK_LOG
+from grader.evidence.sink_log import SinkLog
 from scripts.drills.errors import DrillError
-from scripts.drills.evidence import StreamPlace, TopicWatch, last_batch, read_reached, stream_place, topic_ends
-from scripts.drills.orders import insert_orders
+from scripts.pipeline import position, programs
+from scripts.pipeline.orders import NewOrder, insert_orders
+from scripts.pipeline.position import StreamPosition
+from scripts.pipeline.table import require_table
+from scripts.pipeline.topic import TopicWatch
+from scripts.pipeline.writers import Writers, writers
 from scripts.services import kafka, postgres
-from scripts.services.processes import last_lines, launch
-from scripts.services.stack import Stack
-from scripts.table import require_table
+from scripts.services.processes import last_lines
+from scripts.services.stack import CONSUMER as CONSUMER
+from scripts.services.stack import PRODUCER as PRODUCER
+from scripts.services.stack import PROGRAM_NAMES, Stack
 
-PRODUCER, CONSUMER = programs.PROGRAMS
+Answer = TypeVar("Answer")
+
 FAULT_POINT = Path(__file__).with_name("fault_point")
 MAX_ENDS = 3  # a program that ends by itself so often in one drill is not started again
 # Compiling less while a program lives for seconds: it starts a good deal earlier on a machine with few cores.
@@ -40,31 +48,15 @@ class GivenUpError(DrillError):
     """A program ends again and again: waiting for what it should do has no end."""
 
 
-@dataclass(frozen=True)
-class Programs:
-    """Producer and consumer under test: a folder with scripts/{producer,consumer}_spark_submit.sh in it."""
-
-    name: str
-    folder: Path
-
-    def submit_script(self, program: str) -> Path:
-        return self.folder / "scripts" / f"{program}_spark_submit.sh"
-
-
-OURS = Programs("ours", PROJECT)
-NAIVE = Programs("naive", PROJECT / "tests" / "naive_baseline")
-
-
 class Pipeline:
     """A stack with both programs, seen from a drill. Postgres and Kafka run when a drill begins and when it ends."""
 
-    def __init__(self, stack: Stack, under_test: Programs) -> None:
+    def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.settings = stack.settings
         self.rng = random.Random(0)
         self.faults: list[str] = []
         self.ended: list[str] = []
-        self._under_test = under_test
         self._wanted: dict[str, dict[str, str]] = {}
         self._given_up: set[str] = set()
         self._away: set[str] = set()  # services that are stopped
@@ -83,7 +75,7 @@ class Pipeline:
     def close(self) -> None:
         """End both programs and the connections."""
         self._wanted.clear()
-        for name in (*programs.PROGRAMS, *(f"second_{name}" for name in programs.PROGRAMS)):
+        for name in (*PROGRAM_NAMES, *(f"second_{name}" for name in PROGRAM_NAMES)):
             self.end(name)
         if self._watch is not None:
             self._watch.close()
@@ -109,17 +101,12 @@ class Pipeline:
         return second
 
     def _launch(self, program: str, name: str, environment: Mapping[str, str]) -> None:
-        launch(
-            [self._under_test.submit_script(program), "--config", self.settings.source],
-            pid_file=self.stack.pid_file(name),
-            log=self.stack.log(name),
-            environment=self._environment(environment),
-        )
+        programs.launch(self.stack, program, name=name, environment=self._environment(environment))
 
     def stop(self, name: str) -> None:
         """Ask a program to stop, as `make stop` does."""
         self._wanted.pop(name, None)
-        programs.stop_programs(self.stack, [name])
+        programs.stop(self.stack, [name])
 
     def kill(self, name: str) -> None:
         """kill -9 of a program: its JVM, its Python and the script around them."""
@@ -129,24 +116,20 @@ class Pipeline:
 
     def start_what_is_missing(self) -> None:
         """What an operator or a supervisor does after a crash."""
-        for name in programs.PROGRAMS:
+        for name in PROGRAM_NAMES:
             if name not in self._wanted and name not in self._given_up:
                 self.start(name)
 
     def freeze(self, name: str) -> None:
         """SIGSTOP to all of a program."""
-        for process in self._family(name, freeze=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.suspend()
+        programs.pause(self.stack, name)
 
     def thaw(self, name: str) -> None:
         """SIGCONT to all of a program."""
-        for process in self._family(name):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
+        programs.resume(self.stack, name)
 
     def is_alive(self, name: str) -> bool:
-        return self.stack.pid_file(name).process() is not None
+        return programs.is_alive(self.stack, name)
 
     @contextlib.contextmanager
     def full_disk(self, name: str) -> Iterator[None]:
@@ -156,7 +139,7 @@ class Pipeline:
         state file: Spark's own temporary files may be on another disk.
         """
         before = {}
-        for process in self._family(name):
+        for process in programs.family(self.stack, name):
             with contextlib.suppress(psutil.NoSuchProcess):
                 if name == PRODUCER and not process.name().startswith("python"):
                     continue
@@ -173,43 +156,12 @@ class Pipeline:
 
     def end(self, name: str) -> None:
         """End a program with kill -9, whether or not that is a fault."""
-        family = self._family(name, freeze=True)
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(family, timeout=10)
-        self.stack.pid_file(name).path.unlink(missing_ok=True)
-
-    def _family(self, name: str, *, freeze: bool = False) -> list[psutil.Process]:
-        """The script, Spark's JVM and Python. `freeze` stops each at once, so that none can start another unseen."""
-        root = self.stack.pid_file(name).process()
-        if root is None:
-            return []
-        family = [root]
-        while True:
-            if freeze:
-                for process in reversed(family):  # Python first: it is what moves the state
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        process.suspend()
-            try:
-                now = [root, *root.children(recursive=True)]
-            except psutil.NoSuchProcess:
-                return family
-            if len(now) == len(family) or not freeze:
-                return now
-            family = now
+        programs.kill(self.stack, name)
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        """Ours, without what would override the stack's settings file, and with the fault points watched for."""
-        strange = ("CONFIG", "ROLLNUMBER", "SPARK_MASTER", "SERVICES", "PYTHONPATH")
-        kept = {
-            key: value
-            for key, value in os.environ.items()
-            if key not in strange and not key.startswith(ENVIRONMENT_PREFIX)
-        }
+        """What a program gets on top: the fault points watched for, and less compiling."""
         state = state_file(local_path(self.settings.streaming.last_processed_timestamp_location))
         return {
-            **kept,
             "PYTHONPATH": str(FAULT_POINT),
             "DRILL_FAULT_FILE": str(self._fault_file),
             "DRILL_STATE_FILE": str(state),
@@ -230,7 +182,7 @@ class Pipeline:
         while not condition():
             self._supervise()
             if time.monotonic() > deadline:
-                logs = "\n".join(f"{name}:\n{last_lines(self.stack.log(name), 4)}" for name in programs.PROGRAMS)
+                logs = "\n".join(f"{name}:\n{last_lines(self.stack.log(name), 4)}" for name in PROGRAM_NAMES)
                 raise DrillError(f"not seen within {timeout:.0f} s: {what}. The ends of the logs:\n{logs}")
             time.sleep(0.02)
 
@@ -321,25 +273,20 @@ class Pipeline:
                 return
 
     def _is_settled(self) -> bool:
-        return self.is_all_published() and self.is_topic_read()
+        return position.is_settled(self.settings, self._newest(), self._topic_watch().ends())
 
     def is_all_published(self) -> bool:
         """The state is at the newest row of Postgres."""
-        newest, reached = self._newest(), self.reached()
-        return newest is None or (reached is not None and reached >= newest)
+        return position.is_published(self.settings, self._newest())
 
     def is_topic_read(self) -> bool:
         """The consumer has finished all that is on the topic; where it has a quarantine, that too."""
-        ends = topic_ends(self.settings.kafka)
-        aside = self.checkpoint.with_name(f"{self.checkpoint.name}_quarantine")
-        checkpoints = [self.checkpoint, *([aside] if aside.is_dir() else [])]
-        places = [stream_place(folder, self.settings.kafka.topic) for folder in checkpoints]
-        return all(place.finished == place.planned and place.ends == ends for place in places)
+        return position.is_read(self.settings, self._topic_watch().ends())
 
     # -- evidence
 
     def reached(self) -> datetime | None:
-        return read_reached(self.settings)
+        return position.reached(self.settings)
 
     def topic_length(self) -> int:
         """Messages on the topic."""
@@ -350,9 +297,9 @@ class Pipeline:
             self._watch = TopicWatch(self.settings.kafka)
         return self._watch
 
-    def batch(self) -> StreamPlace:
+    def batch(self) -> StreamPosition:
         """Where the consumer's stream into the lake stands."""
-        return stream_place(self.checkpoint, self.settings.kafka.topic)
+        return position.lake_stream(self.settings)
 
     def last_attempt(self) -> int:
         """When the consumer has last begun to write a batch's plan, also one that failed (ns since 1970)."""
@@ -363,11 +310,16 @@ class Pipeline:
 
     def is_batch_under_way(self) -> bool:
         """A batch is planned and not finished."""
-        return last_batch(self.checkpoint / "offsets") > last_batch(self.checkpoint / "commits")
+        checkpoint = Checkpoint(self.checkpoint)
+        return _or_none_yet(checkpoint.last_offset_batch) > _or_none_yet(checkpoint.last_commit_batch)
+
+    def last_planned_batch(self) -> int:
+        """The last batch in the checkpoint's offsets/, -1 for none."""
+        return _or_none_yet(Checkpoint(self.checkpoint).last_offset_batch)
 
     def last_logged_batch(self) -> int:
-        """The last batch of which the lake's log (`_spark_metadata`) knows."""
-        return last_batch(self.lake / "_spark_metadata")
+        """The last batch of which the lake's log (`_spark_metadata`) knows, -1 for none."""
+        return _or_none_yet(SinkLog(self.lake / SINK_LOG).last_batch)
 
     def has_data_file_since(self, moment: int) -> bool:
         """Whether the lake has a Parquet file, with anything in it, written at or after `moment` (ns since 1970)."""
@@ -436,29 +388,44 @@ class Pipeline:
         return self._table
 
     def scalar(self, query: str) -> object:
-        """The one value of a query, through a connection that is kept, and opened anew where a drill has cut it."""
+        """The one value of a query."""
+
+        def ask(connection: psycopg2.extensions.connection) -> object:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                row = cursor.fetchone()
+            return row[0] if row else None
+
+        return self._kept(ask)
+
+    def _kept(self, ask: Callable[[psycopg2.extensions.connection], Answer]) -> Answer:
+        """Ask through a connection that is kept, and opened again where a drill has cut it."""
         for _ in range(2):
             if self._connection is None or self._connection.closed:
                 self._connection = self.connect()
                 with self._connection.cursor() as cursor:
                     cursor.execute("SET track_counts = off")  # so that the scans counted are the producer's
             try:
-                with self._connection.cursor() as cursor:
-                    cursor.execute(query)
-                    row = cursor.fetchone()
-                return row[0] if row else None
+                return ask(self._connection)
             except psycopg2.OperationalError:
                 self._connection.close()
-        raise DrillError(f"Postgres cuts every connection at {self.settings.postgres.host}: {query}")
+        raise DrillError(f"Postgres cuts every connection at {self.settings.postgres.host}")
 
     def execute(self, statement: str) -> None:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(statement)
 
-    def insert(self, count: int) -> list[int]:
-        """Insert rows in one transaction, so that all have one created_at; return their order_ids."""
+    def insert(self, orders: int | Sequence[NewOrder]) -> list[int]:
+        """Insert so many rows, or these, in one transaction: all have one created_at. Return their order_ids."""
         with contextlib.closing(self.connect()) as connection:
-            return insert_orders(connection, self.table, count)
+            return insert_orders(connection, self.table, orders)
+
+    def writers(
+        self, count: int, *, pause: float = 0.2, max_rows: int | None = None
+    ) -> contextlib.AbstractContextManager[Writers]:
+        """`count` writers that insert meanwhile, drawn from the drill's seed: see scripts/pipeline/writers.py."""
+        seed = self.rng.randrange(1 << 30)
+        return writers(self.settings.postgres, self.table, count, seed=seed, pause=pause, max_rows=max_rows)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg2.extensions.connection]:
@@ -509,8 +476,7 @@ class Pipeline:
             return 0
 
     def _newest(self) -> datetime | None:
-        newest = self.scalar(f"SELECT max(created_at) FROM {self.table}")
-        return newest.replace(tzinfo=UTC) if isinstance(newest, datetime) else None
+        return self._kept(lambda connection: position.newest_created_at(connection, self.table))
 
     def last_id(self) -> int:
         found = self.scalar(f"SELECT coalesce(max(order_id), 0) FROM {self.table}")
@@ -521,3 +487,7 @@ class Pipeline:
             f"SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_all_tables WHERE relid = '{self.table}'::regclass"
         )
         return int(str(found))
+
+
+def _or_none_yet(batch: int | None) -> int:
+    return -1 if batch is None else batch

@@ -12,9 +12,8 @@ from scripts.drills import messages
 from scripts.drills.crashes.consumer_killed_before_sink_log import is_before_sink_log
 from scripts.drills.errors import DrillError
 from scripts.drills.model import Drill
-from scripts.drills.orders import insert_orders
 from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
-from scripts.drills.writers import writers
+from scripts.pipeline.orders import insert_orders
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def random_drill(seed: int) -> Drill:
     plan = make_plan(seed)
 
     def inject(pipeline: Pipeline) -> None:
-        with writers(pipeline, plan.writers, pause=plan.pause, max_rows=MAX_ROWS) as load:
+        with pipeline.writers(plan.writers, pause=plan.pause, max_rows=MAX_ROWS) as load:
             for step in plan.steps:
                 goal = min(load.committed + step.after_rows, MAX_ROWS)
                 pipeline.wait(lambda goal=goal: load.committed >= goal, f"{step.after_rows} more rows committed")  # type: ignore[misc]

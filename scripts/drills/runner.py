@@ -18,11 +18,12 @@ from scripts.drills.balance import Balance, balance
 from scripts.drills.errors import DrillError
 from scripts.drills.evidence import EvidenceReader, read_source
 from scripts.drills.model import Drill, Result
-from scripts.drills.pipeline import Pipeline, Programs
-from scripts.services import bring_up
-from scripts.services.temporary_stack import Changes, temporary_stack
-from scripts.table import make_table
-from scripts.topic import make_topic
+from scripts.drills.pipeline import Pipeline
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import make_table
+from scripts.pipeline.temporary_stack import Changes, temporary_stack
+from scripts.pipeline.topic import make_topic
+from scripts.services.stack import Programs
 
 # Small and fast, so that every drill goes through many polls and batches: a limit below the size of one transaction.
 CHANGES: Changes = {
@@ -48,11 +49,11 @@ class Session:
     def __init__(self, under_test: Programs) -> None:
         self._held = contextlib.ExitStack()
         try:
-            stack = self._held.enter_context(temporary_stack(CHANGES, rollnumber="2025drill01"))
-            bring_up.up(stack)
+            stack = self._held.enter_context(temporary_stack(CHANGES, rollnumber="2025drill01", programs=under_test))
+            services_of(stack).up()
             make_table(stack.settings)
             make_topic(stack.settings.kafka)
-            self.pipeline = Pipeline(stack, under_test)
+            self.pipeline = Pipeline(stack)
             self._held.callback(self.pipeline.close)
             self.reader = EvidenceReader(stack.settings)
             self.pipeline.settle()
@@ -96,7 +97,7 @@ class Session:
 
     def _account(self, first_id: int) -> Balance:
         pipeline, reader = self.pipeline, self.reader
-        bring_up.up(pipeline.stack)  # a drill that broke off may have left one stopped
+        services_of(pipeline.stack).up()  # a drill that broke off may have left one stopped
         reached = pipeline.reached()  # before the topic is read: what it has passed must be there by then
         gathered = reader.gather()
         with contextlib.closing(pipeline.connect()) as connection:

@@ -17,7 +17,7 @@ from configs.settings import Kafka as KafkaSettings
 from scripts.services.jars import jar_paths
 from scripts.services.java import require_java
 from scripts.services.outcome import Outcome
-from scripts.services.processes import last_lines, launch, require_free_port, stop, wait_until
+from scripts.services.processes import last_lines, require_free_port, stop, wait_until
 from scripts.services.stack import Stack, require_local
 
 NAME = "kafka"
@@ -73,7 +73,7 @@ def up(stack: Stack) -> Outcome:
     properties = _write_properties(folder, host, port)
     if not (folder / "data" / "meta.properties").is_file():
         _format(java, folder, properties)
-    process = launch([*java, "kafka.Kafka", str(properties)], pid_file=pid_file, log=log)
+    process = stack.launcher.launch([*java, "kafka.Kafka", str(properties)], pid_file=pid_file, log=log)
 
     def ready() -> bool:
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:

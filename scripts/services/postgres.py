@@ -20,7 +20,7 @@ from configs.errors import KitError
 from configs.orders_table import connect as connect
 from configs.settings import Postgres as PostgresSettings
 from scripts.services.outcome import Outcome
-from scripts.services.processes import is_root, last_lines, launch, require_free_port, stop, wait_until
+from scripts.services.processes import is_root, last_lines, require_free_port, stop, wait_until
 from scripts.services.stack import Stack, require_local
 
 NAME = "postgres"
@@ -76,7 +76,7 @@ def up(stack: Stack) -> Outcome:
     command: list[str | Path] = [binaries / "postgres", "-D", data]
     for key, value in options.items():
         command += ["-c", f"{key}={value}"]
-    process = launch(command, pid_file=stack.pid_file(NAME), log=log, folder=Path("/"), uid_gid=uid_gid)
+    process = stack.launcher.launch(command, pid_file=stack.pid_file(NAME), log=log, folder=Path("/"), uid_gid=uid_gid)
     try:
         _wait_for_server(process, settings, log)
         _ensure_database(settings)

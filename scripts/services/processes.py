@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -46,34 +48,71 @@ class PidFile:
         return None
 
 
-def launch(
-    command: Sequence[str | Path],
-    *,
-    pid_file: PidFile,
-    log: Path,
-    environment: Mapping[str, str] | None = None,
-    folder: Path | None = None,
-    uid_gid: tuple[int, int] | None = None,
-) -> psutil.Process:
-    """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal reaches it."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    identity: dict[str, object] = (
-        {} if uid_gid is None else {"user": uid_gid[0], "group": uid_gid[1], "extra_groups": []}
-    )
-    with log.open("ab") as stream:
-        started = subprocess.Popen(  # type: ignore[call-overload]
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=dict(environment) if environment is not None else None,
-            cwd=folder,
-            start_new_session=True,
-            **identity,
+Limits = Mapping[int, tuple[int, int]]  # resource.RLIMIT_... -> its soft and hard limit
+
+
+class Launcher(Protocol):
+    """How a process is started: on this machine as it is, or, by another implementation, in a sandbox."""
+
+    def launch(
+        self,
+        command: Sequence[str | Path],
+        *,
+        pid_file: PidFile,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        limits: Limits | None = None,
+        uid_gid: tuple[int, int] | None = None,
+    ) -> psutil.Process:
+        """Start a command that outlives this one, note it in `pid_file`, and add what it prints to `log`.
+
+        `environment` None: the caller's. `folder` is its working directory. `uid_gid`: whom it runs as, from root only.
+        """
+        ...
+
+
+class LocalLauncher:
+    """Starts a process on this machine, in a session of its own: neither Ctrl-C nor a closed terminal reaches it."""
+
+    def launch(
+        self,
+        command: Sequence[str | Path],
+        *,
+        pid_file: PidFile,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        limits: Limits | None = None,
+        uid_gid: tuple[int, int] | None = None,
+    ) -> psutil.Process:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        identity: dict[str, object] = (
+            {} if uid_gid is None else {"user": uid_gid[0], "group": uid_gid[1], "extra_groups": []}
         )
-    process = psutil.Process(started.pid)
-    pid_file.write(process)
-    return process
+
+        def limit() -> None:
+            for which, soft_and_hard in (limits or {}).items():
+                resource.setrlimit(which, soft_and_hard)
+
+        with log.open("ab") as stream:
+            started = subprocess.Popen(  # type: ignore[call-overload]
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else None,
+                cwd=folder,
+                start_new_session=True,
+                preexec_fn=limit if limits else None,
+                **identity,
+            )
+        process = psutil.Process(started.pid)
+        pid_file.write(process)
+        return process
+
+
+LOCAL = LocalLauncher()
 
 
 def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> bool:
@@ -81,22 +120,65 @@ def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> 
     process = pid_file.process()
     if process is None:
         return False
-    family = [process, *process.children(recursive=True)]
+    members = family(process)
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(signum)
-    _, alive = psutil.wait_procs(family, timeout=timeout)
-    for straggler in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            straggler.kill()
-    psutil.wait_procs(alive, timeout=10)
+    _, alive = psutil.wait_procs(members, timeout=timeout)
+    _end(alive)
     pid_file.path.unlink(missing_ok=True)
     return True
+
+
+def kill(pid_file: PidFile) -> bool:
+    """kill -9 of the process and all its children. False: it was not running."""
+    process = pid_file.process()
+    if process is not None:
+        _end(suspend(process))
+    pid_file.path.unlink(missing_ok=True)
+    return process is not None
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A process and all its children; the process alone where it has just ended."""
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return [process]
+
+
+def suspend(process: psutil.Process) -> list[psutil.Process]:
+    """SIGSTOP to a process and all its children, which are returned.
+
+    Repeated until there are no new ones: one that had not been stopped yet may have started another. Children come
+    first: of a Spark program that is Python, which moves the state.
+    """
+    members: list[psutil.Process] = []
+    while len(found := family(process)) > len(members):
+        members = found
+        for member in reversed(members):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.suspend()
+    return members
+
+
+def resume(process: psutil.Process) -> None:
+    """SIGCONT to a process and all its children."""
+    for member in family(process):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.resume()
 
 
 def family_memory(process: psutil.Process) -> int:
     """Resident memory, in bytes, of a process and all its children."""
     total = 0
-    for member in [process, *process.children(recursive=True)]:
+    for member in family(process):
         with contextlib.suppress(psutil.NoSuchProcess):
             total += member.memory_info().rss
     return total

@@ -1,4 +1,7 @@
-"""A stack: one settings file, the folder it counts from, and what runs for it. Several can run side by side."""
+"""A stack: one settings file, the folder it counts from, and what runs for it. Several can run side by side.
+
+It is a value: what starts and stops what belongs to it is in scripts/pipeline/.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,49 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import KitError
-from configs.settings import Settings, load_settings
-from scripts.services.processes import PidFile
+from configs.settings import PROJECT, Settings, load_settings
+from scripts.services.processes import LOCAL, Launcher, PidFile
 
 SERVICES = ("embedded", "docker", "external")
+PROGRAM_NAMES = PRODUCER, CONSUMER = ("producer", "consumer")
+SUBMIT = PROJECT / "scripts" / "spark_submit.sh"
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Whose producer and consumer run: what they are called, and a file each, a Python program or a script."""
+
+    name: str
+    producer: Path
+    consumer: Path
+
+    def command(self, program: str, config: Path) -> list[str | Path]:
+        """The command that runs the "producer" or the "consumer"; a Python program goes through spark-submit."""
+        path = self.producer if program == PRODUCER else self.consumer
+        return [*([SUBMIT] if path.suffix == ".py" else []), path, "--config", config]
+
+
+def programs_with_scripts(name: str, folder: Path) -> Programs:
+    """The programs of a folder that has scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh."""
+    return Programs(name, *(folder / "scripts" / f"{program}_spark_submit.sh" for program in PROGRAM_NAMES))
+
+
+OURS = programs_with_scripts("ours", PROJECT)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A settings file and how its services are run: "embedded", "docker" or "external"."""
+    """A settings file, how its services are run ("embedded", "docker" or "external"), and whose programs run.
+
+    `reads_environment` False: the settings were loaded without the caller's environment, so its programs get none of
+    the variables that would change them either.
+    """
 
     settings: Settings
     services: str = "embedded"
+    programs: Programs = OURS
+    launcher: Launcher = LOCAL
+    reads_environment: bool = True
 
     @property
     def home(self) -> Path:

@@ -12,8 +12,9 @@ from scripts.drills.__main__ import plan, programs_under_test
 from scripts.drills.documentation import DOCS_FILE, drills_markdown, read_measured, take_over
 from scripts.drills.messages import REJECTS
 from scripts.drills.model import Drill, drill
-from scripts.drills.pipeline import NAIVE, OURS
 from scripts.drills.random_faults import BUDGET, FAULTS, make_plan
+from scripts.pipeline.programs import NAIVE
+from scripts.services.stack import OURS
 
 DRILLS = all_drills()
 

@@ -6,9 +6,10 @@ import pytest
 
 from scripts.drills import all_drills
 from scripts.drills.model import Result
-from scripts.drills.pipeline import NAIVE, OURS, Programs
 from scripts.drills.report import verdict
 from scripts.drills.runner import Planned, Session
+from scripts.pipeline.programs import NAIVE
+from scripts.services.stack import OURS, Programs
 
 pytestmark = pytest.mark.services
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.pipeline.temporary_stack import temporary_stack
 from scripts.services.stack import Stack
-from scripts.services.temporary_stack import temporary_stack
 
 # A roll number that begins with a digit and has upper case: only quotes keep it as it is.
 ROLLNUMBER = "2025EM1100999"

@@ -22,14 +22,15 @@ from configs.contract import RoundRun
 from configs.errors import KitError
 from configs.program import is_locked, lock_file
 from configs.settings import PROJECT, local_path
-from grader.evidence import snapshot
-from scripts import programs, rounds, show, status
-from scripts.services import bring_up
+from scripts import show, status
+from scripts.pipeline import position, programs
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import make_table, require_table
+from scripts.pipeline.topic import end_offsets, make_topic
+from scripts.rounds import run as rounds
 from scripts.services.postgres import connect
 from scripts.services.processes import wait_until
-from scripts.services.stack import Stack
-from scripts.table import make_table, require_table
-from scripts.topic import end_offsets, make_topic
+from scripts.services.stack import OURS, PROGRAM_NAMES, Stack
 
 pytestmark = pytest.mark.services
 
@@ -73,14 +74,14 @@ def test_grading_before_anything_ran_says_what_to_run(stack: Stack) -> None:
 
 
 def test_services_table_and_topic_can_be_asked_for_twice(stack: Stack) -> None:
-    assert [outcome.changed for outcome in bring_up.up(stack)] == [True, True]
-    assert [outcome.changed for outcome in bring_up.up(stack)] == [False, False]
+    assert [outcome.changed for outcome in services_of(stack).up()] == [True, True]
+    assert [outcome.changed for outcome in services_of(stack).up()] == [False, False]
     first, second = make_table(stack.settings), make_table(stack.settings)
     assert (first.changed, second.changed) == (True, False)
     assert "10 rows" in second.line
     make_topic(stack.settings.kafka)
     assert "is there already" in make_topic(stack.settings.kafka)
-    assert end_offsets(stack.settings.kafka) == {"0": 0, "1": 0, "2": 0}
+    assert end_offsets(stack.settings.kafka) == {0: 0, 1: 0, 2: 0}
 
 
 def test_postgres_listens_on_loopback_only_and_wants_the_password(stack: Stack) -> None:
@@ -114,7 +115,7 @@ def test_rounds_one_and_two_add_their_rows_and_nothing_else(stack: Stack) -> Non
 
 def test_the_lake_holds_micros_and_not_int96(stack: Stack) -> None:
     lake = local_path(stack.settings.datalake.path)
-    files = [lake / file.path for file in snapshot.lake_files(stack.settings)]
+    files = [lake / file.path for file in position.lake_files(stack.settings)]
     kinds = {str(pq.ParquetFile(file).schema_arrow.field("created_at").type) for file in files}
     assert kinds == {"timestamp[us, tz=UTC]"}
     assert {pq.ParquetFile(file).schema.column(6).physical_type for file in files} == {"INT64"}
@@ -172,7 +173,7 @@ def test_a_round_is_through_within_seconds_once_all_runs(stack: Stack) -> None:
 
 
 def test_a_second_producer_is_refused(stack: Stack) -> None:
-    script = [str(programs.submit_script("producer")), "--config", str(stack.settings.source)]
+    script = [str(OURS.producer), "--config", str(stack.settings.source)]
     done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1
     assert "Another producer is running" in done.stdout
@@ -204,10 +205,10 @@ def test_one_row_put_in_by_hand_fails_the_grade_and_is_named(stack: Stack, tmp_p
 def test_both_programs_stop_cleanly_and_leave_no_process(stack: Stack) -> None:
     families = {
         name: [process, *process.children(recursive=True)]
-        for name in programs.PROGRAMS
+        for name in PROGRAM_NAMES
         if (process := stack.pid_file(name).process())
     }
-    lines = programs.stop_programs(stack)
+    lines = programs.stop(stack)
     assert lines == ["The producer has stopped", "The consumer has stopped"]
     for name, family in families.items():
         assert len(family) >= 3, "the script, Spark's JVM and the program"
@@ -216,22 +217,22 @@ def test_both_programs_stop_cleanly_and_leave_no_process(stack: Stack) -> None:
         assert log.rstrip().endswith("stopped"), log[-500:]
         assert "Traceback" not in log
         assert not is_locked(lock_file(stack.settings, name))
-    assert programs.stop_programs(stack) == ["The producer was not running", "The consumer was not running"]
+    assert programs.stop(stack) == ["The producer was not running", "The consumer was not running"]
 
 
 def test_data_is_kept_across_down_and_up(stack: Stack) -> None:
     before = end_offsets(stack.settings.kafka)
     with contextlib.closing(connect(stack.settings.postgres)) as connection:
         rows = require_table(connection, stack.settings).rows
-    bring_up.down(stack)
-    bring_up.up(stack)
+    services_of(stack).down()
+    services_of(stack).up()
     assert end_offsets(stack.settings.kafka) == before
     with contextlib.closing(connect(stack.settings.postgres)) as connection:
         assert require_table(connection, stack.settings).rows == rows
 
 
 def test_a_pipeline_that_was_stopped_goes_on_where_it_was(stack: Stack) -> None:
-    before = snapshot.lake_rows(stack.settings)
+    before = position.lake_rows(stack.settings)
     run = rounds.run_round(stack, 1, lambda _: None)
     assert run.before.lake_rows == before
     assert run.after.lake_rows == before + 5
@@ -259,7 +260,7 @@ def test_rows_that_do_not_arrive_are_located(stack: Stack) -> None:
     assert record is not None
     late = record.runs[-1]
     assert not late.complete
-    assert wait_until(lambda: set(late.expected_ids) <= snapshot.lake_ids(stack.settings), timeout=60)
+    assert wait_until(lambda: set(late.expected_ids) <= position.lake_ids(stack.settings), timeout=60)
 
 
 def test_a_round_does_not_wait_for_a_quarantine_that_nobody_keeps_up(
@@ -291,7 +292,7 @@ def test_a_row_in_the_future_is_reported_and_waits(stack: Stack) -> None:
         (early,) = cursor.fetchone() or (None,)
         try:
             assert wait_until(lambda: "1 rows of" in log.read_text() and "in the future" in log.read_text(), timeout=60)
-            assert early not in snapshot.lake_ids(stack.settings)
+            assert early not in position.lake_ids(stack.settings)
             with pytest.raises(KitError, match=rf"Order {early} has .* in the future"):
                 rounds.run_round(stack, 1, lambda _: None)
         finally:
@@ -299,12 +300,12 @@ def test_a_row_in_the_future_is_reported_and_waits(stack: Stack) -> None:
 
 
 def test_a_deleted_lake_with_its_checkpoint_kept_stops_the_consumer(stack: Stack) -> None:
-    programs.stop_programs(stack, ["consumer"])
+    programs.stop(stack, ["consumer"])
     lake = local_path(stack.settings.datalake.path)
     away = lake.with_name("moved_away")
     lake.rename(away)
     try:
-        script = [str(programs.submit_script("consumer")), "--config", str(stack.settings.source)]
+        script = [str(OURS.consumer), "--config", str(stack.settings.source)]
         done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
     finally:
         shutil.rmtree(lake, ignore_errors=True)
@@ -315,10 +316,10 @@ def test_a_deleted_lake_with_its_checkpoint_kept_stops_the_consumer(stack: Stack
 
 
 def test_a_consumer_with_another_topic_does_not_start(stack: Stack) -> None:
-    programs.stop_programs(stack, ["consumer"])
+    programs.stop(stack, ["consumer"])
     other = stack.settings.kafka.model_copy(update={"topic": f"{stack.settings.kafka.topic}_2"})
     make_topic(other)
-    script = [str(programs.submit_script("consumer")), "--config", str(stack.settings.source)]
+    script = [str(OURS.consumer), "--config", str(stack.settings.source)]
     environment = {**os.environ, "ORDERS_KAFKA__TOPIC": other.topic}
     done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120, env=environment)
     assert done.returncode == 1

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from configs.contract import LakeFileRecord
 from configs.settings import Settings, load_settings
-from grader.evidence import snapshot
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.checksum import checksums, is_stale, sidecar, without_sidecar
 from grader.evidence.lake import Lake, LakeFile
 from grader.evidence.sink_log import path_in_lake, read_sink_log
-from grader.submission import CHECKPOINT, CONFIG, LAKE, MOMENT, STATE, Submission, order
+from grader.submission import CHECKPOINT, CONFIG, LAKE, MOMENT, Submission, order
 
 
 @pytest.fixture
@@ -156,44 +154,3 @@ def test_newest_created_at_in_every_type(created_at: str, submission: Submission
     assert lake.figures.max_created_at == expected
     assert lake.created_at_unit_us == (1000 if created_at == "ms" else 1)
     assert lake.figures.misplaced_rows == 0
-
-
-def test_snapshot_of_a_pipeline(submission: Submission) -> None:
-    settings = settings_of(submission)
-    files = snapshot.lake_files(settings)
-    assert [file.rows for file in files] == [10, 5, 5] or sum(file.rows for file in files) == 20
-    assert isinstance(files[0], LakeFileRecord)
-    assert len(files[0].sha256) == 64
-    assert snapshot.lake_rows(settings) == 20
-    assert snapshot.lake_ids(settings) == frozenset(range(1, 21))
-    assert snapshot.last_offset_batch(settings) == snapshot.last_commit_batch(settings) == 2
-    assert snapshot.end_offsets(settings) == {"0": 7, "1": 7, "2": 6}
-    assert snapshot.state_text(settings) == "2025-11-19T12:24:20.123456Z"
-
-
-def test_snapshot_before_anything_ran(tmp_path: Path) -> None:
-    submission = Submission(tmp_path)
-    submission.build()
-    config = (tmp_path / CONFIG).read_text()
-    empty = tmp_path / "empty" / "configs" / "orders_stream.yml"
-    empty.parent.mkdir(parents=True)
-    empty.write_text(config)
-    settings = load_settings(empty, environment={})
-    assert snapshot.lake_files(settings) == ()
-    assert snapshot.lake_rows(settings) == 0
-    assert snapshot.lake_ids(settings) == frozenset()
-    assert snapshot.last_offset_batch(settings) is snapshot.last_commit_batch(settings) is None
-    assert snapshot.end_offsets(settings) == {}
-    assert snapshot.state_text(settings) is None
-
-
-def test_snapshot_passes_over_what_is_half_written(submission: Submission) -> None:
-    submission.edit(lambda root: min((root / LAKE).glob("date=2025-11-19/*.parquet")).write_bytes(b"PAR1"))
-    submission.write(f"{CHECKPOINT}/offsets/3", "")
-    submission.write(STATE, "")
-    settings = settings_of(submission)
-    assert snapshot.lake_rows(settings) == 15
-    assert snapshot.lake_ids(settings) == frozenset(range(1, 16))
-    assert len(snapshot.lake_files(settings)) == 2
-    assert snapshot.last_offset_batch(settings) == 3
-    assert snapshot.state_text(settings) == ""

@@ -17,7 +17,7 @@ from grader.evidence import lake as lake_module
 from grader.evidence.lake import Figures, Lake
 from grader.evidence.scan import read_footer
 from scripts.bench.lakes import Plan, build
-from scripts.services.temporary_stack import write_config
+from scripts.pipeline.temporary_stack import write_config
 
 PLAN = Plan(rows=4_000, files=40, days=5)
 

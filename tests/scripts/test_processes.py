@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from configs.errors import KitError
-from scripts.services.processes import PidFile, launch, require_free_port, stop, wait_until
+from scripts.services.processes import LOCAL, PidFile, require_free_port, stop, wait_until
 
 FOREVER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 STUBBORN = [
@@ -28,7 +28,7 @@ STUBBORN = [
 
 def test_a_process_outlives_its_starter_and_is_found_and_stopped(tmp_path: Path) -> None:
     pid_file, log = PidFile(tmp_path / "run" / "x.json"), tmp_path / "x.log"
-    process = launch(FOREVER, pid_file=pid_file, log=log)
+    process = LOCAL.launch(FOREVER, pid_file=pid_file, log=log)
     assert os.getsid(process.pid) == process.pid
     assert pid_file.process() == process
     assert stop(pid_file, timeout=10)
@@ -39,7 +39,7 @@ def test_a_process_outlives_its_starter_and_is_found_and_stopped(tmp_path: Path)
 
 def test_one_that_does_not_listen_is_ended_with_its_children(tmp_path: Path) -> None:
     pid_file, log = PidFile(tmp_path / "x.json"), tmp_path / "x.log"
-    launch(STUBBORN, pid_file=pid_file, log=log)
+    LOCAL.launch(STUBBORN, pid_file=pid_file, log=log)
     assert wait_until(lambda: log.read_text(encoding="utf-8").endswith("\n"), timeout=20)
     child = psutil.Process(int(log.read_text(encoding="utf-8")))
     assert stop(pid_file, timeout=0.2)

@@ -21,6 +21,9 @@ def clone(tmp_path: Path) -> Path:
     for name in ("kit", "setup.py", "__init__.py"):
         shutil.copy(PROJECT / "scripts" / name, folder / "scripts" / name)
     shutil.copytree(PROJECT / "scripts" / "services", folder / "scripts" / "services")
+    (folder / "configs").mkdir()
+    for name in ("__init__.py", "errors.py"):
+        shutil.copy(PROJECT / "configs" / name, folder / "configs" / name)
     shutil.copy(PROJECT / "requirements.txt", folder)
     shutil.copy(PROJECT / "Makefile", folder)
     return folder

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from configs.settings import PROJECT
-from scripts.services.temporary_stack import write_config
+from scripts.pipeline.temporary_stack import write_config
 
 
 def verb(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,12 +1,10 @@
-from scripts.drills.evidence import last_batch
 from scripts.drills.model import drill
 from scripts.drills.pipeline import CONSUMER, Pipeline
-from scripts.drills.writers import writers
 
 
 def is_before_sink_log(pipeline: Pipeline) -> bool:
     """The batch under way has written a data file, and the lake's log does not name it yet."""
-    planned = last_batch(pipeline.checkpoint / "offsets")
+    planned = pipeline.last_planned_batch()
     if planned <= pipeline.last_logged_batch():
         return False
     try:
@@ -28,7 +26,7 @@ def consumer_killed_before_sink_log(pipeline: Pipeline) -> None:
     The consumer is stopped (SIGSTOP) at a moment at which the evidence says so, and killed if it still says so. Twice,
     while two writers insert.
     """
-    with writers(pipeline, 2):
+    with pipeline.writers(2):
         for _ in range(2):
             pipeline.catch(CONSUMER, lambda: is_before_sink_log(pipeline), "a file is written and not in the log")
             pipeline.kill(CONSUMER)

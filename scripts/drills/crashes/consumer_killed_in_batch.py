@@ -1,6 +1,5 @@
 from scripts.drills.model import drill
 from scripts.drills.pipeline import CONSUMER, Pipeline
-from scripts.drills.writers import writers
 
 
 @drill(
@@ -17,9 +16,9 @@ def consumer_killed_in_batch(pipeline: Pipeline) -> None:
     """
 
     def is_logged_and_not_committed() -> bool:
-        return pipeline.is_batch_under_way() and pipeline.last_logged_batch() == pipeline.batch().planned
+        return pipeline.is_batch_under_way() and pipeline.last_logged_batch() == pipeline.last_planned_batch()
 
-    with writers(pipeline, 2):
+    with pipeline.writers(2):
         for condition in (pipeline.is_batch_under_way, is_logged_and_not_committed, pipeline.is_batch_under_way):
             pipeline.catch(CONSUMER, condition, "a batch is planned and not finished")
             pipeline.kill(CONSUMER)

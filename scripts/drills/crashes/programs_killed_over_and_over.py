@@ -2,7 +2,6 @@ import threading
 
 from scripts.drills.model import drill
 from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
-from scripts.drills.writers import writers
 
 
 @drill(
@@ -17,7 +16,7 @@ def programs_killed_over_and_over(pipeline: Pipeline) -> None:
     Six kills while three writers insert. Each comes up to 3 s after the one before; which program and when is drawn
     from the seed.
     """
-    with writers(pipeline, 3):
+    with pipeline.writers(3):
         for _ in range(6):
             threading.Event().wait(pipeline.rng.uniform(0.0, 3.0))  # the fault itself: a moment drawn at random
             for name in pipeline.rng.choice(((PRODUCER,), (CONSUMER,), (PRODUCER, CONSUMER))):

@@ -1,7 +1,10 @@
+from decimal import Decimal
+
 from scripts.drills.model import drill
 from scripts.drills.pipeline import Pipeline
+from scripts.pipeline.orders import NewOrder
 
-AMOUNTS = ("'NaN'", "'Infinity'", "'-Infinity'", "1e20", "1e40", "-5", "0.123456789")
+AMOUNTS = ("NaN", "Infinity", "-Infinity", "1e20", "1e40", "-5", "0.123456789")
 
 
 @drill(
@@ -19,9 +22,6 @@ def dirty_rows(pipeline: Pipeline) -> None:
     pipeline.execute(f"ALTER TABLE {pipeline.table} ALTER COLUMN amount TYPE numeric")
     for amount in AMOUNTS:
         pipeline.insert(2)
-        pipeline.execute(
-            f"INSERT INTO {pipeline.table} (customer_name, restaurant_name, item, amount, order_status)"
-            f" VALUES ('Eve', 'Nowhere', 'Nothing', {amount}, 'PLACED')"
-        )
+        pipeline.insert([NewOrder("Eve", "Nowhere", "Nothing", Decimal(amount), "PLACED")])
         pipeline.note(f"amount {amount}")
     pipeline.insert(3)

@@ -1,6 +1,5 @@
 from scripts.drills.model import drill
 from scripts.drills.pipeline import Pipeline
-from scripts.drills.writers import writers
 
 
 @drill(
@@ -14,7 +13,7 @@ def kafka_restarted(pipeline: Pipeline) -> None:
 
     Each time once more messages have come onto the topic. An orderly stop lets the broker finish; kill -9 cuts it off.
     """
-    with writers(pipeline, 2):
+    with pipeline.writers(2):
         for crash in (False, True):
             length = pipeline.topic_length()
             pipeline.wait(lambda length=length: pipeline.topic_length() > length, "more messages on the topic")  # type: ignore[misc]

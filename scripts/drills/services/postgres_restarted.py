@@ -1,6 +1,5 @@
 from scripts.drills.model import drill
 from scripts.drills.pipeline import Pipeline
-from scripts.drills.writers import writers
 
 
 @drill(
@@ -12,7 +11,7 @@ def postgres_restarted(pipeline: Pipeline) -> None:
 
     A fast shutdown rolls open transactions back; an immediate one (SIGQUIT) leaves recovery to the next start.
     """
-    with writers(pipeline, 2):
+    with pipeline.writers(2):
         for crash in (False, True):
             length = pipeline.topic_length()
             pipeline.wait(lambda length=length: pipeline.topic_length() > length, "more messages on the topic")  # type: ignore[misc]

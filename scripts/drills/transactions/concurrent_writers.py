@@ -1,6 +1,5 @@
 from scripts.drills.model import drill
 from scripts.drills.pipeline import Pipeline
-from scripts.drills.writers import writers
 
 ROWS = 400
 
@@ -15,6 +14,6 @@ def concurrent_writers(pipeline: Pipeline) -> None:
 
     Transactions of every kind, drawn from the seed: prompt, slow, late, larger than the limit of a poll, rolled back.
     """
-    with writers(pipeline, 6, max_rows=ROWS) as load:
+    with pipeline.writers(6, max_rows=ROWS) as load:
         pipeline.wait(lambda: load.committed >= ROWS, f"{ROWS} rows committed")
     pipeline.note("six writers")

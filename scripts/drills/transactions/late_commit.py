@@ -1,6 +1,6 @@
 from scripts.drills.model import drill
-from scripts.drills.orders import insert_orders
 from scripts.drills.pipeline import Pipeline
+from scripts.pipeline.orders import insert_orders
 
 
 @drill(

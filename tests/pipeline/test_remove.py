@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import remove
-from scripts.services.temporary_stack import temporary_stack
+from scripts.pipeline import remove
+from scripts.pipeline.temporary_stack import temporary_stack
 
 
 def test_a_temporary_stack_leaves_the_projects_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

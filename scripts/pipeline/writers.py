@@ -1,4 +1,4 @@
-"""Writers that insert rows all the time while faults are injected."""
+"""Writers that insert rows all the time, in transactions of every kind, while something else goes on."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import contextlib
 import random
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import psycopg2
 import psycopg2.extensions
 
-from scripts.drills.orders import insert_orders
-
-if TYPE_CHECKING:
-    from scripts.drills.pipeline import Pipeline
+from configs.orders_table import connect
+from configs.settings import Postgres
+from scripts.pipeline.orders import insert_orders
 
 
 class Writers:
     """Threads that insert in transactions of every kind until they are stopped: prompt, slow, large, rolled back.
 
     Each draws from its own random numbers, so that one seed gives one series of transactions a writer. A connection
-    that breaks is opened again: what had been committed is in the table, and the table is what the account is from.
+    that breaks is opened again: what had been committed is in the table, and the table is what is counted.
     """
 
-    def __init__(self, pipeline: Pipeline, count: int, seed: int, pause: float, max_rows: int | None) -> None:
-        self._pipeline = pipeline
-        self._table = pipeline.table
+    def __init__(
+        self, postgres: Postgres, table: str, count: int, *, seed: int, pause: float, max_rows: int | None
+    ) -> None:
+        self._postgres = postgres
+        self._table = table
         self._stop = threading.Event()
-        self._pause = pause  # seconds between two transactions of a writer, at the most
-        self._most_rows = max_rows
+        self._pause = pause  # seconds at most between two transactions of a writer
+        self._max_rows = max_rows
         self._lock = threading.Lock()
         self._committed = 0
         self._threads = [
@@ -54,10 +54,10 @@ class Writers:
 
     def _write(self, rng: random.Random) -> None:
         connection: psycopg2.extensions.connection | None = None
-        while not self._stop.is_set() and (self._most_rows is None or self._committed < self._most_rows):
+        while not self._stop.is_set() and (self._max_rows is None or self._committed < self._max_rows):
             try:
                 if connection is None:
-                    connection = self._pipeline.connect()
+                    connection = connect(self._postgres)
                     connection.autocommit = False
                 self._transaction(connection, rng)
             except psycopg2.Error:  # Postgres is away
@@ -87,9 +87,11 @@ class Writers:
 
 
 @contextlib.contextmanager
-def writers(pipeline: Pipeline, count: int, *, pause: float = 0.2, max_rows: int | None = None) -> Iterator[Writers]:
-    """`count` writers at work, until the end of the block or until they have committed `max_rows`."""
-    load = Writers(pipeline, count, pipeline.rng.randrange(1 << 30), pause, max_rows)
+def writers(
+    postgres: Postgres, table: str, count: int, *, seed: int, pause: float = 0.2, max_rows: int | None = None
+) -> Iterator[Writers]:
+    """`count` writers at work on the quoted `table`, until the end of the block or until `max_rows` are committed."""
+    load = Writers(postgres, table, count, seed=seed, pause=pause, max_rows=max_rows)
     load.start()
     try:
         yield load

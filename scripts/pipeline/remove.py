@@ -8,12 +8,12 @@ from pathlib import Path
 from configs.contract import state_file
 from configs.program import lock_file
 from configs.settings import PROJECT, local_path
-from scripts import programs
-from scripts.services import bring_up
-from scripts.services.stack import Stack
+from scripts.pipeline import programs
+from scripts.pipeline.services import services_of
+from scripts.services.stack import PROGRAM_NAMES, Stack
 
 REPORTS = ("report.json", "report.html", "report.xml", "report.md", "results.json")
-CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache")
 
 
 def clean(stack: Stack) -> list[str]:
@@ -43,10 +43,11 @@ def _bytecode() -> list[Path]:
 
 def reset(stack: Stack) -> list[str]:
     """Stop everything, then remove the services' data, the lake, the checkpoints, the state and the rounds."""
-    lines = [*programs.stop_programs(stack), *bring_up.down(stack)]
-    if any(programs.is_running(stack, name) for name in programs.PROGRAMS):
+    services = services_of(stack)
+    lines = [*programs.stop(stack), *services.down()]
+    if any(programs.is_running(stack, name) for name in PROGRAM_NAMES):
         return [*lines, "Nothing was removed: a program still runs"]
-    bring_up.remove_data(stack)
+    services.remove()
     settings = stack.settings
     made = {
         local_path(settings.datalake.path): "_spark_metadata",
@@ -62,7 +63,7 @@ def reset(stack: Stack) -> list[str]:
     state = state_file(local_path(settings.streaming.last_processed_timestamp_location))
     for path in [
         state,
-        *(lock_file(settings, name) for name in programs.PROGRAMS),
+        *(lock_file(settings, name) for name in PROGRAM_NAMES),
         *settings.rounds_folder.glob("round*.json"),
     ]:
         path.unlink(missing_ok=True)

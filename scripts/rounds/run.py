@@ -13,28 +13,26 @@ import psycopg2.extensions
 from confluent_kafka import KafkaException
 from tabulate import tabulate
 
-from configs.contract import UTC, RejectedRow, RoundRecord, RoundRun, Snapshot, format_timestamp, parse_state
+from configs.contract import UTC, RejectedRow, RoundRecord, RoundRun, Snapshot, format_timestamp
 from configs.errors import KitError
 from configs.orders_table import future_orders
 from configs.program import first_line
-from configs.settings import Settings, local_path
-from grader.evidence import snapshot
-from grader.evidence.checkpoint import Checkpoint
-from scripts import programs
-from scripts.dirty_rows import send_dirty_rows
-from scripts.insert_test_orders import insert_orders, make_test_orders
-from scripts.services import bring_up
+from configs.settings import Settings
+from scripts.pipeline import position, programs
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import make_table, require_table
+from scripts.pipeline.topic import Ends, end_offsets, find_on_topic, make_topic
+from scripts.rounds.dirty_rows import send_dirty_rows
+from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
+from scripts.rounds.where_rows_are import explain, locate
 from scripts.services.postgres import require_connection
 from scripts.services.processes import wait_until
 from scripts.services.stack import Stack
-from scripts.table import make_table, require_table
-from scripts.topic import end_offsets, make_topic
-from scripts.where_rows_are import explain, find_on_topic, locate
 
 ROWS = 5
 DIRTY_ROUND = 3
-# A state file is often finer than what was published, or cut to seconds: formats of handed-in work.
 QUARANTINE_PATIENCE = 20.0  # seconds; ours has a batch every 2 s
+# A state file is often finer than what was published, or cut to seconds: formats of handed-in work.
 STATE_TOLERANCE = timedelta(seconds=1)
 OnProgress = Callable[[str], None]
 
@@ -63,7 +61,7 @@ def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
     if number > 1 and not (settings.rounds_folder / f"round{number - 1}.json").is_file():
         raise KitError(f"Round {number} comes after round {number - 1}. Run `make round{number - 1}` first.")
     with stack.locked():
-        outcomes = [*bring_up.up(stack), make_table(settings)]
+        outcomes = [*services_of(stack).up(), make_table(settings)]
         make_topic(settings.kafka)
         for outcome in (*outcomes, *programs.start(stack)):
             if outcome.changed:
@@ -79,7 +77,7 @@ def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
         label = f"round{number}" if not record.runs else f"round{number} again {len(record.runs)}"
         started = datetime.now(UTC)
         orders = make_test_orders(settings.rollnumber, label, ROWS)
-        inserted = insert_orders(connection, table, orders)
+        inserted = insert_test_orders(connection, table, orders)
         clock = time.monotonic()
         ids = [row.order_id for row in inserted]
         on_progress(f"Inserted {len(ids)} rows: order_id {ids[0]} to {ids[-1]}")
@@ -94,9 +92,7 @@ def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
         complete = _wait_for(stack, ids, before, clock + settings.rounds.timeout_sec)
         seconds = time.monotonic() - clock
         complete = complete and wait_until(
-            lambda: (
-                _is_settled(settings, connection, table) and (not has_quarantine or _quarantine_is_settled(settings))
-            ),
+            lambda: _is_settled(settings, connection, table, with_quarantine=has_quarantine),
             timeout=max(5.0, deadline - time.monotonic()),
         )
         after = take_snapshot(settings, connection, table)
@@ -147,49 +143,41 @@ def write_record(path: Path, record: RoundRecord) -> None:
 
 def take_snapshot(settings: Settings, connection: psycopg2.extensions.connection, table: str) -> Snapshot:
     """Where every stage stands."""
-    files = snapshot.lake_files(settings)
+    files, stream = position.lake_files(settings), position.lake_stream(settings)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        (rows,) = cursor.fetchone() or (0,)
     return Snapshot(
-        postgres_rows=_scalar(connection, f"SELECT count(*) FROM {table}"),
-        topic_offsets=end_offsets(settings.kafka),
-        last_offset_batch=snapshot.last_offset_batch(settings),
-        last_commit_batch=snapshot.last_commit_batch(settings),
+        postgres_rows=rows,
+        topic_offsets={str(partition): end for partition, end in end_offsets(settings.kafka).items()},
+        last_offset_batch=stream.planned,
+        last_commit_batch=stream.finished,
         lake_rows=sum(file.rows for file in files),
         lake_files=files,
-        state=snapshot.state_text(settings),
+        state=position.state_text(settings),
     )
 
 
-def _scalar(connection: psycopg2.extensions.connection, query: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        row = cursor.fetchone()
-    return int(row[0]) if row else 0
+def _is_settled(
+    settings: Settings, connection: psycopg2.extensions.connection, table: str, *, with_quarantine: bool
+) -> bool:
+    """Whether everything has arrived. Not while Kafka is away, which the programs wait for too."""
+    ends = _topic_ends(settings)
+    return ends is not None and position.is_settled(
+        settings,
+        position.newest_created_at(connection, table),
+        ends,
+        with_quarantine=with_quarantine,
+        tolerance=STATE_TOLERANCE,
+    )
 
 
-def _is_settled(settings: Settings, connection: psycopg2.extensions.connection, table: str) -> bool:
-    """The producer has reached the newest row, and the consumer has finished all that is on the topic.
-
-    Not while Kafka is away, which the programs wait for too.
-    """
+def _topic_ends(settings: Settings) -> Ends | None:
+    """The topic's end offsets; None while Kafka is away."""
     try:
-        ends = end_offsets(settings.kafka)
+        return end_offsets(settings.kafka)
     except KafkaException:
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT max(created_at) FROM {table} WHERE created_at < now() AT TIME ZONE 'UTC'")
-        row = cursor.fetchone()
-    newest = row[0].replace(tzinfo=UTC) if row and row[0] else None
-    text = snapshot.state_text(settings)
-    try:
-        reached = parse_state(text).timestamp if text else None
-    except ValueError:
-        return False
-    if newest is not None and (reached is None or reached < newest - STATE_TOLERANCE):
-        return False
-    last = snapshot.last_offset_batch(settings)
-    return snapshot.last_commit_batch(settings) == last and snapshot.end_offsets(settings) == {
-        partition: end for partition, end in ends.items() if last is not None or end
-    }
+        return None
 
 
 def _has_live_quarantine(settings: Settings, on_progress: OnProgress) -> bool:
@@ -197,28 +185,21 @@ def _has_live_quarantine(settings: Settings, on_progress: OnProgress) -> bool:
 
     One that an earlier consumer has left behind never will, and no round must wait for it.
     """
-    checkpoint = Checkpoint(local_path(settings.streaming.quarantine_checkpoint_location))
-    if not checkpoint.exists:
+    if position.quarantine_stream(settings) is None:
         return False
-    if wait_until(lambda: _quarantine_is_settled(settings), timeout=QUARANTINE_PATIENCE, interval=0.2):
+    if wait_until(lambda: _quarantine_is_read(settings), timeout=QUARANTINE_PATIENCE, interval=0.2):
         return True
     on_progress(
-        f"The quarantine's checkpoint {checkpoint.folder} stands still: this consumer has none, and none is waited for"
+        f"The quarantine's checkpoint {settings.streaming.quarantine_checkpoint_location} stands still: this consumer "
+        "has none, and none is waited for"
     )
     return False
 
 
-def _quarantine_is_settled(settings: Settings) -> bool:
+def _quarantine_is_read(settings: Settings) -> bool:
     """The quarantine has read what is on the topic."""
-    checkpoint = Checkpoint(local_path(settings.streaming.quarantine_checkpoint_location))
-    try:
-        topic_ends = end_offsets(settings.kafka)
-    except KafkaException:
-        return False
-    last = checkpoint.last_offset_batch
-    read = checkpoint.offsets.get(last, {}).get(settings.kafka.topic, {}) if last is not None else {}
-    ends = {str(partition): offset for partition, offset in read.items()}
-    return checkpoint.last_commit_batch == last and ends == topic_ends
+    ends, stream = _topic_ends(settings), position.quarantine_stream(settings)
+    return ends is not None and stream is not None and stream.has_finished(ends)
 
 
 def _refuse_the_future(connection: psycopg2.extensions.connection, table: str) -> None:
@@ -239,42 +220,41 @@ def _refuse_the_future(connection: psycopg2.extensions.connection, table: str) -
 def _catch_up(stack: Stack, connection: psycopg2.extensions.connection, table: str, deadline: float) -> None:
     def settled() -> bool:
         programs.require_alive(stack)
-        return _is_settled(stack.settings, connection, table)
+        return _is_settled(stack.settings, connection, table, with_quarantine=False)
 
     if wait_until(settled, timeout=deadline - time.monotonic(), interval=0.2):
         return
-    state = snapshot.state_text(stack.settings)
+    state = position.state_text(stack.settings)
     raise KitError(
         f"The pipeline has not caught up with the table within {stack.settings.rounds.timeout_sec:.0f} s, so the round "
         f"has inserted nothing. State {state or 'not there'}; topic end offsets {end_offsets(stack.settings.kafka)}, "
-        f"the consumer's {snapshot.end_offsets(stack.settings)}. Look at {stack.logs}/producer.log and consumer.log."
+        f"the consumer's {dict(position.lake_stream(stack.settings).ends)}. Look at {stack.logs}/producer.log and "
+        "consumer.log."
     )
 
 
 def _wait_for(stack: Stack, ids: Iterable[int], before: Snapshot, deadline: float) -> bool:
     """Look for the rows in the files that came since `before`, however large the lake is."""
-    wanted, known = frozenset(ids), frozenset(file.path for file in before.lake_files)
+    expected, known = frozenset(ids), frozenset(file.path for file in before.lake_files)
 
     def arrived() -> bool:
         programs.require_alive(stack)
-        return wanted <= snapshot.lake_ids(stack.settings, known)
+        return expected <= position.lake_ids(stack.settings, known)
 
     return wait_until(arrived, timeout=deadline - time.monotonic(), interval=0.1)
 
 
 def _stuck(stack: Stack, ids: Iterable[int], before: Snapshot, what: str) -> str:
     settings = stack.settings
-    checkpoint = Checkpoint(local_path(settings.streaming.checkpoint_location))
-    committed = checkpoint.last_commit_batch
-    ends = checkpoint.offsets.get(committed, {}) if committed is not None else {}
+    start = {int(partition): end for partition, end in before.topic_offsets.items()}
     journey = locate(
         ids,
-        on_topic=find_on_topic(settings.kafka, before.topic_offsets, end_offsets(settings.kafka)),
-        planned=snapshot.end_offsets(settings),
-        committed={str(partition): offset for partition, offset in ends.get(settings.kafka.topic, {}).items()},
-        in_lake=snapshot.lake_ids(settings),
+        on_topic=find_on_topic(settings.kafka, start, end_offsets(settings.kafka)),
+        planned=position.lake_stream(settings).ends,
+        committed=position.committed_ends(settings),
+        in_lake=position.lake_ids(settings),
     )
-    where = explain(journey, state=snapshot.state_text(settings), logs=str(stack.logs))
+    where = explain(journey, state=position.state_text(settings), logs=str(stack.logs))
     arrived = f"{len(journey.in_lake)} of {len(tuple(ids))} rows are in the lake"
     where = where or "  All arrived; the checkpoint or the state has not followed."
     return f"{what} gave up after {settings.rounds.timeout_sec:.0f} s: {arrived}.\n{where}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from scripts.where_rows_are import Journey, explain, locate
+from scripts.rounds.where_rows_are import Journey, explain, locate
 
 
 def test_each_row_is_placed_by_the_furthest_sign_of_it() -> None:
     journey = locate(
         range(1, 6),
-        on_topic={2: ("0", 8), 3: ("0", 5), 4: ("0", 4), 5: ("1", 0)},
-        planned={"0": 8, "1": 1},
-        committed={"0": 5, "1": 1},
+        on_topic={2: (0, 8), 3: (0, 5), 4: (0, 4), 5: (1, 0)},
+        planned={0: 8, 1: 1},
+        committed={0: 5, 1: 1},
         in_lake=frozenset({5}),
     )
     assert journey == Journey(in_postgres=(1,), published=(2,), in_unfinished_batch=(3,), rejected=(4,), in_lake=(5,))

@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from configs.settings import load_settings
-from scripts.services.bring_up import COMPOSE_FILE, compose_environment
+from scripts.pipeline.services import COMPOSE_FILE, Docker
 from scripts.services.stack import Stack
 
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    return compose_environment(Stack(load_settings(environment={}), "docker"))
+    return dict(Docker(Stack(load_settings(environment={}), "docker")).environment())
 
 
 def test_the_file_is_valid_and_has_the_three_services() -> None:

@@ -7,14 +7,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 import psycopg2.extensions
-from confluent_kafka import KafkaError, Message, Producer
 
 from configs.contract import OrderRow, RejectedRow
-from configs.errors import KitError
-from configs.settings import Kafka, Settings
-from scripts.insert_test_orders import NewOrder, insert_orders
-
-DELIVERY_TIMEOUT = 30.0
+from configs.settings import Settings
+from scripts.pipeline.orders import NewOrder
+from scripts.pipeline.topic import publish
+from scripts.rounds.insert_test_orders import insert_test_orders
 
 
 def send_dirty_rows(
@@ -29,7 +27,7 @@ def send_dirty_rows(
         "a negative amount": replace(pattern, amount=-pattern.amount),
         "an amount that is not a number": replace(pattern, amount=Decimal("NaN")),
     }
-    rows = insert_orders(connection, table, list(in_table.values()))
+    rows = insert_test_orders(connection, table, list(in_table.values()))
     latest = rows[-1]
     event = {**latest.model_dump(), "amount": float(pattern.amount)}
     on_topic = {
@@ -37,28 +35,9 @@ def send_dirty_rows(
         "an order_id that is text": json.dumps({**event, "order_id": str(latest.order_id + 1_000_000)}),
         "JSON that breaks off": json.dumps({**event, "order_id": latest.order_id + 2_000_000})[:-20],
     }
-    publish(settings.kafka, list(on_topic.values()))
+    publish(settings.kafka, [text.encode() for text in on_topic.values()])
     rejected = [
         RejectedRow(mistake=mistake, order_id=row.order_id) for mistake, row in zip(in_table, rows, strict=True)
     ]
     rejected += [RejectedRow(mistake=mistake, raw=raw) for mistake, raw in on_topic.items()]
     return rows, tuple(rejected)
-
-
-def publish(kafka: Kafka, values: list[str]) -> None:
-    """Put messages straight on the topic, past the producer.
-
-    Raises:
-        KitError: Kafka did not take one.
-    """
-    failures: list[str] = []
-
-    def delivered(error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            failures.append(error.str())
-
-    client = Producer({"bootstrap.servers": kafka.brokers, "log_level": 0})
-    for value in values:
-        client.produce(kafka.topic, value.encode(), on_delivery=delivered)
-    if client.flush(DELIVERY_TIMEOUT) or failures:
-        raise KitError(f"Kafka at {kafka.brokers} did not take a message: {(failures or ['no answer'])[0]}")

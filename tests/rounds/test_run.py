@@ -7,8 +7,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from configs.errors import KitError
-from scripts import rounds
-from scripts.services.temporary_stack import temporary_stack
+from scripts.pipeline.temporary_stack import temporary_stack
+from scripts.rounds import run
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ def test_a_service_that_goes_away_is_named_with_what_to_do(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(rounds, "_run", fail)
+    monkeypatch.setattr(run, "_run", fail)
     with temporary_stack() as stack, pytest.raises(KitError, match=rf"{said} during round 2: .*`make round2` again"):
-        rounds.run_round(stack, 2)
+        run.run_round(stack, 2)
 
 
 def test_nothing_is_settled_while_kafka_is_away() -> None:
     with temporary_stack() as stack:
-        assert not rounds._quarantine_is_settled(stack.settings)
+        assert not run._quarantine_is_read(stack.settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from configs.contract import ORDER_STATUSES
-from scripts.insert_test_orders import make_test_orders
+from scripts.rounds.insert_test_orders import make_test_orders
 
 
 def test_the_same_roll_number_and_label_give_the_same_orders() -> None:

@@ -1,0 +1,184 @@
+"""Where every stage of a running pipeline stands, and the one answer to "has everything arrived?".
+
+Nothing here raises for what is missing, half-written or just being replaced: that counts as not there yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psycopg2.extensions
+
+from configs.contract import UTC, LakeFileRecord, parse_state
+from configs.settings import Settings, SettingsError, local_path
+from grader.evidence.checkpoint import Checkpoint
+from grader.evidence.lake import Lake
+from grader.evidence.listing import file_sha256
+from grader.evidence.scan import in_parallel, read_footer, read_table
+from grader.evidence.state import State
+
+NO_TOLERANCE = timedelta(0)
+
+
+@dataclass(frozen=True)
+class StreamPosition:
+    """Where one stream of the consumer stands: its last planned and last finished batch, None for none yet.
+
+    `ends`: partition -> exclusive end offset of the planned batch; empty while that is being written.
+    """
+
+    planned: int | None
+    finished: int | None
+    ends: Mapping[int, int]
+
+    def has_finished(self, topic_ends: Mapping[int, int]) -> bool:
+        """Whether all that is on the topic is in a finished batch."""
+        expected = {partition: end for partition, end in topic_ends.items() if self.planned is not None or end}
+        return self.finished == self.planned and self.ends == expected
+
+
+def stream_position(checkpoint: Path | None, topic: str) -> StreamPosition:
+    """The position of the stream with this checkpoint."""
+    found = Checkpoint(checkpoint)
+    planned = found.last_offset_batch
+    ends = {} if planned is None else found.ends_of(planned).get(topic, {})
+    return StreamPosition(planned, found.last_commit_batch, ends)
+
+
+def lake_stream(settings: Settings) -> StreamPosition:
+    """The stream that writes the lake."""
+    return stream_position(_path(settings.streaming.checkpoint_location), settings.kafka.topic)
+
+
+def quarantine_stream(settings: Settings) -> StreamPosition | None:
+    """The stream that writes the quarantine; None for a consumer that has none."""
+    checkpoint = _path(settings.streaming.quarantine_checkpoint_location)
+    return stream_position(checkpoint, settings.kafka.topic) if Checkpoint(checkpoint).exists else None
+
+
+def committed_ends(settings: Settings) -> Mapping[int, int]:
+    """partition -> exclusive end offset of the last batch that the lake's stream has finished."""
+    checkpoint = Checkpoint(_path(settings.streaming.checkpoint_location))
+    last = checkpoint.last_commit_batch
+    return {} if last is None else checkpoint.ends_of(last).get(settings.kafka.topic, {})
+
+
+def newest_created_at(connection: psycopg2.extensions.connection, table: str) -> datetime | None:
+    """The newest created_at of the quoted table that is not in the future, which a producer leaves for its time."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT max(created_at) FROM {table} WHERE created_at < now() AT TIME ZONE 'UTC'")
+        row = cursor.fetchone()
+    return row[0].replace(tzinfo=UTC) if row and row[0] else None
+
+
+def state_text(settings: Settings) -> str | None:
+    """The state file's text, stripped; None when there is none."""
+    return State(_path(settings.streaming.last_processed_timestamp_location)).text
+
+
+def reached(settings: Settings) -> datetime | None:
+    """The state file's timestamp; None where there is none, or it holds none."""
+    text = state_text(settings)
+    try:
+        return parse_state(text).timestamp if text else None
+    except ValueError:
+        return None
+
+
+def is_published(settings: Settings, newest: datetime | None, tolerance: timedelta = NO_TOLERANCE) -> bool:
+    """Whether the state is at `newest`, or at most `tolerance` before it."""
+    at = reached(settings)
+    return newest is None or (at is not None and at >= newest - tolerance)
+
+
+def is_read(settings: Settings, topic_ends: Mapping[int, int], *, with_quarantine: bool = True) -> bool:
+    """Whether the consumer has finished all that is on the topic; where it keeps a quarantine, that too."""
+    aside = quarantine_stream(settings) if with_quarantine else None
+    return all(stream.has_finished(topic_ends) for stream in (lake_stream(settings), aside) if stream is not None)
+
+
+def is_settled(
+    settings: Settings,
+    newest: datetime | None,
+    topic_ends: Mapping[int, int],
+    *,
+    with_quarantine: bool = True,
+    tolerance: timedelta = NO_TOLERANCE,
+) -> bool:
+    """Whether everything has arrived: all rows up to `newest` are published, and all that is published is read."""
+    return is_published(settings, newest, tolerance) and is_read(settings, topic_ends, with_quarantine=with_quarantine)
+
+
+class Quiet:
+    """Called again and again, says whether the lake has had no new row for `seconds`.
+
+    For programs that lose rows, and so never settle.
+    """
+
+    def __init__(self, settings: Settings, seconds: float) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._seen = -1
+        self._since = time.monotonic()
+
+    def __call__(self) -> bool:
+        rows = lake_rows(self._settings)
+        if rows != self._seen:
+            self._seen, self._since = rows, time.monotonic()
+        return time.monotonic() - self._since > self._seconds
+
+
+def lake_files(settings: Settings) -> tuple[LakeFileRecord, ...]:
+    """The data files that count, by path, each with its size, sha256 and rows.
+
+    Reads every file whole: take it before and after a round, not to wait by.
+    """
+    lake = _lake(settings)
+
+    def record(path: str, size: int) -> LakeFileRecord | None:
+        footer = read_footer(lake.folder or Path(), path)
+        digest = file_sha256((lake.folder or Path()) / path)
+        if footer.error or digest is None:
+            return None
+        return LakeFileRecord(path=path, size=size, sha256=digest, rows=footer.rows)
+
+    records = in_parallel(lambda file: record(file.path, file.size), lake.files)
+    return tuple(item for item in records if item is not None)
+
+
+def lake_rows(settings: Settings) -> int:
+    """Rows in the lake, from the footers of the files that count."""
+    return sum(footer.rows for footer in _lake(settings).footers)
+
+
+def lake_ids(settings: Settings, without: frozenset[str] = frozenset()) -> frozenset[int]:
+    """The order_ids in the lake, without null; of the files whose paths are not in `without`."""
+    import pyarrow as pa
+
+    lake = _lake(settings)
+
+    def ids(path: str) -> list[int]:
+        try:
+            table = read_table(lake.folder or Path(), path, ("order_id",))
+        except (OSError, pa.ArrowException, ValueError):
+            return []
+        found: list[object] = table.column(0).to_pylist() if table.num_columns else []
+        return [value for value in found if isinstance(value, int)]
+
+    files = [file for file in lake.files if file.path not in without]
+    return frozenset(order_id for some in in_parallel(lambda file: ids(file.path), files) for order_id in some)
+
+
+def _lake(settings: Settings) -> Lake:
+    return Lake(_path(settings.datalake.path))
+
+
+def _path(location: str) -> Path | None:
+    try:
+        return local_path(location)
+    except SettingsError:
+        return None

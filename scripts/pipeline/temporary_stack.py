@@ -1,0 +1,96 @@
+"""A whole stack beside the user's: ports, data, lake and logs of its own, in a folder that goes away with it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configs.settings import DEFAULT_CONFIG, load_settings
+from scripts.pipeline import remove
+from scripts.services.stack import OURS, Programs, Stack
+
+Changes = Mapping[str, Mapping[str, Any]]  # section -> key -> value, over the project's own config
+
+
+@contextlib.contextmanager
+def temporary_stack(
+    changes: Changes | None = None, *, rollnumber: str = "2025test01", programs: Programs = OURS
+) -> Iterator[Stack]:
+    """A stack with nothing started, in a new folder. At the end, also after an error, all that runs in it is stopped
+    and all of it is removed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="food-orders-stack-"))
+    stack = None
+    try:
+        with held_ports(1) as postgres, held_ports(2) as kafka:
+            source = write_config(folder, changes or {}, rollnumber, ports=(postgres, kafka))
+            settings = load_settings(source, environment={})
+            stack = Stack(settings, programs=programs, reads_environment=False)
+            yield stack
+    finally:
+        if stack is not None:
+            remove.reset(stack)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_config(folder: Path, changes: Changes, rollnumber: str, ports: tuple[int, int] | None = None) -> Path:
+    """configs/orders_stream.yml in `folder`: the project's values, with `changes`.
+
+    `ports` are those of Postgres and Kafka; without them, two that are free now and that nobody holds.
+    """
+    if ports is None:
+        with held_ports(1) as postgres_port, held_ports(2) as kafka_port:
+            ports = postgres_port, kafka_port
+    values = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))
+    values["rollnumber"] = rollnumber
+    url = f"jdbc:postgresql://127.0.0.1:{ports[0]}/{values['postgres']['db']}"
+    values["postgres"].update(jdbc_url=url, port=ports[0])
+    values["kafka"]["brokers"] = f"127.0.0.1:{ports[1]}"
+    for section, keys in changes.items():
+        values.setdefault(section, {}).update(keys)
+    path = folder / "configs" / DEFAULT_CONFIG.name
+    path.parent.mkdir(parents=True)
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def held_ports(count: int) -> Iterator[int]:
+    """The first of `count` consecutive ports that nothing listens on, and that nobody else is given meanwhile.
+
+    A socket stays bound to each, without listening: the system then hands the port to no one who asks for a free one,
+    while a service that asks for this number gets it, since both allow the address to be used again (SO_REUSEADDR, as
+    Postgres and Java do).
+
+    Raises:
+        OSError: there are none.
+    """
+    for _ in range(100):
+        with contextlib.ExitStack() as held:
+            first = _bound(held, 0)
+            try:
+                for offset in range(1, count):
+                    _bound(held, first + offset)
+            except OSError:
+                continue
+            yield first
+            return
+    raise OSError("no free ports on 127.0.0.1")
+
+
+def _bound(held: contextlib.ExitStack, port: int) -> int:
+    holder = held.enter_context(socket.socket())
+    if port:  # a port by number must be free, and not only allow to be shared with another holder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", port))
+    bound: int = holder.getsockname()[1]
+    return bound
