@@ -20,6 +20,7 @@ from scripts.services.processes import wait_until
 
 REPLICATION_FACTOR = 1  # of the hand-out: one broker
 READ_TIMEOUT = 10.0  # seconds without a message of a topic that has more
+METADATA_TIMEOUT = 5.0
 DELIVERY_TIMEOUT = 30.0
 Ends = dict[int, int]  # partition -> the offset that its next message will have
 
@@ -94,9 +95,9 @@ def end_offsets(kafka: Kafka) -> Ends:
     """The end offset of each partition; empty while there is no such topic.
 
     Raises:
-        KafkaException: no broker answers, or a partition has no leader.
+        KafkaException: no broker answers, or a partition has no leader, as for a moment after a start of Kafka.
     """
-    with contextlib.closing(TopicWatch(kafka, patience=0)) as watch:
+    with contextlib.closing(TopicWatch(kafka, patience=METADATA_TIMEOUT)) as watch:
         return watch.ends()
 
 
@@ -135,7 +136,7 @@ class TopicWatch:
                 time.sleep(0.1)
 
     def _partitions(self) -> list[int]:
-        topic = self._client.list_topics(self._kafka.topic, timeout=5).topics.get(self._kafka.topic)
+        topic = self._client.list_topics(self._kafka.topic, timeout=METADATA_TIMEOUT).topics.get(self._kafka.topic)
         return [] if topic is None or topic.error is not None else sorted(topic.partitions)
 
     def _end(self, partition: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -44,6 +45,15 @@ def test_one_that_does_not_listen_is_ended_with_its_children(tmp_path: Path) -> 
     child = psutil.Process(int(log.read_text(encoding="utf-8")))
     assert stop(pid_file, timeout=0.2)
     assert wait_until(lambda: not psutil.pid_exists(child.pid) or child.status() == psutil.STATUS_ZOMBIE, timeout=10)
+
+
+def test_a_process_gets_its_limits_and_its_caller_keeps_its_own(tmp_path: Path) -> None:
+    log, own = tmp_path / "x.log", resource.getrlimit(resource.RLIMIT_NOFILE)
+    command = [sys.executable, "-c", "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))"]
+    LOCAL.launch(command, pid_file=PidFile(tmp_path / "x.json"), log=log, limits={resource.RLIMIT_NOFILE: (64, 64)})
+    assert wait_until(lambda: log.read_text(encoding="utf-8").endswith("\n"), timeout=20)
+    assert log.read_text(encoding="utf-8") == "(64, 64)\n"
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == own
 
 
 @pytest.mark.parametrize(
