@@ -63,7 +63,7 @@ class EvidenceReader:
             table = normal_table(read_table(folder, path, COLUMN_NAMES))
             for row in table.to_pylist():
                 order_id = row.pop("order_id")
-                yield order_id, (*row.values(), day)
+                yield order_id, (*(_exact(value) for value in row.values()), day)
 
     def _new_places(self, folder: Path) -> Iterator[Place]:
         for path, _ in self._new_files(folder):
@@ -79,6 +79,11 @@ class EvidenceReader:
             if key not in self._read_files:
                 self._read_files.add(key)
                 yield file.path, file.day
+
+
+def _exact(value: object) -> object:
+    """An amount as the float nearest to its decimal: a DECIMAL that was made a float by division may be beside it."""
+    return round(value, AMOUNT_SCALE) if isinstance(value, float) else value
 
 
 @dataclass(frozen=True)
@@ -106,5 +111,5 @@ def read_source(connection: psycopg2.extensions.connection, table: str, after_id
         moments[order_id] = created_at.replace(tzinfo=UTC)
         if is_good:
             micros = (moments[order_id] - EPOCH) // MICROSECOND
-            good[order_id] = (*values, micros, f"{created_at:%Y-%m-%d}")
+            good[order_id] = (*map(_exact, values), micros, f"{created_at:%Y-%m-%d}")
     return Source(good, moments)
