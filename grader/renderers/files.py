@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from grader.model import Report
 from grader.renderers import gradescope, html, junit, markdown
 from grader.renderers import json as json_renderer
-from grader.timeline import timeline
+from grader.renderers.timeline import timeline
 
 if TYPE_CHECKING:
     from grader.evidence import Evidence

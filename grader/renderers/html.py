@@ -6,9 +6,10 @@ It has no script, and a content security policy that would not run one; every te
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from grader.model import Report
@@ -25,30 +26,17 @@ from grader.renderers import (
     word,
 )
 from grader.renderers.charts import charts
-from grader.timeline import Timeline
+from grader.renderers.timeline import Timeline
 
 FILE_NAME = "report.html"
 MAX_TABLE_ROWS = 400
-_TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str:
     """The page, with a chart for each kind of `facts` that there are any of."""
     report = readable(report)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(
-        number=number,
-        word=word,
-        cell=cell_text,
-        marks_of=marks_of,
-        next_step=next_step,
-        columns=_columns,
-        markup=Markup,
-        code=_code,
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     partitions = report.facts.get("partitions")
-    return template.render(
+    return _template().render(
         report=report,
         graded_at=graded_at,
         findings=by_urgency(report),
@@ -60,6 +48,25 @@ def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str
         partitions=partitions if isinstance(partitions, dict) else {},
         max_table_rows=MAX_TABLE_ROWS,
     )
+
+
+@cache
+def _template() -> Template:
+    """The page's template, which includes chart.svg.j2 for each chart."""
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        number=number,
+        word=word,
+        cell=cell_text,
+        marks_of=marks_of,
+        next_step=next_step,
+        columns=_columns,
+        code=_code,
+    )
+    return environment.get_template("report.html.j2")
 
 
 def _code(text: str) -> Markup:

@@ -19,9 +19,9 @@ from grader.grading import grade
 from grader.model import Finding, Report, Status
 from grader.renderers import files, gradescope, html, junit, markdown, printable, terminal
 from grader.renderers import json as json_renderer
+from grader.renderers.timeline import Batch, Moment, Span, Timeline
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
 from grader.submission import Submission
-from grader.timeline import Batch, Moment, Span, Timeline
 from tests.grader.report_submission import hostile_submission
 
 GOLDEN = Path(__file__).parent / "golden"

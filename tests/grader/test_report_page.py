@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -22,8 +23,9 @@ import pytest
 from grader.checks import all_checks
 from grader.grading import grade
 from grader.renderers import html
+from grader.renderers.timeline import MAX_BARS, Batch, Moment, Span, Timeline, timeline
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
-from grader.timeline import timeline
+from grader.submission import Submission
 from tests.grader.report_submission import SCRIPT, hostile_submission
 
 CHROMIUM = shutil.which("chromium")
@@ -34,6 +36,19 @@ pytestmark = pytest.mark.skipif(
 
 # Requests that the browser makes of its own accord, whatever the page.
 OWN_HOSTS = ("google.com", "googleapis.com", "gstatic.com", "gvt1.com")
+# Writes every pair of texts in a drawing that touch, and every text that its drawing cuts, into the page's title.
+FIND_OVERLAPS = """<script>
+const found = [], meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+for (const svg of document.querySelectorAll(".chart svg")) {
+  const edge = svg.getBoundingClientRect(), texts = [...svg.querySelectorAll("text")].filter(text => text.textContent);
+  const boxes = texts.map(text => [text.textContent, text.getBoundingClientRect()]);
+  boxes.forEach(([text, box], at) => {
+    if (box.left < edge.left - 1 || box.right > edge.right + 1) found.push(`${text} is cut`);
+    boxes.slice(0, at).filter(([, other]) => meets(box, other)).forEach(([other]) => found.push(`${other} on ${text}`));
+  });
+}
+document.title = `${document.querySelectorAll(".chart text").length} texts: ${found.join(", ")}`;
+</script>"""
 LIGHT, DARK = "preferredColorScheme=1", "preferredColorScheme=0"
 
 
@@ -109,7 +124,7 @@ class Dom(HTMLParser):
             self._figure = values["id"]
         if tag == "g" and values.get("class", "").startswith("series "):
             self._series = values["class"].removeprefix("series ")
-        if tag in ("circle", "rect") and values.get("class", "").startswith(("dot", "rect")):
+        if tag in ("circle", "rect") and values.get("class") in ("dot", "bar"):
             series = self.points.setdefault(self._figure, {})
             series[self._series] = series.get(self._series, 0) + 1
 
@@ -154,6 +169,32 @@ def test_hosts_of_a_page_that_asks_for_one_are_seen(tmp_path: Path, browser: Bro
     _, console, hosts = browser.open(asking, "--dump-dom")
     assert hosts == {"example.invalid"}
     assert "seen" in console
+
+
+def crowded(name: str, seconds: int) -> Timeline:
+    """As many moments, rounds, dates and batches as a chart may get; `seconds` lie between two moments."""
+    at = [1_763_640_000_000_000 + n * seconds * 1_000_000 for n in range(119)]
+    moments = [Moment(us, "seen", None, n * seconds, -n, n, us, us, us) for n, us in enumerate(at)]
+    return Timeline(
+        moments=(*moments, Moment(None, "graded", lake=0)),
+        rounds=tuple(Span(f"round {n} (run 2)", n * 5, n * 5 + n % 9) for n in range(20)),
+        dates=tuple((f"{name}{n}", n) for n in range(MAX_BARS)),
+        batches=tuple(Batch(f"{n * 999}–{n * 999 + 998}", 10**17, n) for n in range(MAX_BARS)),
+    )
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("2025-11-1", 1), ("mWWWWWWWWWWWWWWWWW", 90_000), ("表", 10**11)])
+def test_labels_do_not_overlap(name: str, seconds: int, browser: Browser, tmp_path: Path) -> None:
+    checks = all_checks()
+    report = grade(Submission(tmp_path / "empty").evidence(), "x", checks, load_rubric(DEFAULT_RUBRIC, checks))
+    text = html.render(report, "2025-11-20T08:00:00Z", crowded(name, seconds))
+    assert text.count(">now</text>") == 2, "what has no room is thinned out, and not all of it left out"
+    path = tmp_path / "crowded.html"
+    path.write_text(text.replace("default-src 'none'", "script-src 'unsafe-inline'") + FIND_OVERLAPS, encoding="utf-8")
+    printed, _, _ = browser.open(path, "--dump-dom", "--window-size=1000,900")
+    (found,) = re.findall(r"<title>(\d+) texts: (.*?)</title>", printed)[:1]
+    assert int(found[0]) > 40
+    assert found[1] == ""
 
 
 def test_dark_and_light(page: Path, browser: Browser, tmp_path: Path) -> None:
