@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from configs.settings import PROJECT
+from grader.builder import Submission
 from grader.checks import all_checks
 from grader.model import Check, Mismatch
 from grader.renderers import number, row_text
 from grader.rubric import ADVICE, DEFAULT_RUBRIC, Rubric, load_rubric
-from grader.submission import Submission
 
 CHECKS_FILE = PROJECT / "docs" / "checks.md"
 SCHEMA_FILE = PROJECT / "docs" / "report.schema.json"

@@ -21,13 +21,8 @@ import psutil
 from configs.contract import ORDER_STATUSES
 from configs.errors import KitError
 from configs.settings import load_settings, local_path
-from grader.checks import all_checks
-from grader.evidence import Evidence
-from grader.evidence.config import own_config
-from grader.evidence.database import Database
-from grader.grading import grade
+from grader.api import grade
 from grader.model import Report, Status
-from grader.rubric import DEFAULT_RUBRIC, load_rubric
 from scripts import programs
 from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, Faulty, program_text
 from scripts.fidelity.table import LiveResult, read_live, write_live
@@ -269,6 +264,5 @@ def _kill(stack: Stack, name: str) -> None:
 
 
 def _grade(stack: Stack) -> Report:
-    checks = all_checks()
-    config = own_config(stack.settings.source)
-    return grade(Evidence(config, Database(config.settings)), "live", checks, load_rubric(DEFAULT_RUBRIC, checks))
+    with grade(None, config=stack.settings.source) as graded:
+        return graded.report

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from configs.settings import PROJECT
-from scripts.fidelity.corpus import Outcome
+from grader.selftest.corpus import Outcome
 
 FIDELITY_FILE = PROJECT / "docs" / "fidelity.md"
 LIVE_FILE = Path(__file__).with_name("live_results.json")
@@ -61,10 +61,10 @@ def write_live(results: Sequence[LiveResult]) -> None:
 
 def fidelity_markdown(outcomes: Sequence[Outcome], live: Sequence[LiveResult]) -> str:
     """The document's text."""
-    mutants = [outcome for outcome in outcomes if outcome.is_mutant]
-    variants = [outcome for outcome in outcomes if not outcome.is_mutant]
-    caught = [outcome for outcome in mutants if outcome.check.id in outcome.caught_by]
-    alone = [outcome for outcome in caught if outcome.caught_by == (outcome.check.id,)]
+    mutants = [outcome for outcome in outcomes if outcome.case.is_mutant]
+    variants = [outcome for outcome in outcomes if not outcome.case.is_mutant]
+    caught = [outcome for outcome in mutants if outcome.is_caught]
+    alone = [outcome for outcome in caught if outcome.caught_by == (outcome.case.check.id,)]
     accused = [outcome for outcome in variants if outcome.unexpected]
     faulty = [result for result in live if result.fault]
     parts = [
@@ -83,10 +83,10 @@ def fidelity_markdown(outcomes: Sequence[Outcome], live: Sequence[LiveResult]) -
             ("check", "mistake", "caught", "also"),
             [
                 (
-                    f"`{outcome.check.id}`",
-                    _words(outcome.example.name),
-                    "yes" if outcome.check.id in outcome.caught_by else "NO",
-                    ", ".join(f"`{name}`" for name in outcome.caught_by if name != outcome.check.id),
+                    f"`{outcome.case.check.id}`",
+                    _words(outcome.case.example.name),
+                    "yes" if outcome.is_caught else "NO",
+                    ", ".join(f"`{name}`" for name in outcome.caught_by if name != outcome.case.check.id),
                 )
                 for outcome in mutants
             ],
@@ -96,7 +96,7 @@ def fidelity_markdown(outcomes: Sequence[Outcome], live: Sequence[LiveResult]) -
             ("what is unusual", "accused", "advice"),
             [
                 (
-                    _words(outcome.example.name),
+                    _words(outcome.case.example.name),
                     "; ".join(outcome.unexpected) or "no",
                     ", ".join(f"`{name}`" for name in outcome.caught_by),
                 )
@@ -134,7 +134,7 @@ def _live_table(live: Sequence[LiveResult]) -> str:
 
 def _wrong(mutants: Sequence[Outcome]) -> int:
     """Checks that failed and are not said to."""
-    return sum(len(set(o.caught_by) - {o.check.id, *o.example.also}) for o in mutants)
+    return sum(len(set(o.caught_by) - {o.case.check.id, *o.case.also}) for o in mutants)
 
 
 def _accused_live(live: Sequence[LiveResult]) -> int:

@@ -14,9 +14,9 @@ import pytest
 
 from configs.settings import PROJECT
 from grader.__main__ import main
+from grader.builder import CHECKPOINT, CONFIG, LAKE, ROUNDS, STATE, Submission
 from grader.checks import all_checks
 from grader.rubric import DEFAULT_RUBRIC, RubricError, load_rubric
-from grader.submission import CHECKPOINT, CONFIG, LAKE, ROUNDS, STATE, Submission
 
 
 @pytest.fixture

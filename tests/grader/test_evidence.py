@@ -9,12 +9,12 @@ import pytest
 
 from configs.contract import LakeFileRecord
 from configs.settings import Settings, load_settings
+from grader.builder import CHECKPOINT, CONFIG, LAKE, MOMENT, STATE, Submission, order
 from grader.evidence import snapshot
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.checksum import checksums, is_stale, sidecar, without_sidecar
 from grader.evidence.lake import Lake, LakeFile
 from grader.evidence.sink_log import path_in_lake, read_sink_log
-from grader.submission import CHECKPOINT, CONFIG, LAKE, MOMENT, STATE, Submission, order
 
 
 @pytest.fixture

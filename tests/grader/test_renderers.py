@@ -13,14 +13,14 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 
+from grader.builder import Submission
 from grader.checks import all_checks
 from grader.documentation import CHECKS_FILE, SCHEMA_FILE, checks_markdown, schema_text
-from grader.grading import grade
+from grader.grading import judge_checks
 from grader.model import Finding, Report, Status
 from grader.renderers import files, gradescope, html, junit, markdown, printable, terminal
 from grader.renderers import json as json_renderer
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
-from grader.submission import Submission
 from grader.timeline import Batch, Moment, Span, Timeline
 from tests.grader.report_submission import hostile_submission
 
@@ -215,7 +215,7 @@ def test_terminal_fits(width: int, tmp_path: Path) -> None:
     checks = all_checks()
     submission = hostile_submission(tmp_path)
     shown = terminal.render(
-        grade(submission.evidence(), "2025em1100471", checks, load_rubric(DEFAULT_RUBRIC, checks)), width=width
+        judge_checks(submission.evidence(), "2025em1100471", checks, load_rubric(DEFAULT_RUBRIC, checks)), width=width
     )
     assert max(map(len, shown.splitlines())) <= width
 
@@ -392,7 +392,7 @@ def test_same_evidence_same_bytes(tmp_path: Path) -> None:
     contents = []
     for out in (tmp_path / "first", tmp_path / "second"):
         evidence = submission.evidence()
-        files.write_reports(grade(evidence, "s", checks, rubric), evidence, out, GRADED_AT)
+        files.write_reports(judge_checks(evidence, "s", checks, rubric), evidence, out, GRADED_AT)
         contents.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert contents[0] == contents[1]
     assert set(contents[0]) == {"report.json", "report.xml", "report.md", "results.json", "report.html"}

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from grader.checks import all_checks
-from grader.grading import grade
+from grader.grading import judge_checks
 from grader.renderers import html
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
 from grader.timeline import timeline
@@ -120,7 +120,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     checks = all_checks()
     evidence = hostile_submission(folder / "2025em1100471").evidence()
-    report = grade(evidence, SCRIPT, checks, load_rubric(DEFAULT_RUBRIC, checks))
+    report = judge_checks(evidence, SCRIPT, checks, load_rubric(DEFAULT_RUBRIC, checks))
     path = folder / "report.html"
     path.write_text(html.render(report, "2025-11-20T08:00:00Z", timeline(evidence)), encoding="utf-8")
     assert "&lt;script&gt;" in path.read_text(encoding="utf-8")

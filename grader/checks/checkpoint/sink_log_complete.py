@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from grader.builder import LAKE, MOMENT, Submission, order, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import LAKE, MOMENT, Submission, order, renew_checksum
 
 
 @check(

@@ -1,9 +1,9 @@
 from pathlib import Path
 
+from grader.builder import LAKE, Submission
 from grader.evidence import Evidence
 from grader.evidence.checksum import is_stale, sidecar, without_sidecar
 from grader.model import Mismatch, Row, check
-from grader.submission import LAKE, Submission
 
 _MAX_BYTES = 16 << 20
 

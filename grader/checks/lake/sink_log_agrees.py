@@ -1,9 +1,9 @@
 from pathlib import Path
 
+from grader.builder import LAKE, MOMENT, Submission, leave_orphan, logged_files, order, remove_with_checksum
 from grader.evidence import Evidence
 from grader.evidence.checksum import sidecar
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import LAKE, MOMENT, Submission, leave_orphan, logged_files, order, remove_with_checksum
 
 
 @check(

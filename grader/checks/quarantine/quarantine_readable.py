@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from grader.builder import QUARANTINE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import QUARANTINE, Submission
 
 
 @check(hint="Write reason, topic, partition, offset and raw of every message that is kept out, each message once.")
