@@ -17,7 +17,7 @@ from grader.evidence.config import Config, own_config, submitted_config
 from grader.evidence.database import Database
 from grader.evidence.locations import locate
 from grader.grading import OnError, judge_checks, ungraded
-from grader.limits import NO_LIMITS, Limits, OnStep, step_limit
+from grader.limits import NO_LIMITS, Limits, OnStep, limited, step_limit
 from grader.model import Report
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
 
@@ -76,13 +76,14 @@ def grade(
         found = _config(submission, config)
         evidence = Evidence(found, _database(database, found, is_config_given=config is not None))
         with step_limit(limits.step_seconds) as begin:
-
-            def step(name: str) -> None:
-                begin()
-                on_step(name)
-
             report = judge_checks(
-                evidence, _name(root, found), checks, marks, strict=strict, on_error=on_error, on_step=step
+                evidence,
+                _name(root, found),
+                limited(checks, begin),
+                marks,
+                strict=strict,
+                on_error=on_error,
+                on_step=on_step,
             )
         if root is not None and submission is not None and submission.folder != root:
             report = _renamed(report, str(submission.folder), root.name)

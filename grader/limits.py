@@ -18,13 +18,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from grader.model import Check, Judge
+
 if TYPE_CHECKING:
     import psutil
+
+    from grader.evidence import Evidence
 
 OnStep = Callable[[str], None]  # told what begins: the id of a check, or what else takes time
 
@@ -75,6 +79,22 @@ def step_limit(seconds: float) -> Iterator[Callable[[], None]]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def limited(checks: Mapping[str, Check], begin: Callable[[], None]) -> dict[str, Check]:
+    """The checks, each of which begins a step by `begin` of `step_limit`; what comes after it begins another."""
+
+    def limit(judge: Judge) -> Judge:
+        def judge_in_time(evidence: Evidence) -> None:
+            begin()
+            try:
+                judge(evidence)
+            finally:
+                begin()
+
+        return judge_in_time
+
+    return {check_id: replace(check, judge=limit(check.judge)) for check_id, check in checks.items()}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""docs/fidelity.md: what was planted, what caught it, and who was accused wrongly."""
+"""docs/fidelity.md: what was planted, what caught it, and the false positives."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ def fidelity_markdown(outcomes: Sequence[Outcome], live: Sequence[LiveResult]) -
     variants = [outcome for outcome in outcomes if not outcome.case.is_mutant]
     caught = [outcome for outcome in mutants if outcome.is_caught]
     alone = [outcome for outcome in caught if outcome.caught_by == (outcome.case.check.id,)]
-    accused = [outcome for outcome in variants if outcome.unexpected]
+    false_positives = [outcome for outcome in variants if outcome.unexpected]
     faulty = [result for result in live if result.fault]
     parts = [
         _HEAD,
         _table(
-            ("", "planted", "caught by its check", "by no other", "false alarms"),
+            ("", "planted", "caught by its check", "by no other", "false positives"),
             [
                 ("mutants of the evidence", len(mutants), len(caught), len(alone), _wrong(mutants)),
-                ("correct variants", len(variants), "", "", len(accused)),
+                ("correct variants", len(variants), "", "", len(false_positives)),
                 ("faulty programs, run live", len(faulty), sum(result.is_right for result in faulty), "", ""),
-                ("correct programs, run live", len(live) - len(faulty), "", "", _accused_live(live)),
+                ("correct programs, run live", len(live) - len(faulty), "", "", _false_positives_live(live)),
             ],
         ),
         f"## Mutants: {len(mutants)}\n",
@@ -93,11 +93,11 @@ def fidelity_markdown(outcomes: Sequence[Outcome], live: Sequence[LiveResult]) -
         ),
         f"## Correct variants: {len(variants)}\n",
         _table(
-            ("what is unusual", "accused", "advice"),
+            ("what is unusual", "false positives", "advice"),
             [
                 (
                     _words(outcome.case.example.name),
-                    "; ".join(outcome.unexpected) or "no",
+                    "; ".join(outcome.unexpected) or "none",
                     ", ".join(f"`{name}`" for name in outcome.caught_by),
                 )
                 for outcome in variants
@@ -121,7 +121,7 @@ def _live_table(live: Sequence[LiveResult]) -> str:
             (
                 result.name,
                 result.fault or "none",
-                ("yes" if result.is_right else "NO") if result.fault else ("" if result.is_right else "ACCUSED"),
+                ("yes" if result.is_right else "NO") if result.fault else ("" if result.is_right else "FALSE POSITIVE"),
                 ", ".join(f"`{name}`" for name in result.failed),
                 result.found.replace("|", "\\|"),
                 result.rows,
@@ -137,7 +137,7 @@ def _wrong(mutants: Sequence[Outcome]) -> int:
     return sum(len(set(o.caught_by) - {o.case.check.id, *o.case.also}) for o in mutants)
 
 
-def _accused_live(live: Sequence[LiveResult]) -> int:
+def _false_positives_live(live: Sequence[LiveResult]) -> int:
     return sum(not result.is_right for result in live if not result.fault)
 
 

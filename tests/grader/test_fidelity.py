@@ -16,7 +16,7 @@ def outcomes() -> list[Outcome]:
 
 
 def test_the_document_is_what_the_corpus_gives(outcomes: list[Outcome]) -> None:
-    """`make fidelity` writes it anew: a mutant that is gone, or no longer caught, shows in its diff."""
+    """`make fidelity` writes it again: a mutant that is gone, or no longer caught, shows in its diff."""
     assert FIDELITY_FILE.read_text(encoding="utf-8") == fidelity_markdown(outcomes, read_live())
 
 

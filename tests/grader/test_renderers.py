@@ -1,4 +1,4 @@
-"""The report's faces against golden files, their formats, each other, and what a hostile submission may put in them."""
+"""The report's formats against golden files, schemas, each other, and what a hostile submission may put in them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def sample_timeline() -> Timeline:
 
 
 def golden_texts() -> dict[str, str]:
-    """Every face of the sample report, by the name of its golden file."""
+    """Every format of the sample report, by the name of its golden file."""
     report = sample_report()
     return {
         "terminal.txt": terminal.render(report),
@@ -381,7 +381,7 @@ def test_page_is_written_when_its_charts_cannot_be(
     traces: list[str] = []
     monkeypatch.setattr(files, "timeline", broken)
     page = files.write_reports(report, Submission(tmp_path).evidence(), tmp_path / "out", GRADED_AT, traces.append)
-    assert "What to mend" in page.read_text(encoding="utf-8")
+    assert "What to fix" in page.read_text(encoding="utf-8")
     assert "a chart's fact" in traces[0]
 
 

@@ -7,7 +7,7 @@ from grader.model import Mismatch, check
 
 
 @check(
-    hint="Give writeStream a checkpointLocation and keep it: without one every restart reads the topic anew. "
+    hint="Give writeStream a checkpointLocation and keep it: without one every restart reads the topic again. "
     "Run `make round1` first if nothing ran yet."
 )
 def checkpoint_readable(evidence: Evidence) -> None:

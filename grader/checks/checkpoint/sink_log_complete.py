@@ -6,7 +6,7 @@ from grader.model import Mismatch, NoEvidence, check
 
 
 @check(
-    hint="Never delete files of _spark_metadata: Spark cannot list the lake without them. `make reset` begins anew.",
+    hint="Never delete files of _spark_metadata: Spark cannot list the lake without them. `make reset` starts over.",
 )
 def sink_log_complete(evidence: Evidence) -> None:
     """The sink log names every batch, without a gap.

@@ -10,7 +10,7 @@ _MAX_BYTES = 16 << 20
 
 @check(
     needs=("lake_readable",),
-    hint="Leave the lake's files to the consumer; `make reset` begins anew. A copy that lost the .crc files is fine.",
+    hint="Leave the lake's files to the consumer; `make reset` starts over. A copy that lost the .crc files is fine.",
 )
 def lake_untouched(evidence: Evidence) -> None:
     """No data file was changed in place after Spark wrote it.

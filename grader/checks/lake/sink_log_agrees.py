@@ -7,7 +7,7 @@ from grader.model import Mismatch, NoEvidence, check
 
 
 @check(
-    hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` begins anew."
+    hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` starts over."
 )
 def sink_log_agrees(evidence: Evidence) -> None:
     """The lake's files are those that Spark's sink log names, in the sizes it names.
