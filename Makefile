@@ -70,7 +70,7 @@ fidelity: ## plant every known mistake and see that the grader catches it; LIVE=
 	@scripts/kit scripts.fidelity
 
 fuzz: ## grade N=10000 submissions damaged at random: none may break the grader
-	@scripts/kit scripts.fuzz --runs $(or $(N),10000)
+	@scripts/kit grader.selftest.fuzz --runs $(or $(N),10000)
 
 drills: ## faults in a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|naive
 	@scripts/kit scripts.drills

@@ -41,10 +41,8 @@ COLUMNS = (
     Column("created_at", "TIMESTAMP"),
 )
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
-EVENT_SCHEMA = ", ".join(f"{column.name} {column.spark_type}" for column in COLUMNS)  # Spark DDL
 PARTITION_COLUMN = "date"  # yyyy-MM-dd of created_at in UTC
 ORDER_STATUSES = ("PLACED", "PREPARING", "DELIVERED", "CANCELLED")
-MIN_BASE_ROWS = 10
 
 # Six digits: Spark's to_json keeps milliseconds unless told otherwise, and a state file cut to milliseconds lies below
 # the rows it stands for, so that they are read again at every poll. XXX prints Z for UTC.

@@ -1,6 +1,6 @@
 """docs/checks.md and docs/report.schema.json, made from the checks and the report's model.
 
-`python -m grader.documentation` writes them anew; a test says when they are out of date.
+`python -m grader.documentation` writes them again; a test says when they are out of date.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from configs.settings import PROJECT
+from grader.builder import Submission
 from grader.checks import all_checks
 from grader.model import Check, Mismatch
 from grader.renderers import number, row_text
 from grader.rubric import ADVICE, DEFAULT_RUBRIC, Rubric, load_rubric
-from grader.submission import Submission
 
 CHECKS_FILE = PROJECT / "docs" / "checks.md"
 SCHEMA_FILE = PROJECT / "docs" / "report.schema.json"
@@ -35,13 +35,13 @@ Each check is shown with what it says of one submission that fails it; docs/fide
 
 
 def check_text(check: Check, rubric: Rubric) -> str:
-    """What a check looks at, its marks, examples that fail it, and how to mend them."""
+    """What a check looks at, its marks, examples that fail it, and how to fix them."""
     marks = rubric.points[check.id]
     lines = [check.id, "", check.title, "", check.doc, ""]
     lines.append("Marks: advice, none" if not marks else f"Marks: {number(marks)}, {rubric.programs[check.id]}")
     if check.needs:
         lines.append(f"Judged only if these pass: {', '.join(check.needs)}")
-    lines += [f"Fails on: {_words(check)}", f"To mend it: {check.hint}", "", _example_text(check)]
+    lines += [f"Fails on: {_words(check)}", f"How to fix it: {check.hint}", "", _example_text(check)]
     return "\n".join(lines)
 
 
@@ -62,7 +62,7 @@ def checks_markdown(checks: Mapping[str, Check], rubric: Rubric) -> str:
             )
             parts.append(
                 f"### {check.id}{marks}\n\n**{check.title}**\n\n{check.doc}\n\n"
-                f"{needs}- Fails on: {_words(check)}\n- To mend it: {check.hint}\n\n{_example_text(check)}\n"
+                f"{needs}- Fails on: {_words(check)}\n- How to fix it: {check.hint}\n\n{_example_text(check)}\n"
             )
     return "\n".join(parts)
 

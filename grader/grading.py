@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 
 from grader import KIT_VERSION
 from grader.evidence import Evidence
-from grader.limits import TimeLimitError
+from grader.limits import OnStep, TimeLimitError
 from grader.model import DID_NOT_END, NO_EVIDENCE, Check, Fact, Finding, Mismatch, NoEvidence, Report, Status
 from grader.rubric import Rubric
 
 OnError = Callable[[str], None]  # told a traceback, when the grader itself broke
-FIGURES = "the figures"  # what `on_progress` is told beside the ids of checks
+FIGURES = "the figures"  # what `on_step` is told beside the ids of checks
 
 
-def grade(
+def judge_checks(
     evidence: Evidence,
     submission: str,
     checks: Mapping[str, Check],
@@ -24,11 +24,11 @@ def grade(
     *,
     strict: bool = False,
     on_error: OnError = lambda _: None,
-    on_progress: Callable[[str], None] = lambda _: None,
+    on_step: OnStep = lambda _: None,
 ) -> Report:
     """Judge every check of the rubric, in its order. `strict` fails a check that has marks and no evidence.
 
-    `on_progress` is told the id of each check before it is judged.
+    `on_step` is told the id of each check before it is judged.
     """
     findings: dict[str, Finding] = {}
 
@@ -36,14 +36,14 @@ def grade(
         if check_id not in findings:
             check = checks[check_id]
             unmet = [finding(need) for need in check.needs if finding(need).status is not Status.PASS]
-            on_progress(check_id)
+            on_step(check_id)
             findings[check_id] = _judge(
                 check, evidence, rubric.points[check_id], rubric.partial, unmet, strict, on_error
             )
         return findings[check_id]
 
     listed = tuple(finding(check_id) for check_id in rubric.points)
-    on_progress(FIGURES)
+    on_step(FIGURES)
     return Report(submission, KIT_VERSION, rubric.sha256, _facts(evidence, on_error), listed, evidence.assumptions)
 
 

@@ -14,8 +14,8 @@ from grader.mismatch import NoEvidence as NoEvidence
 from grader.mismatch import Row as Row
 
 if TYPE_CHECKING:
+    from grader.builder import Submission
     from grader.evidence import Evidence
-    from grader.submission import Submission
 
 Judge: TypeAlias = "Callable[[Evidence], None]"
 Builder: TypeAlias = "Callable[[Submission], None]"
@@ -34,8 +34,8 @@ class Status(str, Enum):
 class Example:
     """A small submission that a check must pass, or must fail.
 
-    `also` names the other checks that fail with it. `says` is what the check's finding must say, in `actual` or in an
-    example row: the cause, where a check tells several apart.
+    `also` names the other checks that fail with it, beside those whose own `also_fails` names it. `says` is what the
+    check's finding must say, in `actual` or in an example row: the cause, where a check tells several apart.
     """
 
     name: str
@@ -49,7 +49,8 @@ class Check:
     """One promise of the assignment: `judge` returns, or raises Mismatch or NoEvidence.
 
     `needs` are the checks that must have passed before this one means anything; `hint` is the student's next step;
-    `title` is the first line of the docstring and `doc` the rest of it.
+    `title` is the first line of the docstring and `doc` the rest of it. `also_fails` are the names of other checks'
+    examples that this one does not pass either, so that a new check needs no change in their files.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Check:
     doc: str
     hint: str
     needs: tuple[str, ...]
+    also_fails: tuple[str, ...]
     category: str
     judge: Judge
     passing: list[Example] = field(default_factory=list, repr=False, compare=False)
@@ -86,9 +88,10 @@ class Check:
     def fails(
         self, build: Builder | None = None, *, also: tuple[str, ...] = (), says: str = ""
     ) -> Builder | Callable[[Builder], Builder]:
-        """Register a submission, named for its mistake, that this check fails and every check outside `also` does not.
+        """Register a submission, named for its mistake, that this check fails, and no other outside `also`.
 
-        The checks that need this one are skipped by it, and are not named in `also`.
+        A check that names the example in its own `also_fails` may fail it too. The checks that need this one are
+        skipped by it, and are not named in `also`.
         """
         return _register(self.failing, build, also, says)
 
@@ -103,8 +106,13 @@ def _register(
     return register if build is None else register(build)
 
 
-def check(*, hint: str, needs: tuple[str, ...] = (), title: str | None = None) -> Callable[[Judge], Check]:
+def check(
+    *, hint: str, needs: tuple[str, ...] = (), title: str | None = None, also_fails: tuple[str, ...] = ()
+) -> Callable[[Judge], Check]:
     """Make a check of a function: its name is the id, its docstring the documentation.
+
+    `also_fails` names examples of other checks, mutants or variants, that this one does not pass either. The corpus
+    (grader/selftest/corpus.py) says when there is no example of such a name.
 
     Raises:
         TypeError: the function has no docstring, or lies outside grader/checks/<category>/<id>.py.
@@ -126,6 +134,7 @@ def check(*, hint: str, needs: tuple[str, ...] = (), title: str | None = None) -
             doc=rest.strip(),
             hint=hint,
             needs=needs,
+            also_fails=also_fails,
             category=package.rpartition(".")[2],
             judge=judge,
         )
@@ -189,7 +198,7 @@ class Report:
 
     @property
     def max_score(self) -> float:
-        """The marks that could be judged: those of a check without evidence, or that broke, are no one's to lose."""
+        """The marks that could be judged: those of a check without evidence, or that broke, do not count."""
         return sum(
             finding.max_points
             for finding in self.findings

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from configs.errors import KitError
 from configs.settings import PROJECT
@@ -35,6 +38,23 @@ class Rubric:
     partial: float = 0.0
 
 
+Marks = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+
+
+class _Document(BaseModel):
+    """The file: `totals: {program: marks}`, `partial`, `advice: [check]`, and a mapping `check: marks` a program.
+
+    The programs are those of `totals`, so their keys are extra to this model.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, dict[str, Marks]] = Field(init=False)
+
+    totals: Annotated[dict[str, Annotated[float, Field(strict=True, ge=0)]], Field(min_length=1)]
+    partial: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+    advice: Annotated[tuple[str, ...], BeforeValidator(lambda value: () if value is None else value)] = ()
+
+
 def load_rubric(path: Path, known: Collection[str]) -> Rubric:
     """Read a rubric: `totals: {program: marks}`, one mapping `check: marks` a program, `advice: [check]`, and
     `partial`, which may be left out for 0.
@@ -49,43 +69,65 @@ def load_rubric(path: Path, known: Collection[str]) -> Rubric:
         raise RubricError(f"{path}: cannot be read ({error.strerror}). Name a rubric with --rubric path") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RubricError(f"{path}: not valid YAML: {error}") from None
-    totals = document.pop("totals", None) if isinstance(document, dict) else None
-    if not isinstance(totals, dict) or not totals:
-        raise RubricError(f"{path}: `totals` is missing; expected the marks of each program, such as producer: 10")
-    partial = document.pop("partial", 0)
-    if isinstance(partial, bool) or not isinstance(partial, (int, float)) or not 0 <= partial <= 1:
-        raise RubricError(f"{path}: partial is {partial!r}; expected a number from 0 to 1")
-    points: dict[str, float] = {}
-    programs: dict[str, str] = {}
-    for program, listed in document.items():
-        marks = dict.fromkeys(listed or (), 0) if program == ADVICE else listed
-        if not isinstance(marks, dict) or (program != ADVICE and program not in totals):
-            raise RubricError(f"{path}: {program} is not in `totals`, or is no mapping of checks to marks")
-        for check, mark in marks.items():
-            if check in points:
-                raise RubricError(f"{path}: {check} is named twice; leave it in one place")
-            if isinstance(mark, bool) or not isinstance(mark, (int, float)) or (mark <= 0 and program != ADVICE):
-                raise RubricError(
-                    f"{path}: {program}.{check} is {mark!r}; expected marks above 0, or list it in advice"
-                )
-            points[str(check)], programs[str(check)] = float(mark), str(program)
-    _complete(path, points, programs, totals, known)
-    return Rubric(points, programs, hashlib.sha256(content).hexdigest(), float(partial))
+    try:
+        valid = _Document.model_validate(document)
+    except ValidationError as error:
+        raise RubricError(f"{path}: {_problem(error)}") from None
+    sections: list[tuple[str, Mapping[str, float]]] = [
+        (program, dict.fromkeys(valid.advice, 0.0) if program == ADVICE else valid.__pydantic_extra__[program])
+        for program in document
+        if program not in ("totals", "partial")
+    ]
+    _require_complete(path, sections, valid.totals, known)
+    return Rubric(
+        points={check: mark for _, marks in sections for check, mark in marks.items()},
+        programs={check: program for program, marks in sections for check in marks},
+        sha256=hashlib.sha256(content).hexdigest(),
+        partial=valid.partial,
+    )
 
 
-def _complete(
+def _problem(error: ValidationError) -> str:
+    """The first thing that is wrong, as a person who wrote the file would say it."""
+    first = error.errors(include_url=False)[0]
+    value: Any = first["input"]
+    match first["loc"]:
+        case () | ("totals",):
+            return "`totals` is missing; expected the marks of each program, such as producer: 10"
+        case ("partial",):
+            return f"partial is {value!r}; expected a number from 0 to 1"
+        case ("totals", program):
+            return f"totals.{program} is {value!r}; expected marks"
+        case ("advice", *_):
+            return f"advice holds {value!r}; expected a list of checks"
+        case (program,):
+            return f"{program} is no mapping of checks to marks"
+        case (program, check):
+            return f"{program}.{check} is {value!r}; expected marks above 0, or list it in advice"
+        case place:
+            return f"{'.'.join(map(str, place))} is {value!r}: {first['msg']}"
+
+
+def _require_complete(
     path: Path,
-    points: Mapping[str, float],
-    programs: Mapping[str, str],
+    sections: Collection[tuple[str, Mapping[str, float]]],
     totals: Mapping[str, float],
     known: Collection[str],
 ) -> None:
-    unknown, missing = sorted(set(points) - set(known)), sorted(set(known) - set(points))
+    """Every known check once, every program in `totals`, and its marks as many as it says there."""
+    strangers = [program for program, _ in sections if program != ADVICE and program not in totals]
+    if strangers:
+        raise RubricError(f"{path}: {strangers[0]} is not in `totals`; add its total there, or correct its name")
+    named = Counter(check for _, marks in sections for check in marks)
+    twice = [check for check, count in named.items() if count > 1]
+    unknown, missing = sorted(set(named) - set(known)), sorted(set(known) - set(named))
+    if twice:
+        raise RubricError(f"{path}: {twice[0]} is named twice; leave it in one place")
     if unknown:
         raise RubricError(f"{path}: no check has the id {', '.join(unknown)}; `python -m grader checks` lists them")
     if missing:
         raise RubricError(f"{path}: {', '.join(missing)} has no marks; give it some, or list it under {ADVICE}")
     for program, total in totals.items():
-        given = round(sum(mark for check, mark in points.items() if programs[check] == program), 6)
+        given = round(sum(dict(sections).get(program, {}).values()), 6)
         if given != total:
             raise RubricError(f"{path}: the marks of {program} add up to {given:g}, and `totals` says {total:g}")

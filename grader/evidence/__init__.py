@@ -7,12 +7,14 @@ from functools import cached_property
 
 from configs.contract import StateValue, format_timestamp
 from grader.evidence.checkpoint import Checkpoint
-from grader.evidence.comparison import Pair
+from grader.evidence.comparison import Pair, side_by_side
 from grader.evidence.config import Config
 from grader.evidence.conservation import Account, account
+from grader.evidence.created_at import shift_us
 from grader.evidence.database import Database
 from grader.evidence.lake import Lake
 from grader.evidence.locations import Locations, locate
+from grader.evidence.orders import table_of
 from grader.evidence.quarantine import Quarantine, find_quarantine
 from grader.evidence.rounds import Rounds
 from grader.evidence.state import State
@@ -41,8 +43,6 @@ class Evidence:
     @cached_property
     def database_diff(self) -> Pair | None:
         """The orders of Postgres beside those of the lake; None where Postgres cannot be compared with."""
-        from grader.evidence.comparison import side_by_side
-
         orders = self.database.orders
         if orders is None or not {"order_id", "created_at"} <= set(orders.column_names):
             return None
@@ -51,9 +51,6 @@ class Evidence:
     @cached_property
     def rounds_diff(self) -> Pair | None:
         """The rows that the rounds inserted beside those of the lake; None without any."""
-        from grader.evidence.comparison import side_by_side
-        from grader.evidence.orders import table_of
-
         rows = self.rounds.expected_orders
         return side_by_side(table_of(rows), self.lake) if rows else None
 
@@ -65,9 +62,7 @@ class Evidence:
     @cached_property
     def created_at_shift_us(self) -> int | None:
         """How far the lake's created_at lie after the source's; see created_at.py."""
-        from grader.evidence.created_at import shift_us
-
-        return shift_us(self)
+        return shift_us(self.pairs, self.lake)
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
@@ -79,14 +74,8 @@ class Evidence:
 
     @property
     def batch_in_flight(self) -> int | None:
-        """The batch that the consumer planned and had not finished when it was stopped: legal once, at the end.
-
-        Its rows are not in the lake before the consumer is started again. A batch that the sink log names is in the
-        lake, committed or not.
-        """
-        planned, log = self.checkpoint.last_offset_batch, self.lake.log
-        finished = (self.checkpoint.last_commit_batch, log.last_batch if log else None)
-        return planned if planned is not None and all(done is None or done < planned for done in finished) else None
+        """The batch that the consumer planned and had not finished; see Checkpoint."""
+        return self.checkpoint.batch_in_flight(self.lake.log)
 
     @cached_property
     def rounds(self) -> Rounds:
@@ -101,7 +90,7 @@ class Evidence:
     def account(self) -> Account | None:
         """What became of the messages that the consumer read; None where that cannot be told."""
         try:
-            return account(self)
+            return account(self.checkpoint, self.lake, self.quarantine)
         except Mismatch:  # the quarantine is damaged, which a check of its own says
             return None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from grader.evidence.checksum import edited
 from grader.evidence.listing import file_names, read_bytes
+from grader.evidence.sink_log import SinkLog
 
 _ID = re.compile(r"\d{1,7}", re.ASCII)  # 115 days of a batch a second; a larger number is no batch of this query
 Offsets = Mapping[str, Mapping[int, int]]  # topic -> partition -> offset
@@ -48,6 +49,16 @@ class Checkpoint:
     @property
     def last_commit_batch(self) -> int | None:
         return max(self.commit_batches, default=None)
+
+    def batch_in_flight(self, log: SinkLog | None) -> int | None:
+        """The batch that the consumer planned and had not finished when it was stopped: legal once, at the end.
+
+        Its rows are not in the lake before the consumer is started again. A batch that `log`, the lake's sink log,
+        names is in the lake, committed or not.
+        """
+        planned = self.last_offset_batch
+        finished = (self.last_commit_batch, log.last_batch if log else None)
+        return planned if planned is not None and all(done is None or done < planned for done in finished) else None
 
     @cached_property
     def _read(self) -> tuple[dict[int, Offsets], tuple[str, ...]]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from configs.contract import COLUMN_NAMES, ORDER_STATUSES, format_timestamp
+from grader.evidence.checkpoint import Checkpoint
+from grader.evidence.database import Database
 from grader.evidence.lake import Found, Lake
 from grader.evidence.order_ids import order_ids
 from grader.evidence.orders import SECOND_US, cell, is_bad_amount, moment_text, moment_us
+from grader.evidence.state import State
 from grader.mismatch import NoEvidence, Row
 
 if TYPE_CHECKING:
@@ -17,20 +20,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from grader.evidence import Evidence
-
 _HALF_A_CENT = 0.005  # a lake with DECIMAL(10, 2) rounds what NUMERIC without a scale holds
 
 
-def source(evidence: Evidence) -> pa.Table:
+def source(database: Database) -> pa.Table:
     """The orders of Postgres in the normal form of orders.py.
 
     Raises:
         NoEvidence: the database cannot be looked at, or its table lacks a column to judge by.
     """
-    orders = evidence.database.orders
+    orders = database.orders
     if orders is None:
-        raise NoEvidence(evidence.database.reason)
+        raise NoEvidence(database.reason)
     lacking = [name for name in ("order_id", "amount", "created_at") if name not in orders.column_names]
     if lacking:
         raise NoEvidence(f"the table in Postgres has no {', '.join(lacking)}")
@@ -112,31 +113,36 @@ BACKDATED_BY_US = 600 * SECOND_US
 now() back for so long is not seen in a class, and shorter ones are the pipeline's to wait for."""
 
 
-def missing(evidence: Evidence, orders: pa.Table, limit: int, *, any_backdated: bool = True) -> Missing:
-    """The rows of `orders`, all of which should be in the lake, that are not.
+def missing(
+    orders: pa.Table, lake: Lake, state: State, checkpoint: Checkpoint, limit: int, *, any_backdated: bool = True
+) -> Missing:
+    """The rows of `orders`, all of which should be in the lake, that are not: why, and the first `limit` of them.
 
-    `any_backdated` False: none of them can have been dated back, however it looks.
+    `orders` are in the normal form of orders.py. State and checkpoint tell the causes apart. `any_backdated` False:
+    none of them can have been backdated, however it looks.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_there = evidence.lake.ids.mask(orders.column("order_id"))
+    is_there = lake.ids.mask(orders.column("order_id"))
     rest = orders.filter(pc.invert(is_there)).sort_by("order_id")
     if not rest.num_rows:
         return Missing(0, {}, (), Found(0, ()))
     delivered = orders.filter(is_there).sort_by("order_id")
     created = rest.column("created_at").to_numpy()
     backdated = _newest_before(delivered, rest) - created > BACKDATED_BY_US
-    value = evidence.state.value
+    value = state.value
     causes = np.full(len(created), UNKNOWN if value is None else UNDER, dtype=object)
     causes[pc.is_in(rest.column("created_at"), value_set=delivered.column("created_at")).to_numpy()] = TIE
     above = np.full(len(created), False)
     if value is not None:
         above = created > moment_us(format_timestamp(value.timestamp))
         causes[above] = ABOVE
-    in_flight = f"in batch {evidence.batch_in_flight}, {UNFINISHED}"
-    unfinished = _in_flight(evidence, created, ~above)
+    batch = checkpoint.batch_in_flight(lake.log)
+    in_flight = f"in batch {batch}, {UNFINISHED}"
+    held = 0 if batch is None else checkpoint.messages_in.get(batch, len(created))
+    unfinished = _newest(held, created, ~above)
     causes[unfinished] = in_flight
     backdated &= ~above & ~unfinished & any_backdated
     lost, late = rest.filter(pa.array(~backdated)), rest.filter(pa.array(backdated))
@@ -152,12 +158,10 @@ def missing(evidence: Evidence, orders: pa.Table, limit: int, *, any_backdated: 
     )
 
 
-def _in_flight(evidence: Evidence, created: NDArray[np.int64], published: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which of the missing rows the batch in flight holds: the newest published ones, as many as it has messages."""
+def _newest(count: int, created: NDArray[np.int64], published: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The newest `count` of the published rows, which are those that a batch in flight holds."""
     import numpy as np
 
-    batch = evidence.batch_in_flight
-    count = 0 if batch is None else evidence.checkpoint.messages_in.get(batch, len(created))
     newest_first = np.argsort(-created, kind="stable")
     held = np.full(len(created), False)
     held[newest_first[published[newest_first]][:count]] = True

@@ -39,7 +39,7 @@ def own_config(path: Path | None) -> Config:
     """The config of the user's own project: the given file, else CONFIG, else configs/orders_stream.yml.
 
     Raises:
-        SettingsError: it is missing or wrong; the user is there to mend it.
+        SettingsError: it is missing or wrong; the user is there to fix it.
     """
     settings = load_settings(path)
     return Config(settings.root, settings.source, settings)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from grader.evidence.checkpoint import Checkpoint
+from grader.evidence.lake import Lake
+from grader.evidence.quarantine import Quarantine
 from grader.evidence.sink_log import path_in_lake
-
-if TYPE_CHECKING:
-    from grader.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -27,38 +26,35 @@ class Account:
         return self.read - self.rows - self.rejected
 
 
-def account(evidence: Evidence) -> Account | None:
+def account(checkpoint: Checkpoint, lake: Lake, quarantine: Quarantine) -> Account | None:
     """The account of the whole lake; None where lake or checkpoint do not tell, or do not belong together.
 
     Raises:
         Mismatch: a file of the quarantine cannot be read after all.
     """
-    checkpoint, log, rows = evidence.checkpoint, evidence.lake.log, evidence.lake.figures.rows
-    read = checkpoint.messages_read
+    log, rows, read = lake.log, lake.figures.rows, checkpoint.messages_read
     if read is None or rows is None:
         return None
     last = max(checkpoint.offsets)
     if log is not None and log.last_batch is not None and log.last_batch > last:
         return None  # batches of which the checkpoint does not know the messages
-    quarantine = evidence.quarantine
     is_readable = quarantine.exists and not quarantine.problems
     rejected = quarantine.read_so_far(checkpoint.start_offsets, checkpoint.offsets[last]) if is_readable else 0
     return Account(read, rows, rejected)
 
 
-def batch_accounts(evidence: Evidence) -> dict[int, Account]:
+def batch_accounts(checkpoint: Checkpoint, lake: Lake) -> dict[int, Account]:
     """batch -> its account, without what it rejected; of the batches for which both sides are known."""
-    lake = evidence.lake
     if lake.log is None or lake.folder is None:
         return {}
     paths = frozenset(lake.listing)
     rows = {footer.path: footer.rows for footer in lake.footers}
     return {
         batch: Account(
-            evidence.checkpoint.messages_in[batch],
+            checkpoint.messages_in[batch],
             sum(rows.get(path_in_lake(file.path, paths, lake.folder), 0) for file in files),
             0,
         )
         for batch, files in sorted(lake.log.written.items())
-        if batch in evidence.checkpoint.messages_in
+        if batch in checkpoint.messages_in
     }

@@ -25,6 +25,7 @@ from grader.evidence.orders import (
     normal_table,
     type_assumptions,
     type_problem,
+    unit_us,
 )
 from grader.evidence.scan import (
     FileScan,
@@ -42,7 +43,6 @@ from grader.mismatch import Mismatch, Row
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 NO_PARTITION = "(none)"
 _TEXT_COLUMNS = ("customer_name", "restaurant_name", "item", "order_status")
 MAX_ROWS_READ_WHOLE = (
@@ -375,15 +375,9 @@ class Lake:
     @cached_property
     def created_at_unit_us(self) -> int:
         """How fine the lake's created_at is: 1, 1000 or 1000000 microseconds, the coarsest that all values are in."""
-        import pyarrow.compute as pc
-
         coarsest = SECOND_US
         for file in self.files:
-            micros = created_us(self.read(file.path, ("created_at",)).column("created_at")).drop_null()
-            for unit in (SECOND_US, 1000):
-                whole = pc.multiply(pc.divide(micros, unit), unit)
-                if coarsest >= unit and not pc.all(pc.equal(whole, micros)).as_py():
-                    coarsest = 1000 if unit == SECOND_US else 1
+            coarsest = min(coarsest, unit_us(created_us(self.read(file.path, ("created_at",)).column("created_at"))))
             if coarsest == 1:
                 break
         return coarsest

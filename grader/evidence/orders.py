@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MICROSECOND = timedelta(microseconds=1)
+MILLISECOND_US = 1000
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
 
@@ -85,6 +86,27 @@ def created_us(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return plain.cast(pa.timestamp("us")).cast(pa.int64())
     except pa.ArrowInvalid:
         return pa.chunked_array([pa.array([moment_or_none(value) for value in column.to_pylist()], pa.int64())])
+
+
+def unit_us(micros: pa.ChunkedArray) -> int:
+    """How fine times are: the coarsest of 1 s, 1 ms and 1 µs that all are whole multiples of, in microseconds.
+
+    Without any time it is 1 s, since nothing shows that they are finer.
+    """
+    import pyarrow.compute as pc
+
+    known = micros.drop_null()
+    for unit in (SECOND_US, MILLISECOND_US):
+        if pc.all(pc.equal(whole_units(known, unit), known), min_count=0).as_py():
+            return unit
+    return 1
+
+
+def whole_units(micros: pa.ChunkedArray, unit: int) -> pa.ChunkedArray:
+    """Times cut to whole multiples of `unit`, all in microseconds."""
+    import pyarrow.compute as pc
+
+    return micros if unit == 1 else pc.multiply(pc.divide(micros, unit), unit)
 
 
 def normal_table(table: pa.Table) -> pa.Table:

@@ -60,7 +60,6 @@ class FileScan:
     bad_amounts: int = 0
     null_created_at: int = 0
     misplaced: int = 0
-    least_created_us: int | None = None
     greatest_created_us: int | None = None
     error: str | None = None
 
@@ -178,7 +177,7 @@ def scan_file(folder: Path, footer: Footer, day: str | None, *, by_statistics: b
     good = by_statistics and footer.amounts_are_good
     columns = ["order_id", *([] if good else ["amount"]), *([] if at_home else ["created_at"])]
     rows = null_ids = bad_amounts = null_created = misplaced = 0
-    ids, extremes = list[OrderIds](), [*known] if at_home and known else []
+    ids, greatest = list[OrderIds](), [known[1]] if at_home and known else []
     try:
         for table in _tables(folder, footer.path, columns):
             column = table.column("order_id")
@@ -193,7 +192,7 @@ def scan_file(folder: Path, footer: Footer, day: str | None, *, by_statistics: b
                 found = [moment for moment in pc.min_max(micros).as_py().values() if moment is not None]
                 if {moment // DAY_US for moment in found} != {day_number(day)}:
                     misplaced += pc.sum(is_misplaced(micros, day)).as_py() or 0
-                extremes += found
+                greatest += found
         return FileScan(
             footer.path,
             rows,
@@ -202,8 +201,7 @@ def scan_file(folder: Path, footer: Footer, day: str | None, *, by_statistics: b
             bad_amounts,
             null_created,
             misplaced,
-            min(extremes, default=None),
-            max(extremes, default=None),
+            max(greatest, default=None),
         )
     except _read_errors() as error:
         return FileScan(footer.path, error=_reason(error))

@@ -1,7 +1,7 @@
-"""A report's faces, one file each: terminal, JSON, JUnit XML, Markdown, Gradescope and HTML.
+"""The formats of a report, one file each: terminal, JSON, JUnit XML, Markdown, Gradescope and HTML.
 
 What comes from a submission (a customer's name, a file's name) may hold anything. `readable` makes it safe to look at;
-each face then escapes what its own format needs.
+each format then escapes what its syntax needs.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def by_urgency(report: Report) -> list[Finding]:
     return sorted(report.findings, key=lambda finding: order.index(word(finding)))
 
 
-def to_mend(report: Report) -> list[Finding]:
+def to_fix(report: Report) -> list[Finding]:
     """The findings that a reader has to do something about, the most urgent first."""
     return [finding for finding in by_urgency(report) if word(finding) in (Status.FAIL, Status.ERROR, ADVICE)]
 

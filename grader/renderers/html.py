@@ -22,7 +22,7 @@ from grader.renderers import (
     not_judged,
     number,
     readable,
-    to_mend,
+    to_fix,
     word,
 )
 from grader.renderers.charts import charts
@@ -40,7 +40,7 @@ def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str
         report=report,
         graded_at=graded_at,
         findings=by_urgency(report),
-        to_mend=to_mend(report),
+        to_fix=to_fix(report),
         not_judged=not_judged(report),
         counts=counts(report),
         charts=charts(facts or Timeline()),

@@ -43,7 +43,7 @@ class Facts(_Document):
     database_rows: int | None
 
 
-class CheckResult(_Document):
+class FindingDocument(_Document):
     """What one check found."""
 
     id: str
@@ -71,7 +71,7 @@ class ReportDocument(_Document):
     max_score: Marks = Field(description="marks of the checks that could be judged")
     facts: Facts
     assumptions: list[str] = Field(description="what was taken for granted, such as where the lake was found")
-    checks: list[CheckResult]
+    checks: list[FindingDocument]
 
 
 def render(report: Report, graded_at: str) -> str:
@@ -95,7 +95,7 @@ def document(report: Report, graded_at: str) -> ReportDocument:
         facts=Facts.model_validate({**dict.fromkeys(Facts.model_fields), **report.facts}),
         assumptions=list(report.assumptions),
         checks=[
-            CheckResult(
+            FindingDocument(
                 id=finding.id,
                 title=finding.title,
                 status=finding.status.value,

@@ -14,7 +14,7 @@ from grader.renderers import (
     not_judged,
     readable,
     tally,
-    to_mend,
+    to_fix,
     word,
 )
 
@@ -29,9 +29,9 @@ def render(report: Report, graded_at: str) -> str:
         f"# {report.verdict.upper()}: {_escaped(report.submission)}, {marks(report)}",
         f"{tally(report)}. Graded {graded_at} by kit {report.kit_version}, rubric {report.rubric_sha256[:12]}.",
     ]
-    if to_mend(report):
-        parts.append("## What to mend")
-        parts += [_details(finding) for finding in to_mend(report)]
+    if to_fix(report):
+        parts.append("## What to fix")
+        parts += [_details(finding) for finding in to_fix(report)]
     if not_judged(report):
         parts.append("## Not judged")
         parts.append("\n".join(f"- {_code(ids)}: {_escaped(why)}" for why, ids in not_judged(report).items()))

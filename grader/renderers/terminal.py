@@ -18,7 +18,7 @@ from grader.renderers import (
     readable,
     row_text,
     tally,
-    to_mend,
+    to_fix,
     word,
 )
 
@@ -43,7 +43,7 @@ _FACTS = (
 def render(report: Report, *, colour: bool = False, width: int = WIDTH) -> str:
     """The text, no line of it wider than `width` columns (80 to 120), with ANSI colours if `colour`."""
     report, width = readable(report), max(NARROWEST, min(width, WIDEST))
-    parts = [_details(finding, colour, width) for finding in to_mend(report)]
+    parts = [_details(finding, colour, width) for finding in to_fix(report)]
     parts.append(_table(report, colour, width))
     parts += [_labelled("not judged", f"{why}\n{', '.join(ids)}", width, 0) for why, ids in not_judged(report).items()]
     parts.append(_facts(report, width))

@@ -26,7 +26,7 @@ from pyarrow import csv
 
 from configs.contract import table_spellings
 from configs.settings import PROJECT, Settings, load_settings
-from grader.submission import LAKE, Submission
+from grader.builder import LAKE, Submission
 from scripts.bench.lakes import Plan, build, columns
 from scripts.bench.tables import Table, machine, write_section
 from scripts.pipeline.temporary_stack import temporary_stack, write_config

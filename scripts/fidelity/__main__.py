@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from pathlib import Path
 
-from scripts.fidelity.corpus import Outcome, cases, run_case
+from grader.selftest.corpus import run_corpus
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
 
 
 def main() -> int:
-    """Exit code 0: every mistake was caught by its check and no correct submission accused; 1: not so."""
+    """Exit code 0: every mistake was caught by its check, and there is no false positive; 1: not so."""
     outcomes = run_corpus()
     live = read_live()
     asked = os.environ.get("LIVE", "")
@@ -28,23 +26,14 @@ def main() -> int:
     FIDELITY_FILE.write_text(fidelity_markdown(outcomes, live), encoding="utf-8")
     wrong = [outcome for outcome in outcomes if outcome.unexpected]
     for outcome in wrong:
-        print(f"{outcome.example.name} ({outcome.check.id}):", *outcome.unexpected, sep="\n  ")
+        print(f"{outcome.case.example.name} ({outcome.case.check.id}):", *outcome.unexpected, sep="\n  ")
     for kind, is_mutant in (("mutants, each with one mistake", True), ("correct variants", False)):
-        some = [outcome for outcome in outcomes if outcome.is_mutant is is_mutant]
+        some = [outcome for outcome in outcomes if outcome.case.is_mutant is is_mutant]
         print(f"{len(some)} {kind}: {sum(not outcome.unexpected for outcome in some)} judged as they should be")
     missed = [program for program in live if not program.is_right]
     print(f"{len(live)} faulty and correct programs run live: {len(live) - len(missed)} judged as they should be")
     print(f"Written to {FIDELITY_FILE}")
     return 1 if wrong or missed else 0
-
-
-def run_corpus() -> list[Outcome]:
-    """The outcome of every example."""
-    outcomes = []
-    for check, example, is_mutant in cases():
-        with tempfile.TemporaryDirectory(prefix="food-orders-fidelity-") as folder:
-            outcomes.append(run_case(check, example, is_mutant, Path(folder)))
-    return outcomes
 
 
 if __name__ == "__main__":

@@ -15,13 +15,8 @@ from pathlib import Path
 
 from configs.errors import KitError
 from configs.settings import load_settings, local_path
-from grader.checks import all_checks
-from grader.evidence import Evidence
-from grader.evidence.config import own_config
-from grader.evidence.database import Database
-from grader.grading import grade
+from grader.api import grade
 from grader.model import Report, Status
-from grader.rubric import DEFAULT_RUBRIC, load_rubric
 from scripts.fidelity.faults import FAULTY, Faulty, program_text
 from scripts.fidelity.table import LiveResult, read_live, write_live
 from scripts.pipeline import position, programs
@@ -195,6 +190,5 @@ def _kill_after_state_change(stack: Stack) -> None:
 
 
 def _grade(stack: Stack) -> Report:
-    checks = all_checks()
-    config = own_config(stack.settings.source)
-    return grade(Evidence(config, Database(config.settings)), "live", checks, load_rubric(DEFAULT_RUBRIC, checks))
+    with grade(None, config=stack.settings.source) as graded:
+        return graded.report

@@ -1,4 +1,4 @@
-"""docs/fidelity.md: what was planted, what caught it, and who was accused wrongly."""
+"""docs/fidelity.md: what was planted, what caught it, and the false positives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from configs.settings import PROJECT
-from scripts.fidelity.corpus import Outcome
+from grader.selftest.corpus import Outcome
 
 FIDELITY_FILE = PROJECT / "docs" / "fidelity.md"
 LIVE_FILE = Path(__file__).with_name("live_results.json")
@@ -61,21 +61,21 @@ def write_live(results: Sequence[LiveResult]) -> None:
 
 def fidelity_markdown(outcomes: Sequence[Outcome], live: Sequence[LiveResult]) -> str:
     """The document's text."""
-    mutants = [outcome for outcome in outcomes if outcome.is_mutant]
-    variants = [outcome for outcome in outcomes if not outcome.is_mutant]
-    caught = [outcome for outcome in mutants if outcome.check.id in outcome.caught_by]
-    alone = [outcome for outcome in caught if outcome.caught_by == (outcome.check.id,)]
-    accused = [outcome for outcome in variants if outcome.unexpected]
+    mutants = [outcome for outcome in outcomes if outcome.case.is_mutant]
+    variants = [outcome for outcome in outcomes if not outcome.case.is_mutant]
+    caught = [outcome for outcome in mutants if outcome.is_caught]
+    alone = [outcome for outcome in caught if outcome.caught_by == (outcome.case.check.id,)]
+    false_positives = [outcome for outcome in variants if outcome.unexpected]
     faulty = [result for result in live if result.fault]
     parts = [
         _HEAD,
         _table(
-            ("", "planted", "caught by its check", "by no other", "false alarms"),
+            ("", "planted", "caught by its check", "by no other", "false positives"),
             [
                 ("mutants of the evidence", len(mutants), len(caught), len(alone), _wrong(mutants)),
-                ("correct variants", len(variants), "", "", len(accused)),
+                ("correct variants", len(variants), "", "", len(false_positives)),
                 ("faulty programs, run live", len(faulty), sum(result.is_right for result in faulty), "", ""),
-                ("correct programs, run live", len(live) - len(faulty), "", "", _accused_live(live)),
+                ("correct programs, run live", len(live) - len(faulty), "", "", _false_positives_live(live)),
             ],
         ),
         f"## Mutants: {len(mutants)}\n",
@@ -83,21 +83,21 @@ def fidelity_markdown(outcomes: Sequence[Outcome], live: Sequence[LiveResult]) -
             ("check", "mistake", "caught", "also"),
             [
                 (
-                    f"`{outcome.check.id}`",
-                    _words(outcome.example.name),
-                    "yes" if outcome.check.id in outcome.caught_by else "NO",
-                    ", ".join(f"`{name}`" for name in outcome.caught_by if name != outcome.check.id),
+                    f"`{outcome.case.check.id}`",
+                    _words(outcome.case.example.name),
+                    "yes" if outcome.is_caught else "NO",
+                    ", ".join(f"`{name}`" for name in outcome.caught_by if name != outcome.case.check.id),
                 )
                 for outcome in mutants
             ],
         ),
         f"## Correct variants: {len(variants)}\n",
         _table(
-            ("what is unusual", "accused", "advice"),
+            ("what is unusual", "false positives", "advice"),
             [
                 (
-                    _words(outcome.example.name),
-                    "; ".join(outcome.unexpected) or "no",
+                    _words(outcome.case.example.name),
+                    "; ".join(outcome.unexpected) or "none",
                     ", ".join(f"`{name}`" for name in outcome.caught_by),
                 )
                 for outcome in variants
@@ -121,7 +121,7 @@ def _live_table(live: Sequence[LiveResult]) -> str:
             (
                 result.name,
                 result.fault or "none",
-                ("yes" if result.is_right else "NO") if result.fault else ("" if result.is_right else "ACCUSED"),
+                ("yes" if result.is_right else "NO") if result.fault else ("" if result.is_right else "FALSE POSITIVE"),
                 ", ".join(f"`{name}`" for name in result.failed),
                 result.found.replace("|", "\\|"),
                 result.rows,
@@ -134,10 +134,10 @@ def _live_table(live: Sequence[LiveResult]) -> str:
 
 def _wrong(mutants: Sequence[Outcome]) -> int:
     """Checks that failed and are not said to."""
-    return sum(len(set(o.caught_by) - {o.check.id, *o.example.also}) for o in mutants)
+    return sum(len(set(o.caught_by) - {o.case.check.id, *o.case.also}) for o in mutants)
 
 
-def _accused_live(live: Sequence[LiveResult]) -> int:
+def _false_positives_live(live: Sequence[LiveResult]) -> int:
     return sum(not result.is_right for result in live if not result.fault)
 
 

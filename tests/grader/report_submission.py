@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from configs.contract import RoundRecord, RoundRun
+from grader.builder import CHECKPOINT, LAKE, ROUNDS, Submission, leave_orphan
 from grader.evidence.checksum import checksums
 from grader.evidence.orders import moment_us
-from grader.submission import CHECKPOINT, LAKE, ROUNDS, Submission, leave_orphan
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=http://example.invalid/x onerror=alert(1)>'

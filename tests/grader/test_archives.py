@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from grader.__main__ import main
-from grader.evidence.archive import ArchiveError, Limits, archives_in, opened, stem
-from grader.submission import Submission
+from grader.archive import ArchiveError, ArchiveLimits, archives_in, opened, stem
+from grader.builder import Submission
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def bomb_in_entries(target: Path) -> None:
 )
 def test_bombs(make: Callable[[Path], None], message: str, tmp_path: Path) -> None:
     make(tmp_path / "bomb.zip")
-    limits = Limits(max_bytes=4 << 20, max_entries=50, free_bytes=1 << 20)
+    limits = ArchiveLimits(max_bytes=4 << 20, max_entries=50, free_bytes=1 << 20)
     with opened([tmp_path / "bomb.zip"], limits) as submission:  # what came before the limit is graded
         assert message in submission.notes[0]
         assert sum(path.stat().st_size for path in submission.folder.rglob("*") if path.is_file()) <= 4 << 20

@@ -8,20 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from grader.builder import CONFIG, MOMENT, Submission, order
 from grader.checks import all_checks
-from grader.model import Check, Example, Status
-from grader.submission import CONFIG, MOMENT, Submission, order
-from scripts.fidelity.corpus import cases, grade_submission, run_case
+from grader.model import Check, Status
+from grader.selftest.corpus import Case, cases, grade_submission, run_case
 
 CHECKS = all_checks()
 CASES = cases()
 
 
-@pytest.mark.parametrize(("check", "example", "is_mutant"), CASES, ids=[f"{c.id}-{e.name}" for c, e, _ in CASES])
-def test_example(check: Check, example: Example, is_mutant: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.check.id}-{case.example.name}" for case in CASES])
+def test_example(case: Case, tmp_path: Path) -> None:
     """A mutant fails its check and no other, a correct variant none."""
-    outcome = run_case(check, example, is_mutant, tmp_path)
-    assert outcome.unexpected == ()
+    assert run_case(case, tmp_path).unexpected == ()
 
 
 def test_a_correct_submission_passes_every_check(tmp_path: Path) -> None:
@@ -41,7 +40,7 @@ def test_every_check_has_a_failing_example_and_documentation(check: Check) -> No
 
 
 def test_example_names_are_unique() -> None:
-    names = [example.name for _, example, _ in CASES]
+    names = [case.example.name for case in CASES]
     assert sorted(names) == sorted(set(names))
 
 
@@ -59,7 +58,7 @@ def newest_rows_first_and_a_limit_without_order_by(submission: Submission) -> No
     submission.insert(base[5:])
 
 
-def order_dated_back_a_day(submission: Submission) -> None:
+def order_backdated_a_day(submission: Submission) -> None:
     submission.insert([order(21, MOMENT - timedelta(days=2))])
 
 
@@ -76,8 +75,8 @@ def state_ahead_and_messages_without_a_trace(submission: Submission) -> None:
 @pytest.mark.parametrize(
     ("check_id", "build", "why"),
     [
-        ("no_missing_orders", newest_rows_first_and_a_limit_without_order_by, "5 missing: dated back, or"),
-        ("no_missing_orders", order_dated_back_a_day, "1 missing: dated back, or passed over by a LIMIT without"),
+        ("no_missing_orders", newest_rows_first_and_a_limit_without_order_by, "5 missing: backdated, or"),
+        ("no_missing_orders", order_backdated_a_day, "1 missing: backdated, or passed over by a LIMIT without"),
         ("round_rejected_bad_rows", rounds_that_sent_nothing_bad, "no round sent a bad row"),
         ("state_matches_newest_order", state_ahead_and_messages_without_a_trace, "may have been one that had to be"),
     ],

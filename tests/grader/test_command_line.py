@@ -14,9 +14,9 @@ import pytest
 
 from configs.settings import PROJECT
 from grader.__main__ import main
+from grader.builder import CHECKPOINT, CONFIG, LAKE, ROUNDS, STATE, Submission
 from grader.checks import all_checks
 from grader.rubric import DEFAULT_RUBRIC, RubricError, load_rubric
-from grader.submission import CHECKPOINT, CONFIG, LAKE, ROUNDS, STATE, Submission
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_correct_submission_passes(submission: Submission, capsys: pytest.Capt
     report = json.loads((submission.folder / "reports" / "report.json").read_text())
     assert report["verdict"] == "pass"
     assert report["submission"] == "2025em1100471"
-    assert report["score"] == report["max_score"] < 20  # without a database its checks are no one's to lose
+    assert report["score"] == report["max_score"] < 20  # without a database its checks do not count against the student
     assert (submission.folder / "reports" / "report.html").is_file()
     assert "no evidence: the database was switched off" in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from grader.__main__ import main
-from grader.submission import CHECKPOINT, LAKE, STATE, Submission, leave_orphan
+from grader.builder import CHECKPOINT, LAKE, STATE, Submission, leave_orphan
 
 
 def first_file(root: Path) -> Path:

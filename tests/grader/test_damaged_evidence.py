@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from grader.builder import CHECKPOINT, LAKE, QUARANTINE, ROUNDS, Submission
 from grader.model import Status
-from grader.submission import CHECKPOINT, LAKE, QUARANTINE, ROUNDS, Submission
-from scripts.fidelity.corpus import grade_submission
+from grader.selftest.corpus import grade_submission
 
 
 def _replace(path: str, old: str, new: str) -> Callable[[Submission], None]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from configs.settings import Settings, load_settings
+from grader.builder import CHECKPOINT, CONFIG, LAKE, MOMENT, Submission, order
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.checksum import checksums, is_stale, sidecar, without_sidecar
 from grader.evidence.lake import Lake, LakeFile
 from grader.evidence.sink_log import path_in_lake, read_sink_log
-from grader.submission import CHECKPOINT, CONFIG, LAKE, MOMENT, Submission, order
 
 
 @pytest.fixture
@@ -154,3 +155,16 @@ def test_newest_created_at_in_every_type(created_at: str, submission: Submission
     assert lake.figures.max_created_at == expected
     assert lake.created_at_unit_us == (1000 if created_at == "ms" else 1)
     assert lake.figures.misplaced_rows == 0
+
+
+def test_a_file_without_rows_says_nothing_of_how_fine_times_are(submission: Submission) -> None:
+    def empty(root: Path) -> None:
+        first = min((root / LAKE).glob("date=*/*.parquet"))
+        pq.write_table(pq.read_table(first, partitioning=None).slice(0, 0), first.with_name("part-9.parquet"))
+
+    submission.types["created_at"] = "ms"
+    submission.log = False
+    submission.edit(empty)
+    submission.build()
+    assert len(submission.evidence().lake.files) == 4
+    assert submission.evidence().lake.created_at_unit_us == 1000

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grader.checks import all_checks
-from scripts.fidelity.__main__ import run_corpus
-from scripts.fidelity.corpus import Outcome
+from grader.selftest.corpus import Outcome, run_corpus
 from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, program_text
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
 
@@ -17,20 +16,20 @@ def outcomes() -> list[Outcome]:
 
 
 def test_the_document_is_what_the_corpus_gives(outcomes: list[Outcome]) -> None:
-    """`make fidelity` writes it anew: a mutant that is gone, or no longer caught, shows in its diff."""
+    """`make fidelity` writes it again: a mutant that is gone, or no longer caught, shows in its diff."""
     assert FIDELITY_FILE.read_text(encoding="utf-8") == fidelity_markdown(outcomes, read_live())
 
 
 def test_the_corpus_is_large_enough_and_judged_right(outcomes: list[Outcome]) -> None:
-    mutants = [outcome for outcome in outcomes if outcome.is_mutant]
+    mutants = [outcome for outcome in outcomes if outcome.case.is_mutant]
     assert len(mutants) >= 80
     assert len(outcomes) - len(mutants) >= 30
-    assert [outcome.example.name for outcome in outcomes if outcome.unexpected] == []
+    assert [outcome.case.example.name for outcome in outcomes if outcome.unexpected] == []
 
 
 def test_every_check_is_the_only_one_to_catch_some_mutant(outcomes: list[Outcome]) -> None:
     """A check that never decides alone could be taken out and nothing would be missed."""
-    alone = {outcome.check.id for outcome in outcomes if outcome.is_mutant and len(outcome.caught_by) == 1}
+    alone = {outcome.case.check.id for outcome in outcomes if outcome.case.is_mutant and len(outcome.caught_by) == 1}
     assert set(all_checks()) - alone == set()
 
 

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from grader.__main__ import main
+from grader.builder import CHECKPOINT, CONFIG, LAKE, ROUNDS, STATE, Submission
 from grader.evidence import Evidence
 from grader.evidence.config import submitted_config
 from grader.evidence.database import Database
 from grader.evidence.locations import locate
-from grader.submission import CHECKPOINT, CONFIG, LAKE, ROUNDS, STATE, Submission
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from grader.builder import Submission
 from grader.checks import all_checks
-from grader.grading import grade
+from grader.grading import judge_checks
 from grader.model import Finding, Mismatch, Report, Status
 from grader.renderers import json as json_renderer
 from grader.rubric import DEFAULT_RUBRIC, RubricError, load_rubric
-from grader.submission import Submission
-from scripts.fidelity.corpus import grade_submission
+from grader.selftest.corpus import grade_submission
 
 
 def finding(report: Report, check_id: str) -> Finding:
@@ -60,7 +60,7 @@ def test_without_partial_a_failed_check_earns_nothing(tmp_path: Path) -> None:
     submission.lose(4)
     submission.build()
     checks = all_checks()
-    report = grade(submission.evidence(), "s", checks, load_rubric(rubric, checks))
+    report = judge_checks(submission.evidence(), "s", checks, load_rubric(rubric, checks))
     assert finding(report, "no_missing_orders").points == 0
 
 

@@ -1,4 +1,4 @@
-"""The report's faces against golden files, their formats, each other, and what a hostile submission may put in them."""
+"""The report's formats against golden files, schemas, each other, and what a hostile submission may put in them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 
+from grader.builder import Submission
 from grader.checks import all_checks
 from grader.documentation import CHECKS_FILE, SCHEMA_FILE, checks_markdown, schema_text
-from grader.grading import grade
+from grader.grading import judge_checks
 from grader.model import Finding, Report, Status
 from grader.renderers import files, gradescope, html, junit, markdown, printable, terminal
 from grader.renderers import json as json_renderer
 from grader.renderers.timeline import Batch, Moment, Span, Timeline
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
-from grader.submission import Submission
 from tests.grader.report_submission import hostile_submission
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -94,7 +94,7 @@ def sample_timeline() -> Timeline:
 
 
 def golden_texts() -> dict[str, str]:
-    """Every face of the sample report, by the name of its golden file."""
+    """Every format of the sample report, by the name of its golden file."""
     report = sample_report()
     return {
         "terminal.txt": terminal.render(report),
@@ -215,7 +215,7 @@ def test_terminal_fits(width: int, tmp_path: Path) -> None:
     checks = all_checks()
     submission = hostile_submission(tmp_path)
     shown = terminal.render(
-        grade(submission.evidence(), "2025em1100471", checks, load_rubric(DEFAULT_RUBRIC, checks)), width=width
+        judge_checks(submission.evidence(), "2025em1100471", checks, load_rubric(DEFAULT_RUBRIC, checks)), width=width
     )
     assert max(map(len, shown.splitlines())) <= width
 
@@ -381,7 +381,7 @@ def test_page_is_written_when_its_charts_cannot_be(
     traces: list[str] = []
     monkeypatch.setattr(files, "timeline", broken)
     page = files.write_reports(report, Submission(tmp_path).evidence(), tmp_path / "out", GRADED_AT, traces.append)
-    assert "What to mend" in page.read_text(encoding="utf-8")
+    assert "What to fix" in page.read_text(encoding="utf-8")
     assert "a chart's fact" in traces[0]
 
 
@@ -392,7 +392,7 @@ def test_same_evidence_same_bytes(tmp_path: Path) -> None:
     contents = []
     for out in (tmp_path / "first", tmp_path / "second"):
         evidence = submission.evidence()
-        files.write_reports(grade(evidence, "s", checks, rubric), evidence, out, GRADED_AT)
+        files.write_reports(judge_checks(evidence, "s", checks, rubric), evidence, out, GRADED_AT)
         contents.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert contents[0] == contents[1]
     assert set(contents[0]) == {"report.json", "report.xml", "report.md", "results.json", "report.html"}

@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from grader.builder import Submission
 from grader.checks import all_checks
-from grader.grading import grade
+from grader.grading import judge_checks
 from grader.renderers import html
 from grader.renderers.timeline import MAX_BARS, Batch, Moment, Span, Timeline, timeline
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
-from grader.submission import Submission
 from tests.grader.report_submission import SCRIPT, hostile_submission
 
 CHROMIUM = shutil.which("chromium")
@@ -135,7 +135,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     checks = all_checks()
     evidence = hostile_submission(folder / "2025em1100471").evidence()
-    report = grade(evidence, SCRIPT, checks, load_rubric(DEFAULT_RUBRIC, checks))
+    report = judge_checks(evidence, SCRIPT, checks, load_rubric(DEFAULT_RUBRIC, checks))
     path = folder / "report.html"
     path.write_text(html.render(report, "2025-11-20T08:00:00Z", timeline(evidence)), encoding="utf-8")
     assert "&lt;script&gt;" in path.read_text(encoding="utf-8")
@@ -186,7 +186,7 @@ def crowded(name: str, seconds: int) -> Timeline:
 @pytest.mark.parametrize(("name", "seconds"), [("2025-11-1", 1), ("mWWWWWWWWWWWWWWWWW", 90_000), ("表", 10**11)])
 def test_labels_do_not_overlap(name: str, seconds: int, browser: Browser, tmp_path: Path) -> None:
     checks = all_checks()
-    report = grade(Submission(tmp_path / "empty").evidence(), "x", checks, load_rubric(DEFAULT_RUBRIC, checks))
+    report = judge_checks(Submission(tmp_path / "empty").evidence(), "x", checks, load_rubric(DEFAULT_RUBRIC, checks))
     text = html.render(report, "2025-11-20T08:00:00Z", crowded(name, seconds))
     assert text.count(">now</text>") == 2, "what has no room is thinned out, and not all of it left out"
     path = tmp_path / "crowded.html"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from grader.builder import CHECKPOINT, LAKE, MOMENT, ROUNDS, STATE, Submission, order
 from grader.evidence.orders import moment_us
 from grader.renderers.charts import charts
 from grader.renderers.timeline import MAX_BARS, MAX_MOMENTS, Batch, Moment, Span, Timeline, timeline
-from grader.submission import CHECKPOINT, LAKE, MOMENT, ROUNDS, STATE, Submission, order
 from tests.grader.report_submission import give_times
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from configs.contract import UTC, LakeFileRecord
 from configs.settings import Settings, load_settings
-from grader.submission import CHECKPOINT, CONFIG, LAKE, STATE, Submission
+from grader.builder import CHECKPOINT, CONFIG, LAKE, STATE, Submission
 from scripts.pipeline import position
 from scripts.pipeline.position import StreamPosition
 

@@ -1,13 +1,13 @@
 import shutil
 from pathlib import Path
 
+from grader.builder import CHECKPOINT, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import CHECKPOINT, Submission, renew_checksum
 
 
 @check(
-    hint="Give writeStream a checkpointLocation and keep it: without one every restart reads the topic anew. "
+    hint="Give writeStream a checkpointLocation and keep it: without one every restart reads the topic again. "
     "Run `make round1` first if nothing ran yet."
 )
 def checkpoint_readable(evidence: Evidence) -> None:

@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from grader.builder import CHECKPOINT, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import CHECKPOINT, Submission
 
 
 @check(

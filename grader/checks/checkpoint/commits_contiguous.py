@@ -1,9 +1,9 @@
 import shutil
 from pathlib import Path
 
+from grader.builder import CHECKPOINT, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import CHECKPOINT, Submission
 
 
 @check(

@@ -1,10 +1,10 @@
 from pathlib import Path
 
+from grader.builder import CHECKPOINT, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.evidence.comparison import clean, missing, source
 from grader.evidence.conservation import batch_accounts
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CHECKPOINT, Submission, renew_checksum
 
 
 @check(
@@ -23,7 +23,9 @@ def offsets_add_up(evidence: Evidence) -> None:
     whole = evidence.account
     if whole is None:
         raise NoEvidence("the checkpoint does not say where the consumer began, or lacks batches of the lake")
-    overfull = [(batch, one) for batch, one in batch_accounts(evidence).items() if one.unexplained < 0]
+    overfull = [
+        (batch, one) for batch, one in batch_accounts(evidence.checkpoint, evidence.lake).items() if one.unexplained < 0
+    ]
     if overfull:
         raise Mismatch(
             expected="at most as many rows as messages in each batch",
@@ -43,10 +45,11 @@ def offsets_add_up(evidence: Evidence) -> None:
 
 
 def _is_nothing_missing(evidence: Evidence) -> bool:
-    """Whether Postgres shows it: no row is lost, and none may be, as one that is perhaps dated back."""
+    """Whether Postgres shows it: no row is lost, and none may be, as one that is perhaps backdated."""
     if evidence.database.orders is None:
         return False
-    found = missing(evidence, clean(source(evidence)), limit=0)
+    orders = clean(source(evidence.database))
+    found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=0)
     return not found and not found.backdated
 
 

@@ -1,14 +1,14 @@
 import itertools
 from pathlib import Path
 
+from grader.builder import CHECKPOINT, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import CHECKPOINT, Submission
 
 
 @check(
     needs=("checkpoint_readable",),
-    hint="The topic was made anew under a kept checkpoint, or files were edited: `make reset` begins again.",
+    hint="The topic was recreated under a kept checkpoint, or files were edited: `make reset` starts over.",
 )
 def offsets_never_go_back(evidence: Evidence) -> None:
     """From batch to batch, no partition's end offset gets smaller and no partition disappears.

@@ -1,12 +1,12 @@
 from pathlib import Path
 
+from grader.builder import LAKE, MOMENT, Submission, order, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import LAKE, MOMENT, Submission, order, renew_checksum
 
 
 @check(
-    hint="Never delete files of _spark_metadata: Spark cannot list the lake without them. `make reset` begins anew.",
+    hint="Never delete files of _spark_metadata: Spark cannot list the lake without them. `make reset` starts over.",
 )
 def sink_log_complete(evidence: Evidence) -> None:
     """The sink log names every batch, without a gap.

@@ -1,6 +1,6 @@
+from grader.builder import CHECKPOINT, LAKE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CHECKPOINT, LAKE, Submission
 
 
 @check(
@@ -11,7 +11,7 @@ def sink_log_not_ahead(evidence: Evidence) -> None:
     """The lake's log knows no batch that the checkpoint does not know.
 
     Spark skips a batch whose id is in the sink log already. After a deleted checkpoint ids begin at 0 again, and every
-    batch up to the log's last one is lost without a word.
+    batch up to the log's last one is lost silently.
     """
     log, last = evidence.lake.log, evidence.checkpoint.last_offset_batch
     if log is None or log.last_batch is None:

@@ -1,9 +1,9 @@
 import shutil
 from pathlib import Path
 
+from grader.builder import CHECKPOINT, LAKE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CHECKPOINT, LAKE, Submission
 
 
 @check(

@@ -1,9 +1,9 @@
 import json
 from pathlib import Path
 
+from grader.builder import CHECKPOINT, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CHECKPOINT, Submission, renew_checksum
 
 _WANTED = 3
 

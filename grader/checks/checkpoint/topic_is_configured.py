@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from grader.builder import CHECKPOINT, ROLLNUMBER, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CHECKPOINT, ROLLNUMBER, Submission, renew_checksum
 
 
 @check(

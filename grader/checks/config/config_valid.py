@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from configs.settings import HAND_OUT
+from grader.builder import CONFIG, Submission
 from grader.evidence import Evidence
 from grader.model import Builder, Mismatch, check
-from grader.submission import CONFIG, Submission
 
 
 @check(hint="Compare your file with the 14 keys of the hand-out; each line above names a key and what is allowed.")

@@ -1,9 +1,9 @@
 import re
 from pathlib import Path
 
+from grader.builder import CONFIG, ROLLNUMBER, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import CONFIG, ROLLNUMBER, Submission
 
 
 @check(

@@ -1,14 +1,14 @@
 from datetime import timedelta
 
+from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.evidence.comparison import clean, missing, source
 from grader.model import Mismatch, check
-from grader.submission import MOMENT, Submission, order
 
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Dated back: let Postgres set created_at (DEFAULT now()), and publish such an order by hand. Else a query "
+    hint="Backdated: let Postgres set created_at (DEFAULT now()), and publish such an order by hand. Else a query "
     "with LIMIT and no ORDER BY took newer orders first: order by created_at.",
 )
 def no_backdated_orders(evidence: Evidence) -> None:
@@ -20,21 +20,22 @@ def no_backdated_orders(evidence: Evidence) -> None:
     with LIMIT and no ORDER BY leaves the same behind, and that is a fault: nothing tells the two apart afterwards, so
     no_missing_orders then judges neither. Needs the database.
     """
-    found = missing(evidence, clean(source(evidence)), limit=3).backdated
+    orders = clean(source(evidence.database))
+    found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3).backdated
     if found:
         raise Mismatch(
             expected="created_at in the order of order_id, to ten minutes",
-            actual=f"{found.total} missing orders were dated back, or passed over by a LIMIT without ORDER BY",
+            actual=f"{found.total} missing orders were backdated, or passed over by a LIMIT without ORDER BY",
             samples=found.rows,
         )
 
 
 @no_backdated_orders.fails
-def order_dated_back_a_day(submission: Submission) -> None:
+def order_backdated_a_day(submission: Submission) -> None:
     submission.insert([order(21, MOMENT - timedelta(days=2))])
 
 
-@no_backdated_orders.fails(says="5 missing orders were dated back, or passed over")
+@no_backdated_orders.fails(says="5 missing orders were backdated, or passed over")
 def newest_rows_first_and_a_limit_without_order_by(submission: Submission) -> None:
     base = [order(n, MOMENT - timedelta(days=2, minutes=20 * n)) for n in range(1, 11)]
     submission.inserts[0], submission.batches[0] = base[:5], base[:5]
@@ -42,7 +43,7 @@ def newest_rows_first_and_a_limit_without_order_by(submission: Submission) -> No
 
 
 @no_backdated_orders.passes
-def order_dated_back_but_delivered(submission: Submission) -> None:
+def order_backdated_but_delivered(submission: Submission) -> None:
     rows = [order(21, MOMENT - timedelta(days=2))]
     submission.insert(rows)
     submission.append_batch(rows)

@@ -1,9 +1,9 @@
 from datetime import timedelta
 
+from grader.builder import MOMENT, STATE, Submission, leave_batch_in_flight, order
 from grader.evidence import Evidence
 from grader.evidence.comparison import clean, missing, source
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import MOMENT, STATE, Submission, leave_batch_in_flight, order
 
 
 @check(
@@ -19,12 +19,12 @@ def no_missing_orders(evidence: Evidence) -> None:
     state: the producer passed the order over or the consumer dropped it, and it is lost for good, since the producer
     never looks back. With the created_at of a delivered order: a limit cut a run of equal times. Above the state: it
     is not published yet. In a batch that the checkpoint plans and does not commit: the consumer was stopped in it, and
-    finishes it when it is started again. A gap between order_ids is no loss. Orders that may have been dated back (see
+    finishes it when it is started again. A gap between order_ids is no loss. Orders that may have been backdated (see
     no_backdated_orders) are not counted, and when nothing else is missing it cannot be said whether any was lost.
     Needs the database.
     """
-    orders = clean(source(evidence))
-    found = missing(evidence, orders, limit=3)
+    orders = clean(source(evidence.database))
+    found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3)
     if found:
         raise Mismatch(
             expected=f"all {orders.num_rows} clean orders of Postgres",
@@ -34,7 +34,7 @@ def no_missing_orders(evidence: Evidence) -> None:
             total=orders.num_rows,
         )
     if found.backdated:
-        raise NoEvidence(f"{found.backdated.total} missing: dated back, or passed over by a LIMIT without ORDER BY")
+        raise NoEvidence(f"{found.backdated.total} missing: backdated, or passed over by a LIMIT without ORDER BY")
 
 
 @no_missing_orders.fails(says="1 under the state")
@@ -83,7 +83,7 @@ def row_lost_before_the_consumer_was_killed_in_a_batch(submission: Submission) -
 
 
 @no_missing_orders.fails(also=("no_backdated_orders",), says="1 missing: 1 under the state")
-def one_order_lost_and_one_dated_back(submission: Submission) -> None:
+def one_order_lost_and_one_backdated(submission: Submission) -> None:
     submission.lose(4)
     submission.insert([order(21, MOMENT - timedelta(days=2))])
 

@@ -1,7 +1,7 @@
+from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.evidence.comparison import source, with_ids, without_ids
 from grader.model import Mismatch, check
-from grader.submission import MOMENT, Submission, order
 
 
 @check(
@@ -13,7 +13,7 @@ def no_unknown_orders(evidence: Evidence) -> None:
 
     Needs the database.
     """
-    orders = source(evidence)
+    orders = source(evidence.database)
     sent = [row.order_id for row in evidence.rounds.rejected if row.order_id is not None]
     known = with_ids(orders.column("order_id"), [*evidence.rounds.expected, *sent])
     unknown = without_ids(evidence.lake, known, limit=3)

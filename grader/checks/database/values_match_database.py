@@ -1,7 +1,7 @@
+from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.evidence.comparison import altered, side_by_side, source
 from grader.model import Mismatch, check
-from grader.submission import Submission
 
 
 @check(
@@ -16,7 +16,7 @@ def values_match_database(evidence: Evidence) -> None:
     an order moves on in Postgres, and a cursor over created_at cannot see that; what a round inserted is held to its
     first status by round_values_kept. An offset that all created_at share is left to no_time_shift. Needs the database.
     """
-    orders = source(evidence)
+    orders = source(evidence.database)
     pair = evidence.database_diff or side_by_side(orders, evidence.lake)
     found = altered(pair, evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0, status_moves=True)
     if found:

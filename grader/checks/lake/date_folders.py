@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from grader.builder import LAKE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import LAKE, Submission
 
 
 @check(

@@ -1,9 +1,9 @@
 from collections import Counter
 
+from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.evidence.sink_log import path_in_lake
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
 
 _SMALL = 10_000  # rows; one task writes more than this in well under a second
 

@@ -1,7 +1,7 @@
+from grader.builder import Submission
 from grader.evidence import Evidence
-from grader.evidence.created_at import MILLISECOND_US, unit_us
+from grader.evidence.orders import MILLISECOND_US, unit_us
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
 
 
 @check(

@@ -1,9 +1,9 @@
 import shutil
 from pathlib import Path
 
+from grader.builder import LAKE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import LAKE, Submission
 
 
 @check(

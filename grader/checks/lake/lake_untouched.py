@@ -1,16 +1,16 @@
 from pathlib import Path
 
+from grader.builder import LAKE, Submission
 from grader.evidence import Evidence
 from grader.evidence.checksum import is_stale, sidecar, without_sidecar
 from grader.model import Mismatch, Row, check
-from grader.submission import LAKE, Submission
 
 _MAX_BYTES = 16 << 20
 
 
 @check(
     needs=("lake_readable",),
-    hint="Leave the lake's files to the consumer; `make reset` begins anew. A copy that lost the .crc files is fine.",
+    hint="Leave the lake's files to the consumer; `make reset` starts over. A copy that lost the .crc files is fine.",
 )
 def lake_untouched(evidence: Evidence) -> None:
     """No data file was changed in place after Spark wrote it.

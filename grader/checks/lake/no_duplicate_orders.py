@@ -1,8 +1,8 @@
+from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.evidence.lake import Lake
 from grader.evidence.sink_log import path_in_lake
 from grader.model import Mismatch, Row, check
-from grader.submission import MOMENT, Submission, order
 
 
 @check(

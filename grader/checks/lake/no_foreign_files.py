@@ -1,12 +1,12 @@
 import re
 from pathlib import Path
 
+from grader.builder import LAKE, Submission
 from grader.evidence import Evidence
 from grader.evidence.checksum import has_sidecar
 from grader.evidence.lake import readable_rows
 from grader.evidence.scan import read_footer
 from grader.model import Mismatch, NoEvidence, Row, check
-from grader.submission import LAKE, Submission
 
 _SPARK_NAME = re.compile(r"part-\d{5,}-(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[.-]c\d+\..*", re.ASCII)
 

@@ -1,6 +1,6 @@
+from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import MOMENT, Submission, order
 
 
 @check(

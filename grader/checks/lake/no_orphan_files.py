@@ -1,6 +1,6 @@
+from grader.builder import Submission, leave_orphan
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission, leave_orphan
 
 
 @check(

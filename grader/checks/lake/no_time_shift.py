@@ -1,9 +1,9 @@
 from datetime import timedelta
 
 from configs.contract import format_timestamp, parse_timestamp
+from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
 
 
 @check(

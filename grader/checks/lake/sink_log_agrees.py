@@ -1,13 +1,13 @@
 from pathlib import Path
 
+from grader.builder import LAKE, MOMENT, Submission, leave_orphan, logged_files, order, remove_with_checksum
 from grader.evidence import Evidence
 from grader.evidence.checksum import sidecar
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import LAKE, MOMENT, Submission, leave_orphan, logged_files, order, remove_with_checksum
 
 
 @check(
-    hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` begins anew."
+    hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` starts over."
 )
 def sink_log_agrees(evidence: Evidence) -> None:
     """The lake's files are those that Spark's sink log names, in the sizes it names.

@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from grader.builder import LAKE, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import LAKE, Submission, renew_checksum
 
 
 @check(
@@ -44,7 +44,7 @@ def another_program_and_no_log(submission: Submission) -> None:
 
 
 @written_by_spark.fails(also=("round_rewrote_nothing",))
-def one_file_written_anew_by_pandas(submission: Submission) -> None:
+def one_file_rewritten_by_pandas(submission: Submission) -> None:
     submission.log = False
     submission.edit(_rewrite)
 

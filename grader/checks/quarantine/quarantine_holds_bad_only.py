@@ -1,6 +1,6 @@
+from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import Submission
 
 
 @check(

@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from grader.builder import QUARANTINE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import QUARANTINE, Submission
 
 
 @check(hint="Write reason, topic, partition, offset and raw of every message that is kept out, each message once.")
@@ -10,7 +10,7 @@ def quarantine_readable(evidence: Evidence) -> None:
     """Every message in the quarantine has its reason, its place in the topic and its text, and is there once.
 
     The quarantine is this kit's: Parquet beside the lake with what the consumer kept out. The hand-out asks for none,
-    so this is advice. Without the place a message cannot be found again, without the text it cannot be mended.
+    so this is advice. Without the place a message cannot be found again, without the text it cannot be fixed.
     """
     quarantine = evidence.quarantine
     if not quarantine.exists:

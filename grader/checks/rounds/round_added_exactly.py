@@ -1,7 +1,7 @@
 from configs.contract import RoundRecord
+from grader.builder import Submission, with_lake_rows
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission, with_lake_rows
 
 
 @check(

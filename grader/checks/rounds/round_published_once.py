@@ -1,7 +1,7 @@
 from configs.contract import RoundRecord
+from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
 
 
 @check(

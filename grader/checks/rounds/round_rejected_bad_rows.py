@@ -1,8 +1,8 @@
 from datetime import timedelta
 
+from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import MOMENT, Submission, order
 
 
 @check(

@@ -2,9 +2,9 @@ import itertools
 from collections.abc import Iterable, Mapping
 
 from configs.contract import LakeFileRecord, RoundRecord
+from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
 
 
 @check(

@@ -1,8 +1,8 @@
+from grader.builder import Submission, pretend_arrival
 from grader.evidence import Evidence
 from grader.evidence.comparison import missing
 from grader.evidence.orders import table_of
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission, pretend_arrival
 
 
 @check(
@@ -13,12 +13,13 @@ def round_rows_arrived(evidence: Evidence) -> None:
     """Every clean row that a round inserted is in the lake.
 
     Looks for the order_ids that the round records name, and tells what is missing apart by cause, as no_missing_orders
-    does for all of Postgres. None counts as dated back: a round makes its rows later than every order in the table.
+    does for all of Postgres. None counts as backdated: a round makes its rows later than every order in the table.
     """
     expected = evidence.rounds.expected
     if not expected:
         raise NoEvidence("no round inserted a row that must arrive")
-    found = missing(evidence, table_of(evidence.rounds.expected_orders), limit=3, any_backdated=False)
+    orders = table_of(evidence.rounds.expected_orders)
+    found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3, any_backdated=False)
     if found:
         raise Mismatch(
             expected=f"all {len(expected)} rows of the rounds",
@@ -43,7 +44,7 @@ def row_lost_and_no_database(submission: Submission) -> None:
 
 
 @round_rows_arrived.fails(says="1 under the state")
-def row_of_a_round_said_to_be_dated_back(submission: Submission) -> None:
+def row_of_a_round_said_to_be_backdated(submission: Submission) -> None:
     submission.has_database = False
     submission.change(18, created_at="2025-11-18T12:25:00.123456Z")
     submission.lose(18)

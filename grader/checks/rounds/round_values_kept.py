@@ -1,7 +1,7 @@
+from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.evidence.comparison import altered
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
 
 
 @check(

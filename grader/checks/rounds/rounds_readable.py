@@ -1,9 +1,9 @@
 from collections.abc import Callable
 
 from configs.contract import RoundRecord, RoundRun
+from grader.builder import CONFIG, ROUNDS, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import CONFIG, ROUNDS, Submission
 
 
 @check(

@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from configs.contract import RoundRecord, Snapshot, format_timestamp
+from grader.builder import MOMENT, Submission, leave_batch_in_flight, order
 from grader.evidence import Evidence
 from grader.evidence.comparison import UNFINISHED, newest_rejected_us
-from grader.evidence.created_at import MILLISECOND_US
-from grader.evidence.orders import SECOND_US, moment_or_none, moment_text, moment_us
+from grader.evidence.orders import MILLISECOND_US, SECOND_US, moment_or_none, moment_text, moment_us
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import MOMENT, Submission, leave_batch_in_flight, order
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,10 +1,10 @@
 from datetime import datetime
 
 from configs.contract import RoundRecord, format_timestamp
+from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.evidence.state import read_value
 from grader.model import Mismatch, NoEvidence, check
-from grader.submission import Submission
 
 
 @check(

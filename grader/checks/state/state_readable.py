@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from grader.builder import STATE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
-from grader.submission import STATE, Submission
 
 
 @check(

@@ -62,7 +62,7 @@ class ArchiveError(KitError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """What all archives of a submission together may unfold into.
 
     `max_ratio` is bytes unpacked for a byte packed, and counts beyond `free_bytes`: text packs well, but not so well.
@@ -75,14 +75,14 @@ class Limits:
     max_depth: int = 3
 
 
-LIMITS = Limits()
+LIMITS = ArchiveLimits()
 
 
 @dataclass
 class _Budget:
     """What is left of the limits."""
 
-    limits: Limits
+    limits: ArchiveLimits
     bytes: int = 0
     entries: int = 0
     packed: int = 0
@@ -121,7 +121,7 @@ def stem(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def opened(archives: list[Path], limits: Limits = LIMITS) -> Iterator[Opened]:
+def opened(archives: list[Path], limits: ArchiveLimits = LIMITS) -> Iterator[Opened]:
     """The archives unpacked into a temporary folder, which goes away with the context.
 
     Raises:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grader.evidence import Evidence
+    from grader.evidence.database import Database
 
 ROLLNUMBER = "2025em1100471"
 CONFIG = "configs/orders_stream.yml"
@@ -239,16 +240,20 @@ class Submission:
             edit(self.folder)
         return self.folder
 
-    def evidence(self) -> Evidence:
-        """The evidence of the built submission, with `inserts` as what Postgres holds."""
-        from grader.evidence import Evidence
-        from grader.evidence.config import submitted_config
+    def database(self) -> Database:
+        """`inserts` as what Postgres holds; without a table where `has_database` is False."""
         from grader.evidence.database import KnownDatabase
         from grader.evidence.orders import table_of
 
-        rows = [row for rows in self.inserts for row in rows] if self.has_database else None
-        database = KnownDatabase(None, "no database", None if rows is None else table_of(rows))
-        return Evidence(submitted_config(self.folder, None), database)
+        rows = [row for rows in self.inserts for row in rows]
+        return KnownDatabase(None, "no database", table_of(rows) if self.has_database else None)
+
+    def evidence(self) -> Evidence:
+        """The evidence of the built submission, with its `database`."""
+        from grader.evidence import Evidence
+        from grader.evidence.config import submitted_config
+
+        return Evidence(submitted_config(self.folder, None), self.database())
 
     def _config(self) -> str:
         text = _CONFIG.format(

@@ -1,4 +1,4 @@
-"""A grading that takes too much memory or time, or goes down with its reader, still has an end and a report."""
+"""A grading that takes too much memory or time, or crashes with its reader, still has an end and a report."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.settings import PROJECT
-from grader.guard import Budget, Ended, OnProgress, run_guarded
-from grader.submission import LAKE, Submission
-
-ANY = Budget(0, 0)
+from grader.builder import LAKE, Submission
+from grader.limits import NO_LIMITS, Ended, Limits, OnStep, run_guarded
 
 
 def test_the_exit_code_is_that_of_the_work() -> None:
-    assert run_guarded(lambda _: 1, ANY) == 1
+    assert run_guarded(lambda _: 1, NO_LIMITS) == 1
 
 
 def test_too_much_memory_ends_it_and_names_the_step() -> None:
-    def hoard(on_progress: OnProgress) -> int:
-        on_progress("lake_readable")
+    def hoard(on_step: OnStep) -> int:
+        on_step("lake_readable")
         held = [bytearray(b"x" * (16 << 20)) for _ in range(200)]
         return len(held)
 
-    ended = run_guarded(hoard, Budget(400 << 20, 0))
+    ended = run_guarded(hoard, Limits(400 << 20, 0))
     assert isinstance(ended, Ended)
     assert ended.step == "lake_readable"
     assert "400 MiB" in ended.why
@@ -42,14 +40,14 @@ def test_too_much_memory_ends_it_and_names_the_step() -> None:
 
 
 def test_a_step_that_no_signal_reaches_ends_in_time() -> None:
-    def stuck(on_progress: OnProgress) -> int:
-        on_progress("no_missing_orders")
+    def stuck(on_step: OnStep) -> int:
+        on_step("no_missing_orders")
         signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
         time.sleep(600)
         return 0
 
     started = time.monotonic()
-    ended = run_guarded(stuck, Budget(0, 0.2))
+    ended = run_guarded(stuck, Limits(0, 0.2))
     assert isinstance(ended, Ended)
     assert ended.step == "no_missing_orders"
     assert "0.2 s" in ended.why
@@ -57,33 +55,33 @@ def test_a_step_that_no_signal_reaches_ends_in_time() -> None:
 
 
 def test_many_steps_may_together_take_longer_than_one() -> None:
-    def steps(on_progress: OnProgress) -> int:
+    def steps(on_step: OnStep) -> int:
         for number in range(60):
-            on_progress(str(number))
+            on_step(str(number))
             time.sleep(0.05)
         return 0
 
-    assert run_guarded(steps, Budget(0, 0.5)) == 0
+    assert run_guarded(steps, Limits(0, 0.5)) == 0
 
 
 def test_a_reader_that_crashes_is_no_end_of_the_grader() -> None:
-    def crash(_: OnProgress) -> int:
+    def crash(_: OnStep) -> int:
         faulthandler.disable()  # pytest's, which would print every thread
         os.kill(os.getpid(), signal.SIGSEGV)
         return 0
 
-    assert run_guarded(crash, ANY) == Ended("the start", "its process was ended by SIGSEGV")
+    assert run_guarded(crash, NO_LIMITS) == Ended("the start", "its process was ended by SIGSEGV")
 
 
 def test_what_was_unpacked_goes_away_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    def unpack(_: OnProgress) -> int:
+    def unpack(_: OnStep) -> int:
         (Path(tempfile.mkdtemp()) / "lake").write_text("x")
         os.kill(os.getpid(), signal.SIGKILL)
         return 0
 
-    assert isinstance(run_guarded(unpack, ANY), Ended)
+    assert isinstance(run_guarded(unpack, NO_LIMITS), Ended)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,9 +117,9 @@ def test_a_small_file_of_many_rows_has_a_report_in_every_format(tmp_path: Path) 
 
 def test_what_ends_the_grader_ends_the_grading_too(tmp_path: Path) -> None:
     script = (
-        "import os, sys, time; from pathlib import Path; from grader.guard import Budget, run_guarded\n"
+        "import os, sys, time; from pathlib import Path; from grader.limits import NO_LIMITS, run_guarded\n"
         f"work = lambda _: (Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())), time.sleep(600))[0]\n"
-        "run_guarded(work, Budget(0, 0))"
+        "run_guarded(work, NO_LIMITS)"
     )
     grader = subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT)
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import random
@@ -23,20 +22,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import KitError
 from configs.settings import PROJECT
-from grader.__main__ import main as grader_main
-from grader.evidence import Evidence
-from grader.model import DID_NOT_END, Report
+from grader.api import grade
+from grader.builder import CHECKPOINT, LAKE, MOMENT, Submission, leave_orphan, order
+from grader.limits import Limits, step_limit
+from grader.model import DID_NOT_END
 from grader.renderers import json as json_renderer
-from grader.submission import CHECKPOINT, LAKE, MOMENT, Submission, leave_orphan, order
+from grader.renderers import terminal
+from grader.renderers.files import write_reports
 
 MAX_SECONDS = 20.0
+_STEP_SECONDS = MAX_SECONDS - 5
 MAX_BYTES = 1 << 30
 MAX_STEPS_LIMITED = 3  # that take all of their time: reading the lake, the figures, the charts
 SECRET = "CANARY-9f1c"  # what lies outside the submission; it must not be in any report
@@ -122,7 +123,7 @@ def _orphan(folder: Path) -> Submission:
 BASES = (_plain, _long, _types, _doubles, _nested, _no_log, _orphan)
 
 
-# --- mutations: each takes the submission's folder and a source of chance ---
+# --- mutations: each takes the submission's folder and a random.Random ---
 
 
 def _files(root: Path) -> list[Path]:
@@ -439,33 +440,25 @@ def run(seed: int, bases: list[Path], workplace: Path, reads: Reads) -> Outcome:
             if "pipe" not in mutations and "huge" not in mutations:
                 target, mutations = packed(root, rng), (*mutations, "packed")
     out = workplace / "out"
-    # --debug: a traceback that is caught, such as that of a chart, is one too
-    arguments = ["grade", str(target), "--database", "off", "--out", str(out), "--debug"]
-    arguments += ["--time-limit", f"{MAX_SECONDS - 5:g}"]
     begin = time.monotonic()
     if rng.random() < _IN_A_PROCESS_OF_ITS_OWN or _LIMITED.intersection(mutations):
-        code, said = _in_process_of_its_own(arguments)
+        code, said = _in_process_of_its_own(target, out)
         mutations = (*mutations, "own process")
     else:
-        with contextlib.nullcontext() if rng.random() < _WITH_ALL_REPORTS else _json_only():
-            code, said = _in_this_process(arguments, reads, workplace)
+        with _watched(reads, workplace):
+            code, said = _in_this_process(target, out, with_all_reports=rng.random() < _WITH_ALL_REPORTS)
     seconds = time.monotonic() - begin
     is_limited = not _LIMITED.isdisjoint(mutations)
     problem = _problem(code, said, seconds, out, reads.outside, is_whole=target == root, is_limited=is_limited)
     return Outcome(seed, code, problem, seconds, mutations)
 
 
-def _json_only() -> contextlib.AbstractContextManager[object]:
-    def write(report: Report, _evidence: Evidence, folder: Path, _on_error: object) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / json_renderer.FILE_NAME).write_text(json_renderer.render(report, ""), encoding="utf-8")
-
-    return mock.patch("grader.__main__._write", write)
-
-
-def _in_process_of_its_own(arguments: list[str]) -> tuple[int, str]:
+def _in_process_of_its_own(target: Path, out: Path) -> tuple[int, str]:
+    """Exit code of the command line, and what it printed."""
+    # --debug: a traceback that is caught, such as that of a chart, is one too
+    options = ["--database", "off", "--out", str(out), "--time-limit", f"{_STEP_SECONDS:g}", "--debug"]
     done = subprocess.run(
-        [sys.executable, "-m", "grader", *arguments],
+        [sys.executable, "-m", "grader", "grade", str(target), *options],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -476,19 +469,36 @@ def _in_process_of_its_own(arguments: list[str]) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def _in_this_process(arguments: list[str], reads: Reads, workplace: Path) -> tuple[int, str]:
-    said = io.StringIO()
+def _in_this_process(target: Path, out: Path, *, with_all_reports: bool) -> tuple[int, str]:
+    """The exit code that the command line would have, and what the terminal would show."""
+    said: list[str] = []
+    try:
+        with (
+            grade(target, database="off", limits=Limits(step_seconds=_STEP_SECONDS), on_error=said.append) as graded,
+            step_limit(_STEP_SECONDS),
+        ):
+            said.append(terminal.render(graded.report))
+            if with_all_reports:
+                write_reports(graded.report, graded.evidence, out, "", said.append)
+            else:
+                out.mkdir(parents=True, exist_ok=True)
+                (out / json_renderer.FILE_NAME).write_text(json_renderer.render(graded.report, ""), encoding="utf-8")
+            return graded.report.exit_code, "\n".join(said)
+    except KitError as error:
+        return error.exit_code, "\n".join([*said, str(error)])
+    except BaseException as error:  # noqa: BLE001 - that is what is looked for
+        return -1, "\n".join([*said, f"Traceback: {type(error).__name__}: {error}"])
+
+
+@contextlib.contextmanager
+def _watched(reads: Reads, workplace: Path) -> Iterator[None]:
+    """Let `reads` note what is opened in the context outside the submission, the kit and Python."""
     temporary = os.path.join(tempfile.gettempdir(), "grader-")  # noqa: PTH118 - a beginning, not a path
     inside = [str(workplace / name) for name in ("submission", "archive", "out")]
-    python = [str(PROJECT), sys.prefix, sys.base_prefix, "/proc", "/usr", "/etc/localtime", "/sys"]
-    reads.allowed = (*inside, temporary, *python)
+    python = [os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)]
+    reads.allowed = (*inside, temporary, str(PROJECT), *python, "/proc", "/usr", "/etc/localtime", "/sys")
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            return grader_main(arguments), said.getvalue()
-    except KitError as error:
-        return error.exit_code, f"{said.getvalue()}\n{error}"
-    except BaseException as error:  # noqa: BLE001 - that is what is looked for
-        return -1, f"{said.getvalue()}\nTraceback: {type(error).__name__}: {error}"
+        yield
     finally:
         reads.allowed = None
 
@@ -559,7 +569,7 @@ def _plant_outside(folder: Path) -> None:
 
 def main() -> int:
     """Run, print what is wrong as it is seen, and a summary. Exit code 1 when anything was."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m grader.selftest.fuzz", description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000, help="how many submissions are damaged (10000)")
     parser.add_argument("--seed", type=int, default=0, help="of the first run (0)")
     options = parser.parse_args()

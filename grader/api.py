@@ -1,0 +1,196 @@
+"""The grader as a library: `with grade(root) as graded:`. It prints nothing and decides no exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from configs.errors import KitError
+from grader.archive import SUFFIXES, ArchiveError, Opened, archives_in, is_archive, opened, stem
+from grader.checks import all_checks
+from grader.evidence import Evidence
+from grader.evidence.config import Config, own_config, submitted_config
+from grader.evidence.database import Database
+from grader.evidence.locations import locate
+from grader.grading import OnError, judge_checks, ungraded
+from grader.limits import NO_LIMITS, Limits, OnStep, limited, step_limit
+from grader.model import Report
+from grader.rubric import DEFAULT_RUBRIC, load_rubric
+
+DatabaseChoice: TypeAlias = Literal["auto", "on", "off"]
+
+
+class UsageError(KitError):
+    """The grader was called in a way it cannot serve; the message says what to do."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A graded submission, and the evidence that it was graded by, which the charts are drawn from."""
+
+    report: Report
+    evidence: Evidence
+
+
+@contextlib.contextmanager
+def grade(
+    root: Path | None,
+    *,
+    config: Path | None = None,
+    database: DatabaseChoice | Database = "auto",
+    rubric: Path = DEFAULT_RUBRIC,
+    limits: Limits = NO_LIMITS,
+    strict: bool = False,
+    on_step: OnStep = lambda _: None,
+    on_error: OnError = lambda _: None,
+) -> Iterator[Graded]:
+    """Grade a submission: a folder, or an archive, whose unpacked files go away with the context.
+
+    Args:
+        root: the folder or archive; None is the user's own project, whose folder `config` says.
+        config: the submission's config, if not the one found in `root`; for None the project's own.
+        database: the orders to compare with. `auto` looks into the Postgres that the config names, `on` does so even
+            when a submission's own config names another machine, `off` never does. A `Database` is used as it is.
+        rubric: the marks of the checks.
+        limits: `step_seconds` for each check. `max_bytes` is for `run_guarded`, and without effect here.
+        strict: a check with marks that lacks evidence fails.
+        on_step: told the id of each check before it is judged, and what else takes time.
+        on_error: told the traceback when the grader itself broke.
+
+    Raises:
+        KitError: `root`, `config` or `rubric` is not there or cannot be used. What is wrong inside a submission never
+            raises: it is a finding.
+    """
+    if config is not None and not config.is_file():
+        raise UsageError(f"{config}: no such config file. Name one with --config path")
+    with contextlib.ExitStack() as stack:
+        submission = _opened(root, stack)
+        checks = all_checks()
+        marks = load_rubric(rubric, checks)
+        found = _config(submission, config)
+        evidence = Evidence(found, _database(database, found, is_config_given=config is not None))
+        with step_limit(limits.step_seconds) as begin:
+            report = judge_checks(
+                evidence,
+                _name(root, found),
+                limited(checks, begin),
+                marks,
+                strict=strict,
+                on_error=on_error,
+                on_step=on_step,
+            )
+        if root is not None and submission is not None and submission.folder != root:
+            report = _renamed(report, str(submission.folder), root.name)
+        yield Graded(report, evidence)
+
+
+def unfinished(root: Path | None, why: str, *, config: Path | None = None, rubric: Path = DEFAULT_RUBRIC) -> Report:
+    """The report on a submission whose grading did not end, for the reason `why`. Nothing of it is read again.
+
+    Raises:
+        KitError: the rubric, or for `root` None the config, cannot be used.
+    """
+    checks = all_checks()
+    own = own_config(config) if root is None else None
+    return ungraded(_name(root, own), checks, load_rubric(rubric, checks), why)
+
+
+def reports_folder(root: Path | None, config: Path | None = None) -> Path:
+    """Where the reports on `root` belong: `reports` in the folder or the user's project, and beside an archive.
+
+    Raises:
+        KitError: `root` is None, and the project's config cannot be used.
+    """
+    if root is None:
+        return own_config(config).root / "reports"
+    return root.with_name(f"{stem(root)}-reports") if is_archive(root) else root / "reports"
+
+
+def _name(root: Path | None, config: Config | None) -> str:
+    if root is not None:
+        return stem(root) if is_archive(root) else root.resolve().name
+    assert config is not None
+    return config.settings.rollnumber if config.settings else config.root.name
+
+
+def _opened(root: Path | None, stack: contextlib.ExitStack) -> Opened | None:
+    """The submission as a folder, until the stack is closed; None for the user's own project."""
+    if root is None:
+        return None
+    archives = _archives(root)
+    if not archives:
+        return Opened(root)
+    try:
+        return stack.enter_context(opened(archives))
+    except ArchiveError as error:
+        raise UsageError(f"{root}: {error}") from None
+
+
+def _archives(root: Path) -> list[Path]:
+    """What must be unpacked to see the submission: `root` itself, or what lies in a folder that has nothing else."""
+    if is_archive(root):
+        return [root]
+    if root.is_file():
+        raise UsageError(f"{root}: not a folder, nor one of {', '.join(SUFFIXES)}")
+    if not root.is_dir():
+        raise UsageError(f"{root}: no such folder. Name the folder or archive of a project or submission")
+    inside = archives_in(root)
+    return inside if inside and _is_bare(root) else []
+
+
+def _is_bare(root: Path) -> bool:
+    config = submitted_config(root, None)
+    places = locate(config)
+    return config.path is None and places.lake is places.checkpoint is places.state is None
+
+
+def _config(submission: Opened | None, path: Path | None) -> Config:
+    if submission is None:
+        return own_config(path)
+    config = submitted_config(submission.folder, path)
+    return replace(config, assumptions=(*submission.notes, *config.assumptions))
+
+
+def _database(choice: DatabaseChoice | Database, config: Config, *, is_config_given: bool) -> Database:
+    """The database to look into. A submission's config could name any host, and the grader would knock there."""
+    if isinstance(choice, Database):
+        return choice
+    if choice == "off":
+        return Database(None, "the database was switched off with --database off")
+    is_others = config.boundary is not None and not is_config_given
+    if choice == "auto" and is_others and config.settings is not None:
+        host = config.settings.postgres.host
+        if not _is_loopback(host):
+            return Database(None, f"the submission's database is at {host}; --database on looks there")
+    return Database(config.settings)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _renamed(report: Report, folder: str, name: str) -> Report:
+    """The report with `name` for the temporary folder: the same archive gives the same bytes."""
+
+    def shown(value: object) -> Any:
+        return value.replace(folder, name) if isinstance(value, str) else value
+
+    findings = [
+        replace(
+            finding,
+            expected=shown(finding.expected),
+            actual=shown(finding.actual),
+            samples=tuple({key: shown(value) for key, value in row.items()} for row in finding.samples),
+        )
+        for finding in report.findings
+    ]
+    return replace(report, findings=tuple(findings), assumptions=tuple(shown(line) for line in report.assumptions))
