@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from pathlib import Path
 
-from scripts.fidelity.corpus import Outcome, cases, run_case
+from scripts.fidelity.corpus import grade_corpus
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
 
 
 def main() -> int:
     """Exit code 0: every mistake was caught by its check and no correct submission accused; 1: not so."""
-    outcomes = run_corpus()
+    outcomes = grade_corpus()
     live = read_live()
     asked = os.environ.get("LIVE", "")
     if asked:
@@ -36,15 +34,6 @@ def main() -> int:
     print(f"{len(live)} faulty and correct programs run live: {len(live) - len(missed)} judged as they should be")
     print(f"Written to {FIDELITY_FILE}")
     return 1 if wrong or missed else 0
-
-
-def run_corpus() -> list[Outcome]:
-    """The outcome of every example."""
-    outcomes = []
-    for check, example, is_mutant in cases():
-        with tempfile.TemporaryDirectory(prefix="food-orders-fidelity-") as folder:
-            outcomes.append(run_case(check, example, is_mutant, Path(folder)))
-    return outcomes
 
 
 if __name__ == "__main__":

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-
 from grader.checks import all_checks
-from scripts.fidelity.__main__ import run_corpus
 from scripts.fidelity.corpus import Outcome
 from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, program_text
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
+from tests.grader.conftest import of_the_corpus
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> list[Outcome]:
-    return run_corpus()
-
-
+@of_the_corpus
 def test_the_document_is_what_the_corpus_gives(outcomes: list[Outcome]) -> None:
     """`make fidelity` writes it anew: a mutant that is gone, or no longer caught, shows in its diff."""
     assert FIDELITY_FILE.read_text(encoding="utf-8") == fidelity_markdown(outcomes, read_live())
 
 
+@of_the_corpus
 def test_the_corpus_is_large_enough_and_judged_right(outcomes: list[Outcome]) -> None:
     mutants = [outcome for outcome in outcomes if outcome.is_mutant]
     assert len(mutants) >= 80
@@ -28,6 +23,7 @@ def test_the_corpus_is_large_enough_and_judged_right(outcomes: list[Outcome]) ->
     assert [outcome.example.name for outcome in outcomes if outcome.unexpected] == []
 
 
+@of_the_corpus
 def test_every_check_is_the_only_one_to_catch_some_mutant(outcomes: list[Outcome]) -> None:
     """A check that never decides alone could be taken out and nothing would be missed."""
     alone = {outcome.check.id for outcome in outcomes if outcome.is_mutant and len(outcome.caught_by) == 1}

@@ -53,10 +53,9 @@ def test_one_that_does_not_listen_is_ended_with_its_children(tmp_path: Path) -> 
         "{",
         "[]",
         json.dumps({"pid": 2**30, "create_time": 1.0}),
-        json.dumps(
-            {"pid": os.getpid(), "create_time": 1.0}
-        ),  # a pid that was given to another process, as after a reboot
+        json.dumps({"pid": os.getpid(), "create_time": 1.0}),  # given to another process, as after a reboot
     ],
+    ids=["empty", "cut off", "no record", "a pid that nobody has", "a pid that another process has"],
 )
 def test_a_stale_pid_file_counts_as_not_running_and_is_removed(tmp_path: Path, content: str) -> None:
     pid_file = PidFile(tmp_path / "x.json")
