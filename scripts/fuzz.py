@@ -480,7 +480,7 @@ def _in_this_process(arguments: list[str], reads: Reads, workplace: Path) -> tup
     said = io.StringIO()
     temporary = os.path.join(tempfile.gettempdir(), "grader-")  # noqa: PTH118 - a beginning, not a path
     inside = [str(workplace / name) for name in ("submission", "archive", "out")]
-    python = [str(PROJECT), sys.prefix, sys.base_prefix, "/proc", "/usr", "/etc/localtime", "/sys"]
+    python = [str(PROJECT), os.path.realpath(sys.prefix), sys.base_prefix, "/proc", "/usr", "/etc/localtime", "/sys"]
     reads.allowed = (*inside, temporary, *python)
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

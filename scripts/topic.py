@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from configs.errors import KitError
 from configs.settings import Kafka
+from scripts.services import kafka as kafka_service
 from scripts.services.kafka import admin_client, require_broker
 from scripts.services.processes import wait_until
 
@@ -32,7 +33,9 @@ def make_topic(kafka: Kafka) -> str:
         made = False
     if not wait_until(lambda: _is_ready(kafka), timeout=15):
         raise KitError(f"Kafka created the topic {kafka.topic} but does not serve it. See `make logs`.")
-    names = sorted(name for name in admin.list_topics(timeout=5).topics if not name.startswith("__"))
+    names = sorted(
+        name for name in admin.list_topics(timeout=kafka_service.ANSWER_TIMEOUT).topics if not name.startswith("__")
+    )
     ends = end_offsets(kafka)
     rows = [
         [partition, len(replicas), ends.get(str(partition), 0)] for partition, replicas in partitions(kafka).items()
@@ -55,7 +58,7 @@ def _is_ready(kafka: Kafka) -> bool:
 
 def partitions(kafka: Kafka) -> dict[int, list[int]]:
     """Partition -> the brokers with a replica of it; empty while there is no such topic."""
-    topic = admin_client(kafka).list_topics(timeout=5).topics.get(kafka.topic)
+    topic = admin_client(kafka).list_topics(timeout=kafka_service.ANSWER_TIMEOUT).topics.get(kafka.topic)
     if topic is None or topic.error is not None:
         return {}
     return {number: list(partition.replicas) for number, partition in sorted(topic.partitions.items())}

@@ -59,7 +59,7 @@ def grade_corpus(names: Collection[str] | None = None, workers: int | None = Non
 
 
 def _grade_case(at: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """`caught_by` and `unexpected` of an example by its number in `cases()`, which no error of one keeps from the rest."""
+    """`caught_by` and `unexpected` of an example by its number in `cases()`; it may break, and the others go on."""
     with tempfile.TemporaryDirectory(prefix="food-orders-fidelity-") as folder:
         try:
             outcome = run_case(*cases()[at], Path(folder))

@@ -23,5 +23,5 @@ def outcomes(request: pytest.FixtureRequest) -> list[Outcome]:
     """Of every example; where only some examples are tested, as with `pytest -k`, of those."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     asking = [item for item in items if "outcomes" in item.fixturenames]
-    named = [item.callspec.params["example"] for item in asking if hasattr(item, "callspec")]
+    named = [str(item.callspec.params["example"]) for item in asking if hasattr(item, "callspec")]
     return grade_corpus(named if len(named) == len(asking) else None)

@@ -76,9 +76,7 @@ MISTAKES = {
 @pytest.mark.parametrize(
     "options", [{}, {"write_statistics": False}, {"row_group_size": 30}, {"store_decimal_as_integer": True}]
 )
-@pytest.mark.parametrize(
-    ("column", "make"), [(column, make) for column, makes in MISTAKES.items() for make in makes]
-)
+@pytest.mark.parametrize(("column", "make"), [(column, make) for column, makes in MISTAKES.items() for make in makes])
 def test_statistics_hide_no_mistake(
     column: str, make: object, options: dict[str, Any], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from configs.errors import KitError
 from scripts import rounds
+from scripts.services import kafka
 from scripts.services.temporary_stack import temporary_stack
 
 
@@ -29,6 +30,7 @@ def test_a_service_that_goes_away_is_named_with_what_to_do(
         rounds.run_round(stack, 2)
 
 
-def test_nothing_is_settled_while_kafka_is_away() -> None:
+def test_nothing_is_settled_while_kafka_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "ANSWER_TIMEOUT", 0.2)
     with temporary_stack() as stack:
         assert not rounds._quarantine_is_settled(stack.settings)

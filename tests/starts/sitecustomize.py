@@ -1,11 +1,12 @@
 """A test may start only what its markers name: watches this process, and every Python that it starts.
 
-tests/conftest.py puts this folder on PYTHONPATH, where Python imports a module of this name when it starts. What a shell
-script starts is known by the script's name. Standard library only.
+tests/conftest.py puts this folder on PYTHONPATH, where Python imports a module of this name when it starts. What a
+shell script starts is known by the script's name. Standard library only.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -18,7 +19,14 @@ MAY_START = "TEST_MAY_START"  # those of the running test, with commas
 STARTED = "TEST_STARTED"  # the file in which a start without its marker is noted
 _PROGRAMS = {
     "services": {"postgres", "initdb", "pg_ctl"},
-    "jvm": {"java", "keytool", "spark-submit", "spark_submit.sh", "producer_spark_submit.sh", "consumer_spark_submit.sh"},
+    "jvm": {
+        "java",
+        "keytool",
+        "spark-submit",
+        "spark_submit.sh",
+        "producer_spark_submit.sh",
+        "consumer_spark_submit.sh",
+    },
     "browser": {"chromium", "chromium-browser", "google-chrome", "chrome"},
 }
 
@@ -29,7 +37,7 @@ class UnmarkedStart(BaseException):
 
 def kind_of(command: Sequence[str]) -> str | None:
     """The marker that a command needs."""
-    if any(pair == ("-m", "venv") for pair in zip(command, command[1:], strict=False)):
+    if any(pair == ("-m", "venv") for pair in itertools.pairwise(command)):
         return "venv"
     for kind, programs in _PROGRAMS.items():
         # The second word, for `sh some_script.sh`.
