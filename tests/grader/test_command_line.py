@@ -255,6 +255,7 @@ def test_the_rubric_gives_ten_marks_to_each_program() -> None:
         assert sum(marks for check, marks in rubric.points.items() if rubric.programs[check] == program) == 10
 
 
+@pytest.mark.slow
 def test_the_whole_command_is_quick_and_never_coloured_in_a_pipe(submission: Submission) -> None:
     root = submission.build()
     command = [sys.executable, "-m", "grader", "grade", str(root), "--database", "off"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from grader.checks import all_checks
-from scripts.fidelity.corpus import Outcome
+from scripts.fidelity import corpus
+from scripts.fidelity.corpus import Outcome, cases, grade_corpus
 from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, program_text
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
 from tests.grader.conftest import of_the_corpus
@@ -28,6 +31,30 @@ def test_every_check_is_the_only_one_to_catch_some_mutant(outcomes: list[Outcome
     """A check that never decides alone could be taken out and nothing would be missed."""
     alone = {outcome.check.id for outcome in outcomes if outcome.is_mutant and len(outcome.caught_by) == 1}
     assert set(all_checks()) - alone == set()
+
+
+@of_the_corpus
+def test_outcomes_come_in_the_order_of_the_examples(outcomes: list[Outcome]) -> None:
+    asked = [outcome.example.name for outcome in outcomes]
+    assert asked == [example.name for _, example, _ in cases()]
+
+
+def test_one_process_says_of_an_example_what_a_pool_says() -> None:
+    names = [example.name for _, example, _ in cases()][::100]
+    alone, pooled = grade_corpus(names, workers=1), grade_corpus(names, workers=2)
+    assert alone == pooled
+    assert [outcome.example.name for outcome in alone] == names
+
+
+def test_an_example_that_breaks_is_an_outcome_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Outcome:
+        raise ValueError("a broken example")
+
+    monkeypatch.setattr(corpus, "run_case", fail)
+    (outcome,) = grade_corpus([cases()[3][1].name], workers=1)
+    assert outcome.example == cases()[3][1]
+    (said,) = outcome.unexpected
+    assert "a broken example" in said
 
 
 def test_every_faulty_pair_differs_from_the_correct_one_by_its_changes() -> None:
