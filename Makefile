@@ -4,7 +4,7 @@
 #            SPARK_MASTER, SERVICES=embedded|docker|external
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo test lint fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo check test lint fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -60,8 +60,11 @@ grade: ## grade the lake, the checkpoint and the state; writes reports/
 demo: ## setup, up, db, topic, round1, round2, grade, down
 	@scripts/kit scripts demo
 
-test: ## the tests, with real services on ports of their own
-	@scripts/kit pytest
+check: ## the fast tests: no services, JVM, venv or browser; under 20 s
+	@scripts/kit pytest -n logical --maxprocesses 4 -m "not services and not jvm and not venv and not browser and not slow"
+
+test: ## all tests, with real services on ports of their own
+	@scripts/kit pytest -n 2 --dist loadgroup
 
 lint: ## ruff and mypy
 	@scripts/kit ruff format --check . && scripts/kit ruff check . && scripts/kit mypy

@@ -77,12 +77,12 @@ VERBS: dict[str, Callable[[Stack], int]] = {
 }
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts", description="What the Makefile calls.")
     parser.add_argument("verb", choices=[*VERBS, *PROGRAM_NAMES])
     parser.add_argument("--config", help="the config file (default: CONFIG, else configs/orders_stream.yml)")
     parser.add_argument("--debug", action="store_true", help="show the trace of an error")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
 
     def run() -> int:
         stack = open_stack(arguments.config)

@@ -5,9 +5,14 @@ The corpus is the checks' own examples, so that a check and what it is held to a
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import tempfile
-from collections.abc import Mapping
+import traceback
+from collections.abc import Collection, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from grader.api import grade
@@ -71,13 +76,36 @@ def cases() -> list[Case]:
     ]
 
 
-def run_corpus(rubric: Path = DEFAULT_RUBRIC) -> list[Outcome]:
-    """The outcome of every case."""
-    outcomes = []
-    for case in cases():
-        with tempfile.TemporaryDirectory(prefix="food-orders-fidelity-") as folder:
-            outcomes.append(run_case(case, Path(folder), rubric))
-    return outcomes
+def grade_corpus(
+    names: Collection[str] | None = None, workers: int | None = None, rubric: Path = DEFAULT_RUBRIC
+) -> list[Outcome]:
+    """The outcome of every case, or of those whose examples are named, in the order of `cases()`.
+
+    `workers` processes grade them, as many as there are cores if it is None.
+    """
+    known = cases()
+    chosen = [at for at, case in enumerate(known) if names is None or case.example.name in names]
+    workers = min(workers or os.cpu_count() or 1, len(chosen))
+    grade_one = partial(_grade_case, rubric=rubric)
+    if workers <= 1:
+        return [Outcome(known[at], *grade_one(at)) for at in chosen]
+    # Numbers go to the workers and texts come back: the functions of an example cannot be pickled. Forked from a server
+    # that has one thread only: the caller may have more, Arrow's for one.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(workers, context) as pool:
+        graded = pool.map(grade_one, chosen, chunksize=4)
+        return [Outcome(known[at], *said) for at, said in zip(chosen, graded, strict=True)]
+
+
+def _grade_case(at: int, rubric: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`caught_by` and `unexpected` of a case by its number in `cases()`; it may break, and the others go on."""
+    with tempfile.TemporaryDirectory(prefix="food-orders-fidelity-") as folder:
+        try:
+            outcome = run_case(cases()[at], Path(folder), rubric)
+        except Exception:  # noqa: BLE001 - whatever it is, it is shown under the name of the example
+            return (), (traceback.format_exc(),)
+    return outcome.caught_by, outcome.unexpected
 
 
 def run_case(case: Case, folder: Path, rubric: Path = DEFAULT_RUBRIC) -> Outcome:

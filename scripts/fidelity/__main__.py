@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 
-from grader.selftest.corpus import run_corpus
+from grader.selftest.corpus import grade_corpus
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
 
 
 def main() -> int:
     """Exit code 0: every mistake was caught by its check, and there is no false positive; 1: not so."""
-    outcomes = run_corpus()
+    outcomes = grade_corpus()
     live = read_live()
     asked = os.environ.get("LIVE", "")
     if asked:

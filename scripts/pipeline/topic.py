@@ -15,12 +15,12 @@ from tabulate import tabulate
 
 from configs.errors import KitError
 from configs.settings import Kafka
+from scripts.services import kafka as kafka_service
 from scripts.services.kafka import admin_client, require_broker
 from scripts.services.processes import wait_until
 
 REPLICATION_FACTOR = 1  # of the hand-out: one broker
 READ_TIMEOUT = 10.0  # seconds without a message of a topic that has more
-METADATA_TIMEOUT = 5.0
 DELIVERY_TIMEOUT = 30.0
 Ends = dict[int, int]  # partition -> the offset that its next message will have
 
@@ -68,7 +68,7 @@ def make_topic(kafka: Kafka) -> str:
         created = False
     if not wait_until(lambda: _is_ready(kafka), timeout=15):
         raise KitError(f"Kafka created the topic {kafka.topic} but does not serve it. See `make logs`.")
-    topics = admin.list_topics(timeout=5).topics
+    topics = admin.list_topics(timeout=kafka_service.ANSWER_TIMEOUT).topics
     names = sorted(name for name in topics if not name.startswith("__"))
     ends = end_offsets(kafka)
     rows = [
@@ -97,7 +97,7 @@ def end_offsets(kafka: Kafka) -> Ends:
     Raises:
         KafkaException: no broker answers, or a partition has no leader, as for a moment after a start of Kafka.
     """
-    with contextlib.closing(TopicWatch(kafka, patience=METADATA_TIMEOUT)) as watch:
+    with contextlib.closing(TopicWatch(kafka, patience=kafka_service.ANSWER_TIMEOUT)) as watch:
         return watch.ends()
 
 
@@ -136,7 +136,9 @@ class TopicWatch:
                 time.sleep(0.1)
 
     def _partitions(self) -> list[int]:
-        topic = self._client.list_topics(self._kafka.topic, timeout=METADATA_TIMEOUT).topics.get(self._kafka.topic)
+        topic = self._client.list_topics(self._kafka.topic, timeout=kafka_service.ANSWER_TIMEOUT).topics.get(
+            self._kafka.topic
+        )
         return [] if topic is None or topic.error is not None else sorted(topic.partitions)
 
     def _end(self, partition: int) -> int:

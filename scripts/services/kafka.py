@@ -24,6 +24,7 @@ NAME = "kafka"
 MEMORY = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=128m")
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
+ANSWER_TIMEOUT = 5.0
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -46,7 +47,7 @@ def require_broker(settings: KafkaSettings) -> None:
     Raises:
         KitError: it does not.
     """
-    if not answers(settings, timeout=5):
+    if not answers(settings, timeout=ANSWER_TIMEOUT):
         raise KitError(f"Kafka does not answer at {settings.brokers}. Is it up (`make status`, `make up`)?")
 
 

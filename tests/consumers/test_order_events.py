@@ -15,7 +15,7 @@ from configs.spark_session import start_session
 from consumers.order_events import with_reasons
 from scripts.services.java import require_java
 
-pytestmark = pytest.mark.services
+pytestmark = pytest.mark.jvm
 
 GOOD: dict[str, Any] = {
     "order_id": 7,

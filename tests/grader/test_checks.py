@@ -11,16 +11,19 @@ import pytest
 from grader.builder import CONFIG, MOMENT, Submission, order
 from grader.checks import all_checks
 from grader.model import Check, Status
-from grader.selftest.corpus import Case, cases, grade_submission, run_case
+from grader.selftest.corpus import Outcome, cases, grade_submission
+from tests.grader.conftest import of_the_corpus
 
 CHECKS = all_checks()
-CASES = cases()
+EXAMPLES = [(case.check, case.example.name) for case in cases()]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{case.check.id}-{case.example.name}" for case in CASES])
-def test_example(case: Case, tmp_path: Path) -> None:
+@of_the_corpus
+@pytest.mark.parametrize("example", [pytest.param(name, id=f"{check.id}-{name}") for check, name in EXAMPLES])
+def test_example(example: str, outcomes: list[Outcome]) -> None:
     """A mutant fails its check and no other, a correct variant none."""
-    assert run_case(case, tmp_path).unexpected == ()
+    (unexpected,) = [outcome.unexpected for outcome in outcomes if outcome.case.example.name == example]
+    assert unexpected == ()
 
 
 def test_a_correct_submission_passes_every_check(tmp_path: Path) -> None:
@@ -31,7 +34,7 @@ def test_a_correct_submission_passes_every_check(tmp_path: Path) -> None:
     assert {finding.id: finding.actual for finding in findings if finding.status is not Status.PASS} == {}
 
 
-@pytest.mark.parametrize("check", CHECKS.values(), ids=str)
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
 def test_every_check_has_a_failing_example_and_documentation(check: Check) -> None:
     assert check.failing, f"{check.id}: add a submission that it must fail, with @{check.id}.fails"
     assert check.title.endswith(".")
@@ -40,7 +43,7 @@ def test_every_check_has_a_failing_example_and_documentation(check: Check) -> No
 
 
 def test_example_names_are_unique() -> None:
-    names = [case.example.name for case in CASES]
+    names = [name for _, name in EXAMPLES]
     assert sorted(names) == sorted(set(names))
 
 

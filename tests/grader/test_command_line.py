@@ -150,6 +150,7 @@ CONTENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("damaged", DAMAGES)
 def test_damaged_files_are_findings_not_errors(damaged: str, content: str, submission: Submission) -> None:
@@ -254,11 +255,12 @@ def test_the_rubric_gives_ten_marks_to_each_program() -> None:
         assert sum(marks for check, marks in rubric.points.items() if rubric.programs[check] == program) == 10
 
 
+@pytest.mark.slow
 def test_the_whole_command_is_quick_and_never_coloured_in_a_pipe(submission: Submission) -> None:
     root = submission.build()
     command = [sys.executable, "-m", "grader", "grade", str(root), "--database", "off"]
-    times = []
-    for _ in range(3):
+    times: list[float] = []
+    while len(times) < 3 and min(times, default=9.0) >= 2.0:
         start = time.perf_counter()
         done = subprocess.run(
             command, cwd=PROJECT, capture_output=True, text=True, env={**os.environ, "TERM": "xterm"}, check=False

@@ -5,21 +5,20 @@ from __future__ import annotations
 import pytest
 
 from grader.checks import all_checks
-from grader.selftest.corpus import Outcome, run_corpus
+from grader.selftest import corpus
+from grader.selftest.corpus import Outcome, cases, grade_corpus
 from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, program_text
 from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
+from tests.grader.conftest import of_the_corpus
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> list[Outcome]:
-    return run_corpus()
-
-
+@of_the_corpus
 def test_the_document_is_what_the_corpus_gives(outcomes: list[Outcome]) -> None:
     """`make fidelity` writes it again: a mutant that is gone, or no longer caught, shows in its diff."""
     assert FIDELITY_FILE.read_text(encoding="utf-8") == fidelity_markdown(outcomes, read_live())
 
 
+@of_the_corpus
 def test_the_corpus_is_large_enough_and_judged_right(outcomes: list[Outcome]) -> None:
     mutants = [outcome for outcome in outcomes if outcome.case.is_mutant]
     assert len(mutants) >= 80
@@ -27,10 +26,35 @@ def test_the_corpus_is_large_enough_and_judged_right(outcomes: list[Outcome]) ->
     assert [outcome.case.example.name for outcome in outcomes if outcome.unexpected] == []
 
 
+@of_the_corpus
 def test_every_check_is_the_only_one_to_catch_some_mutant(outcomes: list[Outcome]) -> None:
     """A check that never decides alone could be taken out and nothing would be missed."""
     alone = {outcome.case.check.id for outcome in outcomes if outcome.case.is_mutant and len(outcome.caught_by) == 1}
     assert set(all_checks()) - alone == set()
+
+
+@of_the_corpus
+def test_outcomes_come_in_the_order_of_the_examples(outcomes: list[Outcome]) -> None:
+    asked = [outcome.case.example.name for outcome in outcomes]
+    assert asked == [case.example.name for case in cases()]
+
+
+def test_one_process_says_of_an_example_what_a_pool_says() -> None:
+    names = [case.example.name for case in cases()][::100]
+    alone, pooled = grade_corpus(names, workers=1), grade_corpus(names, workers=2)
+    assert alone == pooled
+    assert [outcome.case.example.name for outcome in alone] == names
+
+
+def test_an_example_that_breaks_is_an_outcome_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Outcome:
+        raise ValueError("a broken example")
+
+    monkeypatch.setattr(corpus, "run_case", fail)
+    (outcome,) = grade_corpus([cases()[3].example.name], workers=1)
+    assert outcome.case == cases()[3]
+    (said,) = outcome.unexpected
+    assert "a broken example" in said
 
 
 def test_every_faulty_pair_differs_from_the_correct_one_by_its_changes() -> None:

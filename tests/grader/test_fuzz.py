@@ -10,6 +10,7 @@ import pytest
 from configs.settings import PROJECT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 1_000_001])
 def test_damaged_submissions_are_graded(seed: int) -> None:
     # in a process of its own: the fuzzer watches every file that its process opens

@@ -30,9 +30,12 @@ from tests.grader.report_submission import SCRIPT, hostile_submission
 
 CHROMIUM = shutil.which("chromium")
 REQUIRED = os.environ.get("REQUIRE_CHROMIUM") == "1"
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED, reason="no chromium on this machine; `apt-get install chromium` brings it"
-)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None and not REQUIRED, reason="no chromium on this machine; `apt-get install chromium` brings it"
+    ),
+]
 
 # Requests that the browser makes of its own accord, whatever the page.
 OWN_HOSTS = ("google.com", "googleapis.com", "gstatic.com", "gvt1.com")

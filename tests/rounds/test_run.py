@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from configs.errors import KitError
 from scripts.pipeline.temporary_stack import temporary_stack
 from scripts.rounds import run
+from scripts.services import kafka
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,7 @@ def test_a_service_that_goes_away_is_named_with_what_to_do(
         run.run_round(stack, 2)
 
 
-def test_nothing_is_settled_while_kafka_is_away() -> None:
+def test_nothing_is_settled_while_kafka_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "ANSWER_TIMEOUT", 0.2)
     with temporary_stack() as stack:
         assert not run._quarantine_is_read(stack.settings)

@@ -63,10 +63,9 @@ def test_a_process_gets_its_limits_and_its_caller_keeps_its_own(tmp_path: Path) 
         "{",
         "[]",
         json.dumps({"pid": 2**30, "create_time": 1.0}),
-        json.dumps(
-            {"pid": os.getpid(), "create_time": 1.0}
-        ),  # a pid that was given to another process, as after a reboot
+        json.dumps({"pid": os.getpid(), "create_time": 1.0}),  # given to another process, as after a reboot
     ],
+    ids=["empty", "cut off", "no record", "a pid that nobody has", "a pid that another process has"],
 )
 def test_a_stale_pid_file_counts_as_not_running_and_is_removed(tmp_path: Path, content: str) -> None:
     pid_file = PidFile(tmp_path / "x.json")

@@ -63,6 +63,7 @@ def test_a_python_that_is_not_there_or_too_old_is_refused(clone: Path, tmp_path:
         assert not (clone / ".venv").exists()
 
 
+@pytest.mark.jvm
 def test_a_second_setup_installs_nothing(clone: Path) -> None:
     if (Path(sys.prefix) / "requirements.installed").read_bytes() != (PROJECT / "requirements.txt").read_bytes():
         pytest.fail("this venv was not finished by `make setup`")
@@ -73,6 +74,8 @@ def test_a_second_setup_installs_nothing(clone: Path) -> None:
     assert "[4/4]" in done.stdout
 
 
+@pytest.mark.venv
+@pytest.mark.jvm
 def test_a_setup_that_ends_is_marked_as_finished_and_verbs_go_on(clone: Path) -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     subprocess.run([sys.executable, "-m", "venv", str(clone / ".venv")], check=True)
@@ -87,6 +90,7 @@ def test_a_setup_that_ends_is_marked_as_finished_and_verbs_go_on(clone: Path) ->
     assert "[1/4]" not in kit(clone, "json.tool", "--help").stdout
 
 
+@pytest.mark.venv
 def test_a_venv_that_was_left_half_made_is_made_anew(clone: Path) -> None:
     (clone / ".venv" / "bin").mkdir(parents=True)
     (clone / ".venv" / "bin" / "python").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
@@ -104,6 +108,7 @@ def test_a_venv_that_was_left_half_made_is_made_anew(clone: Path) -> None:
     assert subprocess.run([clone / ".venv/bin/python", "-m", "pip", "--version"], check=True, capture_output=True)
 
 
+@pytest.mark.venv
 def test_a_verb_sets_up_first_where_setup_was_not_finished(clone: Path) -> None:
     (clone / "requirements.txt").write_text("no-such-package-of-this-kit==1\n", encoding="utf-8")
     done = kit(clone, "scripts", "status", PYTHON=sys.executable, PIP_RETRIES="0")

@@ -11,6 +11,8 @@ import pytest
 from scripts.services.java import require_java
 from scripts.services.truststore import machine_certificates, trust_options
 
+pytestmark = pytest.mark.jvm
+
 
 @pytest.fixture
 def java() -> Path:

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from configs.settings import PROJECT
+from scripts.__main__ import main
 from scripts.pipeline.temporary_stack import write_config
+from scripts.services import kafka
+
+Verb = Callable[..., "Ended"]
 
 
-def verb(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Ended:
+    """How a verb ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verb:
+    """A verb in this process: `python -m scripts` without the start of a Python, which takes longer than most verbs."""
+
+    def run(*words: str, **environment: str) -> Ended:
+        with monkeypatch.context() as patch:
+            patch.chdir(PROJECT)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            try:
+                code = main(words)
+            except SystemExit as stopped:  # argparse's
+                code = int(stopped.code or 0)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        return Ended(code, said.out, said.err)
+
+    return run
+
+
+def process(*words: str) -> subprocess.CompletedProcess[str]:
+    """A verb as its line in the Makefile calls it."""
     command = [sys.executable, "-m", "scripts", *words]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        timeout=120,
-    )
-    assert "Traceback" not in done.stdout + done.stderr
-    return done
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, timeout=120)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +66,7 @@ def verb(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_wrong_input_gets_one_message_and_the_right_code(
-    words: list[str], environment: dict[str, str], told: str, code: int
+    verb: Verb, words: list[str], environment: dict[str, str], told: str, code: int
 ) -> None:
     done = verb(*words, **environment)
     assert told in done.stderr
@@ -49,7 +74,10 @@ def test_wrong_input_gets_one_message_and_the_right_code(
 
 
 @pytest.mark.parametrize("name", ["db", "topic", "up"])
-def test_external_services_that_do_not_answer_are_named(tmp_path: Path, name: str) -> None:
+def test_external_services_that_do_not_answer_are_named(
+    verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(kafka, "ANSWER_TIMEOUT", 0.2)
     config = write_config(tmp_path, {}, "2025em01")
     done = verb(name, "--config", str(config), SERVICES="external")
     assert done.returncode == 1
@@ -57,8 +85,14 @@ def test_external_services_that_do_not_answer_are_named(tmp_path: Path, name: st
     assert "127.0.0.1" in done.stderr
 
 
-@pytest.mark.parametrize(("section", "service"), [("postgres", "Postgres"), ("kafka", "Kafka")])
-def test_a_busy_port_stops_the_start_and_leaves_nothing_running(tmp_path: Path, section: str, service: str) -> None:
+@pytest.mark.parametrize(
+    ("section", "service"),
+    # Postgres is up before Kafka's turn.
+    [("postgres", "Postgres"), pytest.param("kafka", "Kafka", marks=pytest.mark.services)],
+)
+def test_a_busy_port_stops_the_start_and_leaves_nothing_running(
+    verb: Verb, tmp_path: Path, section: str, service: str
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -75,14 +109,14 @@ def test_a_busy_port_stops_the_start_and_leaves_nothing_running(tmp_path: Path, 
     assert not (tmp_path / ".kit").exists()
 
 
-def test_nothing_runs_and_nothing_is_lost_by_asking(tmp_path: Path) -> None:
+def test_nothing_runs_and_nothing_is_lost_by_asking(verb: Verb, tmp_path: Path) -> None:
     config = write_config(tmp_path, {}, "2025em01")
     for name in ("status", "logs", "down", "stop", "clean", "reset"):
         assert verb(name, "--config", str(config)).returncode == 0, name
     assert config.exists()
 
 
-def test_reset_leaves_alone_what_the_kit_did_not_make(tmp_path: Path) -> None:
+def test_reset_leaves_alone_what_the_kit_did_not_make(verb: Verb, tmp_path: Path) -> None:
     config = write_config(tmp_path, {}, "2025em01")
     mine = tmp_path / "datalake" / "food" / "2025em01" / "output" / "orders" / "my_notes.txt"
     mine.parent.mkdir(parents=True)
@@ -92,7 +126,8 @@ def test_reset_leaves_alone_what_the_kit_did_not_make(tmp_path: Path) -> None:
     assert mine.read_text(encoding="utf-8") == "keep"
 
 
-def test_doctor_names_a_busy_port_with_its_remedy(tmp_path: Path) -> None:
+@pytest.mark.jvm
+def test_doctor_names_a_busy_port_with_its_remedy(verb: Verb, tmp_path: Path) -> None:
     config = write_config(tmp_path, {}, "2025em01")
     assert "lacking" not in verb("doctor", "--config", str(config)).stdout.replace("lacking  memory", "")
     with socket.socket() as taken:
@@ -105,7 +140,9 @@ def test_doctor_names_a_busy_port_with_its_remedy(tmp_path: Path) -> None:
     assert line.startswith("lacking")
 
 
-def test_debug_shows_the_trace() -> None:
-    command = [sys.executable, "-m", "scripts", "status", "--config", "/no/such.yml", "--debug"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
-    assert "Traceback" in done.stderr
+@pytest.mark.parametrize("is_debugged", [False, True])
+def test_an_error_ends_the_process_with_a_trace_only_if_one_was_asked_for(is_debugged: bool) -> None:
+    done = process("status", "--config", "/no/such.yml", *(["--debug"] if is_debugged else []))
+    assert done.returncode == (1 if is_debugged else 2)
+    assert "/no/such.yml: no such config file" in done.stderr
+    assert ("Traceback" in done.stderr) is is_debugged
