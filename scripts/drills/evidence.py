@@ -128,7 +128,7 @@ def topic_ends(kafka: Kafka, client: Consumer | None = None) -> dict[int, int]:
 
 
 class TopicWatch:
-    """Watches the topic through one connection, which is told of a new message within a millisecond or two."""
+    """Watches the topic through one connection, which reports a new message within a millisecond or two."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka

@@ -436,7 +436,7 @@ class Pipeline:
         return self._table
 
     def scalar(self, query: str) -> object:
-        """The one value of a query, through a connection that is kept, and opened anew where a drill has cut it."""
+        """The one value of a query, through a connection that is kept, and opened again where a drill has cut it."""
         for _ in range(2):
             if self._connection is None or self._connection.closed:
                 self._connection = self.connect()

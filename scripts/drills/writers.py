@@ -28,8 +28,8 @@ class Writers:
         self._pipeline = pipeline
         self._table = pipeline.table
         self._stop = threading.Event()
-        self._pause = pause  # seconds between two transactions of a writer, at the most
-        self._most_rows = max_rows
+        self._pause = pause  # seconds between two transactions of a writer, at most
+        self._max_rows = max_rows
         self._lock = threading.Lock()
         self._committed = 0
         self._threads = [
@@ -54,7 +54,7 @@ class Writers:
 
     def _write(self, rng: random.Random) -> None:
         connection: psycopg2.extensions.connection | None = None
-        while not self._stop.is_set() and (self._most_rows is None or self._committed < self._most_rows):
+        while not self._stop.is_set() and (self._max_rows is None or self._committed < self._max_rows):
             try:
                 if connection is None:
                     connection = self._pipeline.connect()

@@ -18,7 +18,8 @@ def is_before_sink_log(pipeline: Pipeline) -> bool:
 
 @drill(
     naive="The kill loses and repeats nothing for a reader that asks the log, as Spark does. A reader that takes every "
-    "Parquet file in the folder sees the rows twice. The producer loses some of the writers' rows, with or without the kill.",
+    "Parquet file in the folder sees the rows twice. The producer loses some of the writers' rows, with or without the "
+    "kill.",
     withstands="The log decides which files are the lake. The batch is written again after the restart. The file that "
     "was left behind stays an orphan, which the grader reports.",
 )
