@@ -16,13 +16,14 @@ from grader.rubric import ADVICE, Rubric
 from grader.submission import Submission
 
 _INTRODUCTION = """\
-Each check passes or fails. Else it is one of these:
+A check ends as PASS, FAIL or one of these:
 
 - **SKIP**: a check it needs did not pass, or there is no evidence; it says which. Without evidence its marks are taken
   off the maximum.
 - **ERROR**: the grader broke. That costs no marks.
 
-Advice has no marks and decides nothing. {partial}
+Advice has no marks and decides nothing.
+{partial}
 
 Each check is shown with what it reports of one submission that fails it. docs/fidelity.md lists all submissions that it
 is tested on.

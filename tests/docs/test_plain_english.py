@@ -76,12 +76,9 @@ def _find(phrase: str, text: str, flag: re.RegexFlag) -> Iterator[re.Match[str]]
 
 def banned_names(source: str) -> list[str]:
     """The same for names in Python: variables, parameters, attributes, functions, keywords."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        keys = ("id", "arg", "attr", "name")  # of variables; parameters and keywords; attributes; functions and classes
-        for name in {getattr(node, key, None) for key in keys} & set(NAMES):
-            found.append(f"{getattr(node, 'lineno', 0)}: name {name!r}: write {NAMES[name]!r}")
-    return found
+    keys = ("id", "arg", "attr", "name")  # of variables; parameters and keywords; attributes; functions and classes
+    names = [(node, str(getattr(node, key, ""))) for node in ast.walk(ast.parse(source)) for key in keys]
+    return [f"{getattr(node, 'lineno', 0)}: {name!r}: write {NAMES[name]!r}" for node, name in names if name in NAMES]
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(PROJECT).as_posix())
