@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from configs.errors import KitError
-from scripts.drills import all_drills
-from scripts.drills.__main__ import plan, programs_under_test
+from scripts.documents.document import Document
+from scripts.drills import __main__ as command
+from scripts.drills import all_drills, documentation
+from scripts.drills.__main__ import drill_command, plan, programs_under_test
 from scripts.drills.documentation import Figures, drills_markdown, read_report, take_over
 from scripts.drills.messages import REJECTS
 from scripts.drills.model import Drill, drill
 from scripts.drills.pipeline import NAIVE, OURS
 from scripts.drills.random_faults import BUDGET, FAULTS, make_plan
+from scripts.drills.report import write_json
 
 DRILLS = all_drills()
 
@@ -85,6 +88,35 @@ def test_a_report_replaces_what_it_measured_again() -> None:
     assert merged["late_commit"] == figures(
         runs=2, rows=10, messages=10, lost=2, seeds=(3, 4), seeds_not_clean=(3,), faults=2, seconds=3.0
     )
+
+
+@pytest.mark.parametrize(("asked", "recorded"), [(None, 0), ("1", 1)])
+def test_figures_are_recorded_only_when_asked(
+    asked: str | None, recorded: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records: list[object] = []
+    monkeypatch.setattr(command, "record", records.extend)
+    monkeypatch.setattr(command, "run_drills", lambda *_: write_json(tmp_path / "drills.json", "ours", []))
+    for name in ("PROGRAMS", "SEED", "RUNS", "RECORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DRILL", "late_commit")
+    if asked:
+        monkeypatch.setenv("RECORD", asked)
+    assert drill_command(tmp_path / "drills.json") == 0
+    assert records == [{"programs": "ours", "runs": []}] * recorded
+
+
+def test_a_record_goes_to_the_measurements_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documentation, "MEASURED_FILE", tmp_path / "drills.json")
+    page = Document(tmp_path / "drills.md", documentation.DRILLS.text)
+    monkeypatch.setattr(documentation, "DRILLS", page)
+    counts = dict.fromkeys(("messages", "lost", "repeated", "altered", "unexpected"), 0)
+    balance = {"rows": 321, **counts, "repeats_removed": 0, "in_quarantine": 0}
+    run = {"drill": "late_commit", "seed": 1, "clean": True, "faults": [], "ended": [], "seconds": 2.0}
+    documentation.record([{"programs": "ours", "runs": [{**run, "balance": balance}]}])
+    assert '"rows": 321' in (tmp_path / "drills.json").read_text(encoding="utf-8")
+    assert "| 321 | 0 |" in row_of(page.path.read_text(encoding="utf-8"), "late_commit")
+    assert page.is_current()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"runs": []}'])
