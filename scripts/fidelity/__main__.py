@@ -16,7 +16,7 @@ from scripts.fidelity.table import CORPUS_FILE, FIDELITY, ExampleResult, read_li
 
 
 def main() -> int:
-    """Exit code 0: every mistake was caught by its check and no correct submission failed; 1: not so."""
+    """Exit code 0: every mistake was caught by its check and there is no false positive; 1: not so."""
     outcomes = run_corpus()
     live = read_live()
     asked = os.environ.get("LIVE", "")

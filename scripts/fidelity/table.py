@@ -1,4 +1,4 @@
-"""docs/fidelity.md, made from docs/measured/: what was planted, what caught it, and what failed wrongly."""
+"""docs/fidelity.md, made from docs/measured/: what was planted, what caught it, and the false positives."""
 
 from __future__ import annotations
 
@@ -92,18 +92,18 @@ def fidelity_markdown(corpus: Sequence[ExampleResult], live: Sequence[LiveResult
     variants = [result for result in corpus if not result.is_mutant]
     caught = [result for result in mutants if result.check in result.caught_by]
     alone = [result for result in caught if result.caught_by == (result.check,)]
-    failed_wrongly = [result for result in variants if result.unexpected]
+    false_positives = [result for result in variants if result.unexpected]
     faulty = [result for result in live if result.fault]
     parts = [
         head("How far the grader can be trusted", "docs/measured/fidelity.json", "docs/measured/fidelity_live.json")
         + _INTRODUCTION,
         _table(
-            ("", "planted", "caught by its check", "by no other", "false alarms"),
+            ("", "planted", "caught by its check", "by no other", "false positives"),
             [
                 ("mutants of the evidence", len(mutants), len(caught), len(alone), _wrong(mutants)),
-                ("correct variants", len(variants), "", "", len(failed_wrongly)),
+                ("correct variants", len(variants), "", "", len(false_positives)),
                 ("faulty programs, run live", len(faulty), sum(result.is_right for result in faulty), "", ""),
-                ("correct programs, run live", len(live) - len(faulty), "", "", _false_alarms_live(live)),
+                ("correct programs, run live", len(live) - len(faulty), "", "", _false_positives_live(live)),
             ],
         ),
         f"## Mutants: {len(mutants)}\n",
@@ -121,11 +121,11 @@ def fidelity_markdown(corpus: Sequence[ExampleResult], live: Sequence[LiveResult
         ),
         f"## Correct variants: {len(variants)}\n",
         _table(
-            ("what is unusual", "false alarm", "advice"),
+            ("what is unusual", "false positives", "advice"),
             [
                 (
                     _words(result.example),
-                    "; ".join(result.unexpected) or "no",
+                    "; ".join(result.unexpected) or "none",
                     ", ".join(f"`{name}`" for name in result.caught_by),
                 )
                 for result in variants
@@ -149,7 +149,7 @@ def _live_table(live: Sequence[LiveResult]) -> str:
             (
                 result.name,
                 result.fault or "none",
-                ("yes" if result.is_right else "NO") if result.fault else ("" if result.is_right else "FALSE ALARM"),
+                ("yes" if result.is_right else "NO") if result.fault else ("" if result.is_right else "FALSE POSITIVE"),
                 ", ".join(f"`{name}`" for name in result.failed),
                 result.found.replace("|", "\\|"),
                 result.rows,
@@ -165,7 +165,7 @@ def _wrong(mutants: Sequence[ExampleResult]) -> int:
     return sum(len(set(result.caught_by) - {result.check, *result.also}) for result in mutants)
 
 
-def _false_alarms_live(live: Sequence[LiveResult]) -> int:
+def _false_positives_live(live: Sequence[LiveResult]) -> int:
     return sum(not result.is_right for result in live if not result.fault)
 
 

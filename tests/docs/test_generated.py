@@ -88,7 +88,7 @@ def test_the_fidelity_page_counts_what_was_caught_and_what_failed_wrongly() -> N
     corpus = [
         example("a", "alone", "a"),
         example("a", "with_another", "a", "b", also=("b",)),
-        example("a", "false_alarm", "a", "c"),
+        example("a", "false_positive", "a", "c"),
         example("b", "missed"),
         example("b", "fine", is_mutant=False),
         example("b", "failed_wrongly", "a", is_mutant=False, unexpected=("a fails a correct submission",)),
@@ -107,4 +107,4 @@ def test_the_fidelity_page_shows_a_live_run_that_was_judged_wrongly() -> None:
     wrong = LiveResult(name="w", fault="", expected=(), failed=("a",), found="x|y", rows=6, seconds=8)
     page = fidelity_markdown([], [missed, wrong])
     assert "| m | loses rows | NO |  |  | 5 | 9 |" in page
-    assert "| w | none | FALSE ALARM | `a` | x\\|y | 6 | 8 |" in page
+    assert "| w | none | FALSE POSITIVE | `a` | x\\|y | 6 | 8 |" in page
