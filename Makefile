@@ -2,9 +2,9 @@
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
 #            SPARK_MASTER, SERVICES=embedded|docker|external
-export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS
+export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo check test lint fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo check test lint docs docs-check fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -66,19 +66,25 @@ check: ## the fast tests: no services, JVM, venv or browser; under 20 s
 test: ## all tests, with real services on ports of their own
 	@scripts/kit pytest -n 2 --dist loadgroup
 
-lint: ## ruff and mypy
-	@scripts/kit ruff format --check . && scripts/kit ruff check . && scripts/kit mypy
+lint: ## ruff, mypy, and docs-check
+	@scripts/kit ruff format --check . && scripts/kit ruff check . && scripts/kit mypy && scripts/kit scripts.documents --check
 
-fidelity: ## plant every known mistake and see that the grader catches it; LIVE=1 runs faulty programs too
+docs: ## write the generated documents, from the code and docs/measured/
+	@scripts/kit scripts.documents
+
+docs-check: ## name each generated document that is out of date
+	@scripts/kit scripts.documents --check
+
+fidelity: ## plant every known mistake and see that the grader catches it; LIVE=1 also runs faulty programs
 	@scripts/kit scripts.fidelity
 
 fuzz: ## grade N=10000 submissions damaged at random: none may break the grader
 	@scripts/kit grader.selftest.fuzz --runs $(or $(N),10000)
 
-drills: ## faults in a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|naive
+drills: ## faults in a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|naive, RECORD=1
 	@scripts/kit scripts.drills
 
-bench: ## the measurements, written to docs/benchmarks.md
+bench: ## measure, record in docs/measured/bench/, write docs/benchmarks.md
 	@scripts/kit scripts.bench
 
 clean: ## remove reports, logs and caches

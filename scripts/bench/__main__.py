@@ -1,8 +1,9 @@
-"""`make bench`: every measurement, one after the other, each of which writes its section of docs/benchmarks.md.
+"""`make bench`: every measurement, one after the other. Each records its section of docs/benchmarks.md.
 
     .venv/bin/python -m scripts.bench [NAME ...] [--rows 1000000] [--inserts 60] [--dry-run]
 
-Smaller numbers are for trying: they say little.
+What was measured goes to docs/measured/bench/, and the page is written from that. Smaller numbers are for trying: they
+say little.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(_OPTIONS)} (default: all)")
     parser.add_argument("--rows", type=int, help="of the largest backlog")
     parser.add_argument("--inserts", type=int, help="single inserts a design")
-    parser.add_argument("--dry-run", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--dry-run", action="store_true", help="record nothing in docs/measured/bench/")
     options = parser.parse_args()
     strange = sorted(set(options.names) - set(_OPTIONS))
     if strange:

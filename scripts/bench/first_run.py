@@ -19,7 +19,7 @@ from statistics import median
 
 from configs.settings import PROJECT
 from scripts import status
-from scripts.bench.tables import Table, machine, write_section
+from scripts.bench.page import record, section
 from scripts.pipeline.temporary_stack import temporary_stack
 from scripts.rounds.run import run_round
 from scripts.services.processes import family_memory
@@ -72,9 +72,10 @@ def main() -> int:
             rows.append([f"memory of {name}", f"{family_memory(process) / 2**20:.0f} MiB", ""])
         total = sum(family_memory(p) for name in status.LOGS if (p := stack.pid_file(name).process()))
         rows.append(["memory of all four", f"{total / 2**20:.0f} MiB", "3072 MiB"])
-    table = Table(("what", "measured", "at most"), rows)
-    print(table.text())
-    write_section("first_run", "How long a student waits", f"python -m scripts.bench.first_run, on {machine()}", table)
+    headers = ("what", "measured", "target, at most")
+    measured = section("How long a student waits", "python -m scripts.bench.first_run", headers, rows)
+    print(measured.table())
+    record("first_run", measured)
     return 0
 
 

@@ -28,7 +28,7 @@ from configs.contract import table_spellings
 from configs.settings import PROJECT, Settings, load_settings
 from grader.builder import LAKE, Submission
 from scripts.bench.lakes import Plan, build, columns
-from scripts.bench.tables import Table, machine, write_section
+from scripts.bench.page import record, section
 from scripts.pipeline.temporary_stack import temporary_stack, write_config
 from scripts.services import postgres
 from scripts.services.java import require_java
@@ -51,7 +51,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians of a side's runs, elapsed and of all cores, and the most memory, resident bytes, of its processes."""
+    """Medians of a side's runs, elapsed and of all cores, and the peak of its processes' resident memory, in bytes."""
 
     seconds: float
     cpu_seconds: float
@@ -63,7 +63,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """What is graded, and its limits: seconds, times those of the other side, bytes. None: no limit."""
+    """What is graded, and its targets: seconds, times those of the other side, bytes. None: no target."""
 
     title: str
     sides: Callable[[Path], contextlib.AbstractContextManager[tuple[Side, Side | None]]]
@@ -181,28 +181,30 @@ def _row(case: Case, times: int) -> tuple[str, ...]:
         _, other = sides
         measured = measure([side for side in sides if side is not None], times)
     grader = measured[0]
-    limits, kept = list[str](), [case.max_bytes is None or grader.peak <= case.max_bytes]
+    targets, met = list[str](), [case.max_bytes is None or grader.peak <= case.max_bytes]
     if case.max_seconds is not None:
-        limits.append(f"{case.max_seconds:g} s")
-        kept.append(grader.seconds <= case.max_seconds)
+        targets.append(f"{case.max_seconds:g} s")
+        met.append(grader.seconds <= case.max_seconds)
     compared = ("-", "-", "-")
     if other is not None:
         compared_side = measured[1]
         ratio = grader.seconds / compared_side.seconds
         compared = (f"{other.name} {compared_side}", f"{compared_side.peak >> 20} MiB", f"{ratio:.3f}")
         if case.max_ratio is not None:
-            limits.append(f"ratio {case.max_ratio:.3f}")
-            kept.append(ratio <= case.max_ratio)
-    shown = f"{', '.join(limits)}: {'kept' if all(kept) else 'NOT KEPT'}"
+            targets.append(f"ratio {case.max_ratio:.3f}")
+            met.append(ratio <= case.max_ratio)
+    shown = f"{', '.join(targets)}: {'met' if all(met) else 'MISSED'}"
     return (case.title, str(grader), f"{grader.peak >> 20} MiB", *compared, shown)
 
 
 def main() -> int:
-    """Measure the cases; exit code 1 when a limit was not kept."""
+    """Measure the cases; exit code 1 when a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.grader", description=__doc__)
     parser.add_argument("case", nargs="*", help=f"of {', '.join(CASES)}; all without any")
     parser.add_argument("--times", type=int, default=5, help="runs of each side (5)")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument(
+        "--write", action="store_true", help="record it in docs/measured/bench/, for docs/benchmarks.md"
+    )
     options = parser.parse_args()
     if set(options.case) - set(CASES):
         parser.error(f"cases are {', '.join(CASES)}")
@@ -210,20 +212,25 @@ def main() -> int:
     for name in options.case or CASES:
         rows.append(_row(CASES[name], options.times))
         print(" | ".join(rows[-1]), flush=True)
-    headers = ("lake", "grader", "its memory", "compared with", "memory", "ratio", "limit")
-    table = Table(headers, rows)
-    print(f"\n{table.text()}")
+    headers = ("lake", "grader", "its memory", "compared with", "memory", "ratio", "target, at most")
+    measured = section("The grader", "python -m scripts.bench.grader", headers, rows, NOTES)
+    print(f"\n{measured.table()}")
     if options.write:
-        notes = (
-            "Whole processes, start-up included, median by turns, files in the page cache. The grader reads the lake, "
-            "judges every check and writes all its reports; DuckDB answers one query for row count, distinct ids, "
-            "nulls, negatives, folder mismatches and the newest created_at. Memory is the most that was resident, and "
-            "must stay under 1 GiB; it is at least that of the measuring process, from which each is started, so a "
-            "figure that both sides share is an upper bound."
-        )
-        how = f"python -m scripts.bench.grader, on {machine()}"
-        write_section("grader", "The grader", how, table, notes)
-    return 1 if any("NOT KEPT" in row[-1] for row in rows) else 0
+        record("grader", measured)
+    return 1 if any("MISSED" in row[-1] for row in rows) else 0
+
+
+NOTES = (
+    """
+    Whole processes, start-up included. Each figure is the median of runs that take turns; files are in the page cache.
+    The grader reads the lake, judges every check and writes all its reports. DuckDB answers one query: row count,
+    distinct ids, nulls, negatives, folder mismatches and the newest created_at.
+    """,
+    """
+    Memory is the peak of resident memory. Its target is under 1 GiB. A process never shows less than the measuring
+    process, which starts it. So where both sides show the same figure, it is an upper bound.
+    """,
+)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m scripts.bench.lake_backlog [--rows 1000000]
 
-Each consumer runs alone on a stack of its own. It is paused while the messages are published, and through when the
+Each consumer runs alone on a stack of its own. It is paused while the messages are published, and done when the
 sink log has all of their rows. First a hundredth of the rows, then a tenth, then all; and then all once more, in
 batches that look up every order_id in a store that has a million already; and then small ones, as a course has them.
 Those batches are compared, one by one, with the same consumer's without its store.
@@ -22,8 +22,8 @@ from statistics import median
 from configs.contract import ORDER_STATUSES, format_timestamp
 from configs.settings import Kafka, Settings, local_path
 from scripts.bench.backlog import FIRST_MOMENT, IDLE, ROWS, STEP, TIMEOUT, Figures, Passage, figures_row, sizes
+from scripts.bench.page import record, section
 from scripts.bench.subject import running_program
-from scripts.bench.tables import Table, machine, write_section
 from scripts.pipeline import position
 from scripts.pipeline.programs import NAIVE
 from scripts.pipeline.services import services_of
@@ -132,7 +132,7 @@ def _batches(settings: Settings, rows: int, count: int) -> tuple[float, ...]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.lake_backlog")
     parser.add_argument("--rows", type=int, default=ROWS, help=f"of the largest backlog (default {ROWS})")
-    parser.add_argument("--dry-run", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--dry-run", action="store_true", help="record nothing in docs/measured/bench/")
     options = parser.parse_args(arguments)
     backlogs = (*sizes(options.rows), options.rows)
     ours = measure_consumer(OURS, backlogs)
@@ -145,21 +145,20 @@ def main(arguments: list[str] | None = None) -> int:
     rows.append(figures_row(measure_consumer(NAIVE, backlogs).figures, "naive baseline", rate))
     sizes_text = [f"{size:,} rows" for size in backlogs]
     sizes_text[-1] += " more"
-    headers = ("consumer", *sizes_text, "rows a second", "ours, times this", "memory, idle", "memory, at most")
-    table = Table(headers, rows)
-    print(table.text())
+    headers = ("consumer", *sizes_text, "rows a second", "ours, times this", "memory, idle", "memory, peak")
     cost = store_cost(ours, without)
-    print(cost)
+    command = f"python -m scripts.bench.lake_backlog --rows {options.rows}"
+    measured = section("From Kafka to the lake", command, headers, rows, (*NOTES, *cost))
+    print(measured.table(), *cost, sep="\n")
     if not options.dry_run:
-        how = f"python -m scripts.bench.lake_backlog --rows {options.rows}, on {machine()}"
-        write_section("lake_backlog", "From Kafka to the lake", how, table, NOTES + cost)
+        record("lake_backlog", measured)
     return 0
 
 
-def store_cost(ours: LakeFigures, without: LakeFigures) -> str:
-    """What share of a batch's time the store takes, at batches of both sizes."""
+def store_cost(ours: LakeFigures, without: LakeFigures) -> tuple[str, ...]:
+    """What share of a batch's time the store takes: a sentence for each of the two sizes of batches."""
     large = max(passage.rows for passage in ours.figures.passages) // BATCHES
-    return "\n".join(
+    return tuple(
         f"Batches of {rows:,} rows, median of {len(slow)} each: {median(slow):.3f} s with the store and "
         f"{median(fast):.3f} s without; it takes {1 - median(fast) / median(slow):.0%} of such a batch's time."
         for rows, slow, fast in (
@@ -169,18 +168,23 @@ def store_cost(ours: LakeFigures, without: LakeFigures) -> str:
     )
 
 
-NOTES = """
-Each consumer runs alone, at the defaults of `configs/orders_stream.yml`, has read ten rows and is paused while the
-messages are published; it is through when the sink log has all of them. Ours parses every message twice, once for the
-lake and once for the quarantine, and remembers every order_id; the naive baseline does neither. The last backlog finds
-1.11 times its own number of order_ids in the store. Without the store the same batches take the same way, through the
-same shuffle, and repeats are kept. Memory is resident, of all the program's processes.
-
-What the store costs, once it holds the order_ids of all backlogs (wanted: at most 15% of a batch's time). For each key
-it takes a lookup and a write in RocksDB, called from Java one by one, in the one task that `state_partitions: 1` makes;
-two partitions share them out, and leave two files for each date and batch in place of one.
-
-"""
+NOTES = (
+    """
+    Each consumer runs alone, at the defaults of `configs/orders_stream.yml`. It has read ten rows and is paused while
+    the messages are published. It is done when the sink log has all of them. Memory is resident, of all processes of
+    the program.
+    """,
+    """
+    Ours parses every message twice, once for the lake and once for the quarantine, and remembers every order_id. The
+    naive baseline does neither. The store already holds 1.11 times as many order_ids as the last backlog has.
+    Without the store the same batches go through the same shuffle, and repeats are kept.
+    """,
+    """
+    What the store costs, once it holds the order_ids of all backlogs. Target: at most 15% of a batch's time. For each
+    key it takes a lookup and a write in RocksDB. Java calls them one by one, in the single task of
+    `state_partitions: 1`. Two partitions would share them, and leave two files for each date and batch in place of one.
+    """,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

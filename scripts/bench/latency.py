@@ -21,8 +21,8 @@ from statistics import median, quantiles
 from configs.settings import local_path
 from grader.evidence.scan import read_table
 from grader.evidence.sink_log import FOLDER, SinkLog
+from scripts.bench.page import record, section
 from scripts.bench.subject import Subject, running_program
-from scripts.bench.tables import Table, machine, write_section
 from scripts.pipeline import position
 from scripts.pipeline.orders import insert_orders
 from scripts.pipeline.programs import NAIVE
@@ -152,7 +152,7 @@ def percentile_95(seconds: tuple[float, ...]) -> float:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.latency")
     parser.add_argument("--inserts", type=int, default=INSERTS, help=f"single inserts a design (default {INSERTS})")
-    parser.add_argument("--dry-run", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--dry-run", action="store_true", help="record nothing in docs/measured/bench/")
     options = parser.parse_args(arguments)
     found = {}
     for setup in SETUPS:
@@ -180,21 +180,26 @@ def main(arguments: list[str] | None = None) -> int:
         "95th percentile",
         "to naive",
     )
-    table = Table(headers, rows)
-    print(table.text())
+    command = f"python -m scripts.bench.latency --inserts {options.inserts}"
+    measured = section("From insert to lake", command, headers, rows, NOTES)
+    print(measured.table())
     if not options.dry_run:
-        how = f"python -m scripts.bench.latency --inserts {options.inserts}, on {machine()}"
-        write_section("latency", "From insert to lake", how, table, NOTES)
+        record("latency", measured)
     return 0
 
 
-NOTES = f"""
-Single inserts, {PAUSES[0]:g} to {PAUSES[1]:g} s apart at random, at the same moments for each design, each on a stack
-of its own, one after the other. Counted from the commit until the sink log has the batch with the row's file; "to
-naive" is the median over the naive baseline's. Target: at most 0.75 at the defaults, at most 1.2 s at the fastest,
-which polls every 0.1 s with a margin of 5 ms and a batch every 0.1 s. At the defaults half of a poll interval, 1 s,
-is waiting. What is lost was inserted between two of the naive baseline's readings of one batch, and is never read.
-"""
+NOTES = (
+    f"""
+    Single inserts, {PAUSES[0]:g} to {PAUSES[1]:g} s apart at random. Each design gets the same moments and a stack of
+    its own, one after the other. Time counts from the commit until the sink log has the batch with the row's file. "to
+    naive" is the median divided by the naive baseline's. A lost row was inserted between two of the naive baseline's
+    readings of one batch, and is never read.
+    """,
+    """
+    Target at the defaults: at most 0.75 of the naive baseline. Half of a poll interval, 1 s, is waiting. Target at the
+    fastest: at most 1.2 s. "Fastest" polls every 0.1 s with a margin of 5 ms, and runs a batch every 0.1 s.
+    """,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""`make drills`: python -m scripts.drills, with DRILL, SEED, RUNS and PROGRAMS from the environment."""
+"""`make drills`: python -m scripts.drills, with DRILL, SEED, RUNS, PROGRAMS and RECORD from the environment."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from configs.errors import KitError, run_command
 from configs.settings import PROJECT
 from scripts.drills import all_drills
+from scripts.drills.documentation import MEASURED_FILE, read_report, record
 from scripts.drills.errors import DrillError
 from scripts.drills.model import Drill, Result
 from scripts.drills.random_faults import random_drill
@@ -72,7 +73,7 @@ def programs_under_test(name: str | None) -> Programs:
 def _number(name: str) -> int | None:
     text = os.environ.get(name, "").strip()
     if text and not text.isdecimal():
-        raise KitError(f"{name} is {text!r}; a whole number is wanted.")
+        raise KitError(f"{name} is {text!r}; it must be a whole number.")
     return int(text) if text else None
 
 
@@ -110,6 +111,9 @@ def drill_command(out: Path | None) -> int:
     failed = [result for result in results if not result.is_clean]
     print(f"\n{table(results)}\n\n{len(results) - len(failed)} of {len(results)} clean in", end=" ")
     print(f"{time.monotonic() - clock:.0f} s. Also in {out}")
+    if os.environ.get("RECORD"):
+        record([read_report(out)])
+        print(f"Recorded in {MEASURED_FILE}; docs/drills.md is written from it.")
     return 1 if failed else 0
 
 

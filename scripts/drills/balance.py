@@ -69,7 +69,7 @@ def balance(
     in_lake_before: Set[int],
     quarantine: Sequence[Place],
 ) -> Balance:
-    """Settle the account of what came since the drill began.
+    """Reconcile what came since the drill began.
 
     `good`: order_id -> values of the rows that must reach the lake. `passed_by_state`: ids of all the drill's rows in
     Postgres with created_at up to the state. `published_before` and `in_lake_before`: ids from before the drill.

@@ -1,7 +1,7 @@
-"""docs/drills.md, made from the drills and from what was last measured.
+"""docs/drills.md, made from the drills and from docs/measured/drills.json.
 
-`python -m scripts.drills.documentation [REPORT ...]` takes over what reports of `make drills` say, drill by drill, into
-scripts/drills/measured.json, and writes the page anew. A test says when it is out of date.
+`python -m scripts.drills.documentation REPORT ...` records what reports of `make drills` say, drill by drill, and
+writes the page. `make drills RECORD=1` records its own report.
 """
 
 from __future__ import annotations
@@ -12,86 +12,113 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from configs.errors import KitError, run_command
 from configs.settings import PROJECT
+from scripts.documents.document import Document, head
+from scripts.documents.measured import MEASURED, read_measured, write_measured
 from scripts.drills import all_drills
 from scripts.drills.model import Drill
 from scripts.drills.random_faults import BUDGET, FAULTS
 from scripts.pipeline.programs import NAIVE
 from scripts.services.stack import OURS
 
-DOCS_FILE = PROJECT / "docs" / "drills.md"
-MEASURED_FILE = Path(__file__).with_name("measured.json")
+MEASURED_FILE = MEASURED / "drills.json"
 RANDOM = "random"
-Measured = Mapping[str, Mapping[str, Mapping[str, Any]]]  # programs -> drill -> figures
 
-_HEAD = """\
-# The drills
 
-Generated from scripts/drills/ by `python -m scripts.drills.documentation`: change those, not this.
+class Figures(BaseModel):
+    """The runs of one drill, added up. `seeds`: the first and the last; `ended`: programs that ended by themselves."""
 
-A drill brings a fault about in a running pipeline: real Postgres, Kafka and Spark, on ports and in a folder of their
-own. Afterwards nothing may be lost, repeated, altered or left unexplained.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    runs: int
+    clean: int
+    seeds: tuple[int, int]
+    seeds_not_clean: tuple[int, ...]
+    faults: int
+    rows: int
+    messages: int
+    lost: int
+    repeated: int
+    altered: int
+    unexpected: int
+    repeats_removed: int
+    in_quarantine: int
+    ended: int
+    seconds: float
+
+
+Measured = Mapping[str, Mapping[str, Figures]]  # programs -> drill -> figures
+_MEASURED: TypeAdapter[Measured] = TypeAdapter(Measured)
+
+_INTRODUCTION = """\
+A drill injects a fault into a running pipeline: real Postgres, Kafka and Spark, on ports and in a folder of their own.
+Afterwards nothing may be lost, repeated, altered or left unexplained.
 
     make drills                          all of them, and a few random ones
     make drills DRILL=late_commit        one, or several separated by commas
     make drills DRILL=random SEED=7      the random drill of seed 7; RUNS=200 goes on to seed 206
     make drills PROGRAMS=naive           against the naive baseline; or PROGRAMS=folder, with
                                          scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh in it
+    make drills RECORD=1                 keeps the figures in docs/measured/drills.json, for this page
 
-The evidence goes to the terminal as a table and to reports/drills.json; the logs of a drill that did not come out
-clean to reports/drills/.
+The result goes to the terminal as a table and to reports/drills.json. The logs of a drill that was not clean go to
+reports/drills/. [drill_writer.md](drill_writer.md) says how to add a drill.
 
 ## What must hold
-Once the state is at the newest row and the consumer has finished the topic, the account is settled from Postgres, the
+The check begins when the state is at the newest row and the consumer has finished the topic. We reconcile Postgres, the
 topic, the lake (the files that its log names) and the quarantine:
 
-- **lost** 0: every good row of Postgres is in the lake; **repeated** 0: once; **wrong** 0: with its values, in the
-  folder of its UTC date, and nothing else is there.
+- **lost** 0: every good row of Postgres is in the lake.
+- **repeated** 0: it is there once.
+- **wrong** 0: it has its values and is in the folder of its UTC date. Nothing else is in the lake.
 - The state has not passed a row that was not published.
 - Every message is accounted for: topic = lake + quarantine + repeats removed, message by message.
 - No program has ended by itself. One that was killed is started again, as an operator would.
 
-Whether these drills can see a loss is shown by the **naive baseline**: tests/naive_baseline/, producer and consumer
-as the hand-out suggests them. They look right and pass a round by hand.
+The **naive baseline** shows that these drills can see a loss. It is tests/naive_baseline/: producer and consumer as the
+assignment suggests them. They look right and pass a round by hand.
 
 ## What was measured
-`lost` and `repeated` are rows, `ended` how often a program ended by itself. Nearly all rows of the naive baseline are
-"wrong" besides: its JSON has lost their microseconds. Where writers insert during a drill, it loses some of their rows
-whatever else happens: see concurrent_writers.
+`lost` and `repeated` are rows; `ended` is how often a program ended by itself. Nearly all rows of the naive baseline
+are also "wrong", because its JSON loses their microseconds. In drills with writers it loses some of their rows, with or
+without the fault: see concurrent_writers.
 """
 
 
-def take_over(measured: Measured, reports: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+def take_over(measured: Measured, reports: Iterable[Mapping[str, Any]]) -> Measured:
     """`measured` with the figures of reports in place of those of the same programs and drill."""
-    merged = {programs: {name: dict(row) for name, row in drills.items()} for programs, drills in measured.items()}
+    merged = {programs: dict(drills) for programs, drills in measured.items()}
     runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for report in reports:
         for run in report["runs"]:
             runs.setdefault((report["programs"], run["drill"]), []).append(run)
     for (programs, name), several in runs.items():
         merged.setdefault(programs, {})[name] = _figures(several)
-    return merged
+    return {programs: dict(sorted(drills.items())) for programs, drills in sorted(merged.items())}
 
 
-def _figures(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _figures(runs: Sequence[Mapping[str, Any]]) -> Figures:
     keys = ("rows", "messages", "lost", "repeated", "altered", "unexpected", "repeats_removed", "in_quarantine")
-    return {
-        "runs": len(runs),
-        "clean": sum(run["clean"] for run in runs),
-        "seeds_not_clean": [run["seed"] for run in runs if not run["clean"]],
-        "seeds": [min(run["seed"] for run in runs), max(run["seed"] for run in runs)],
-        "faults": sum(len(run["faults"]) for run in runs),
+    return Figures(
+        runs=len(runs),
+        clean=sum(run["clean"] for run in runs),
+        seeds=(min(run["seed"] for run in runs), max(run["seed"] for run in runs)),
+        seeds_not_clean=tuple(run["seed"] for run in runs if not run["clean"]),
+        faults=sum(len(run["faults"]) for run in runs),
         **{key: sum(run["balance"][key] for run in runs) for key in keys},
-        "ended": sum(len(run["ended"]) for run in runs),
-        "seconds": round(sum(run["seconds"] for run in runs), 1),
-    }
+        ended=sum(len(run["ended"]) for run in runs),
+        seconds=round(sum(run["seconds"] for run in runs), 1),
+    )
 
 
 def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:
-    """docs/drills.md."""
+    """docs/drills.md; "-" where a drill was not measured."""
     ours, naive = measured.get(OURS.name, {}), measured.get(NAIVE.name, {})
     lines = [
-        _HEAD,
+        head("The drills", "scripts/drills/", "docs/measured/drills.json") + _INTRODUCTION,
         "| drill | rows | faults | ours: lost | repeated | wrong | seconds | naive: rows | lost | repeated | ended |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
@@ -99,9 +126,9 @@ def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:
         mine, theirs = ours.get(name), naive.get(name)
         label = f"[{name}](#{name})"
         if name == RANDOM and mine is not None:
-            label += f", {mine['runs']} runs, seeds {mine['seeds'][0]} to {mine['seeds'][1]}, {mine['clean']} clean"
-            if mine.get("seeds_not_clean"):
-                label += f", not clean: {', '.join(map(str, mine['seeds_not_clean']))}"
+            label += f", {mine.runs} runs, seeds {mine.seeds[0]} to {mine.seeds[1]}, {mine.clean} clean"
+            if mine.seeds_not_clean:
+                label += f", not clean: {', '.join(map(str, mine.seeds_not_clean))}"
         lines.append(f"| {label} | {_ours(mine)} | {_naive(theirs)} |")
     category = ""
     for drill in drills.values():
@@ -114,43 +141,68 @@ def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:
     return "\n".join(lines)
 
 
-def _ours(figures: Mapping[str, Any] | None) -> str:
+def _ours(figures: Figures | None) -> str:
     if figures is None:
         return "- | - | - | - | - | -"
-    wrong = figures["altered"] + figures["unexpected"]
-    keys = ("rows", "faults", "lost", "repeated")
-    return " | ".join([*(str(figures[key]) for key in keys), str(wrong), f"{figures['seconds']:.0f}"])
+    f = figures
+    return f"{f.rows} | {f.faults} | {f.lost} | {f.repeated} | {f.altered + f.unexpected} | {f.seconds:.0f}"
 
 
-def _naive(figures: Mapping[str, Any] | None) -> str:
+def _naive(figures: Figures | None) -> str:
     if figures is None:
         return "- | - | - | -"
-    return " | ".join(str(figures[key]) for key in ("rows", "lost", "repeated", "ended"))
+    return f"{figures.rows} | {figures.lost} | {figures.repeated} | {figures.ended}"
 
 
 def _random_text() -> list[str]:
     return [
         "**Several faults at once, drawn from a seed, while writers insert.**",
         "",
-        "The seed alone decides how many writers there are, which faults come, after how many rows and for how long;",
-        "the run says what it has injected. Where in a batch a kill falls is up to the machine, so a seed that was",
-        "clean once can find something another time. Faults are drawn until they cost the pipeline about",
+        "The seed alone decides how many writers there are. It also decides which faults come, after how many rows and",
+        "for how long. The run says what it has injected. Where in a batch a kill falls is up to the machine: a seed",
+        "that was clean once can find something another time. Faults are drawn until they cost the pipeline about",
         f"{BUDGET:.0f} seconds:",
         "",
         f"{', '.join(FAULTS)}.",
     ]
 
 
-def read_measured() -> Measured:
-    """The figures last taken over; empty where there are none."""
+def record(reports: Iterable[Mapping[str, Any]]) -> None:
+    """Keep what reports of `make drills` say in docs/measured/drills.json, and write the page.
+
+    Raises:
+        KitError: docs/measured/drills.json does not hold figures.
+    """
+    measured = take_over(read_measured(MEASURED_FILE, _MEASURED) or {}, reports)
+    write_measured(MEASURED_FILE, _MEASURED, measured)
+    DRILLS.write()
+
+
+def read_report(path: Path) -> Mapping[str, Any]:
+    """A report of `make drills`.
+
+    Raises:
+        KitError: it cannot be read, or is no such report.
+    """
     try:
-        found: Measured = json.loads(MEASURED_FILE.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return found
+        report = json.loads(path.read_text(encoding="utf-8"))
+        if {"programs", "runs"} <= set(report):
+            return dict(report)
+    except (OSError, ValueError, TypeError) as error:
+        raise KitError(f"{path} cannot be read: {error}. `make drills` writes reports/drills.json.") from error
+    raise KitError(f"{path} is not a report of drills. `make drills` writes reports/drills.json.")
+
+
+DRILLS = Document(
+    PROJECT / "docs" / "drills.md",
+    lambda: drills_markdown(all_drills(), read_measured(MEASURED_FILE, _MEASURED) or {}),
+)
+
+
+def main(reports: Sequence[str]) -> int:
+    record([read_report(Path(name)) for name in reports])
+    return 0
 
 
 if __name__ == "__main__":
-    figures = take_over(read_measured(), [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]])
-    MEASURED_FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    DOCS_FILE.write_text(drills_markdown(all_drills(), figures), encoding="utf-8")
+    sys.exit(run_command(lambda: main(sys.argv[1:])))

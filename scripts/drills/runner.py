@@ -1,4 +1,4 @@
-"""Runs drills one after the other on a stack of their own, and settles the account of each."""
+"""Runs drills one after the other on a stack of their own, and reconciles what came of each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KEPT_LOGS = PROJECT / "reports" / "drills"  # of drills that did not come out cl
 
 @dataclass(frozen=True)
 class Planned:
-    """A drill to run, with the seed of what it leaves to chance."""
+    """A drill to run, with the seed of its random numbers."""
 
     drill: Drill
     seed: int
@@ -71,7 +71,7 @@ class Session:
         shutil.copytree(self.pipeline.stack.logs, folder, dirs_exist_ok=True)
 
     def run(self, planned: Planned) -> Result:
-        """Inject the fault, wait until nothing is left to do, settle the account."""
+        """Inject the fault, wait until nothing is left to do, reconcile."""
         pipeline = self.pipeline
         clock = time.monotonic()
         pipeline.begin(planned.seed)

@@ -1,7 +1,7 @@
-"""`make fidelity`: plant every mistake, say which check caught it, and write docs/fidelity.md.
+"""`make fidelity`: plant every mistake, record which check caught it, and write docs/fidelity.md from the record.
 
 LIVE=1 also runs the faulty programs against real services, 20 to 30 minutes; LIVE=name,name only some. Without it the
-last run's results stay in the table.
+results of the last live run stay.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import sys
 
-from grader.selftest.corpus import grade_corpus
-from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
+from grader.selftest.corpus import Outcome, grade_corpus
+from scripts.fidelity.table import CORPUS_FILE, FIDELITY, ExampleResult, read_live, write_corpus
 
 
 def main() -> int:
-    """Exit code 0: every mistake was caught by its check, and there is no false positive; 1: not so."""
+    """Exit code 0: every mistake was caught by its check and there is no false positive; 1: not so."""
     outcomes = grade_corpus()
     live = read_live()
     asked = os.environ.get("LIVE", "")
@@ -23,7 +23,8 @@ def main() -> int:
 
         names = [] if asked == "1" else asked.split(",")
         live = run_live(names, on_progress=lambda line: print(line, flush=True))
-    FIDELITY_FILE.write_text(fidelity_markdown(outcomes, live), encoding="utf-8")
+    write_corpus([_result(outcome) for outcome in outcomes])
+    FIDELITY.write()
     wrong = [outcome for outcome in outcomes if outcome.unexpected]
     for outcome in wrong:
         print(f"{outcome.case.example.name} ({outcome.case.check.id}):", *outcome.unexpected, sep="\n  ")
@@ -32,8 +33,19 @@ def main() -> int:
         print(f"{len(some)} {kind}: {sum(not outcome.unexpected for outcome in some)} judged as they should be")
     missed = [program for program in live if not program.is_right]
     print(f"{len(live)} faulty and correct programs run live: {len(live) - len(missed)} judged as they should be")
-    print(f"Written to {FIDELITY_FILE}")
+    print(f"Recorded in {CORPUS_FILE}; {FIDELITY.path} is written from it.")
     return 1 if wrong or missed else 0
+
+
+def _result(outcome: Outcome) -> ExampleResult:
+    return ExampleResult(
+        check=outcome.case.check.id,
+        example=outcome.case.example.name,
+        is_mutant=outcome.case.is_mutant,
+        caught_by=outcome.caught_by,
+        also=outcome.case.also,
+        unexpected=outcome.unexpected,
+    )
 
 
 if __name__ == "__main__":

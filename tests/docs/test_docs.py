@@ -9,11 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from configs.settings import PROJECT, Settings
+from scripts.drills.pipeline import Pipeline
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 VERBS = set(re.findall(r"^([a-z0-9-]+):.* ## ", MAKEFILE, re.MULTILINE))
-DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 
 def config_keys() -> set[str]:
@@ -69,3 +70,19 @@ def test_every_package_has_its_reason() -> None:
 def test_every_requirement_is_pinned() -> None:
     lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line and not line.startswith("#") and "==" not in line] == []
+
+
+def test_the_guide_for_drills_shows_a_whole_drill_as_it_is() -> None:
+    guide = (PROJECT / "docs" / "drill_writer.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    name = re.search(r"`(scripts/drills/\w+/\w+\.py)`:\n", guide)
+    assert name
+    assert shown == (PROJECT / name[1]).read_text(encoding="utf-8")
+
+
+def test_the_guide_for_drills_names_what_the_pipeline_has() -> None:
+    guide = (PROJECT / "docs" / "drill_writer.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
+    methods = {name for row in rows for name in re.findall(r"`(\w+)\(", row)}
+    assert methods
+    assert [name for name in sorted(methods) if not hasattr(Pipeline, name)] == []

@@ -1,4 +1,4 @@
-"""The drills as a set: documented, measured against the naive baseline, and random ones that a seed repeats."""
+"""The drills as a set: each is documented, the page shows its figures, and a seed repeats a random one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from configs.errors import KitError
-from scripts.drills import all_drills
-from scripts.drills.__main__ import plan, programs_under_test
-from scripts.drills.documentation import DOCS_FILE, drills_markdown, read_measured, take_over
+from scripts.documents.document import Document
+from scripts.drills import __main__ as command
+from scripts.drills import all_drills, documentation
+from scripts.drills.__main__ import drill_command, plan, programs_under_test
+from scripts.drills.documentation import Figures, drills_markdown, read_report, take_over
 from scripts.drills.messages import REJECTS
 from scripts.drills.model import Drill, drill
 from scripts.drills.random_faults import BUDGET, FAULTS, make_plan
+from scripts.drills.report import write_json
 from scripts.pipeline.programs import NAIVE
 from scripts.services.stack import OURS
 
@@ -32,26 +35,41 @@ def test_a_drill_without_a_docstring_is_refused() -> None:
         drill(naive="", withstands="")(lambda _: None)
 
 
-def test_the_documentation_is_up_to_date() -> None:
-    written = DOCS_FILE.read_text(encoding="utf-8")
-    assert written == drills_markdown(DRILLS, read_measured()), "run python -m scripts.drills.documentation"
+def figures(**changes: object) -> Figures:
+    """Made-up figures of one clean run; `changes` by field."""
+    counts = {"rows": 5, "messages": 5, "lost": 0, "repeated": 0, "altered": 0, "unexpected": 0, "in_quarantine": 0}
+    one = {"runs": 1, "clean": 1, "seeds": (1, 1), "seeds_not_clean": (), "faults": 1, "ended": 0, "seconds": 1.5}
+    return Figures.model_validate({**counts, **one, "repeats_removed": 0, **changes})
 
 
-def test_what_was_measured_covers_every_drill() -> None:
-    measured = read_measured()
-    assert set(measured[OURS.name]) == {*DRILLS, "random"}
-    assert all(row["clean"] == row["runs"] for row in measured[OURS.name].values())
-    assert measured[OURS.name]["random"]["runs"] >= 200
-    shown = [name for name, row in measured[NAIVE.name].items() if row["lost"] or row["repeated"]]
-    assert len(shown) >= 6, shown
+def row_of(page: str, drill_name: str) -> str:
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| [{drill_name}]")]
+    return row
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    measured = {
+        "ours": {"late_commit": figures(rows=7, faults=3, altered=1, unexpected=1)},
+        "naive": {"late_commit": figures(rows=8, lost=2, repeated=4, ended=1)},
+    }
+    page = drills_markdown(DRILLS, measured)
+    assert row_of(page, "late_commit").endswith("| 7 | 3 | 0 | 0 | 2 | 2 | 8 | 2 | 4 | 1 |")
+    for item in DRILLS.values():
+        assert item.naive in page
+        assert item.withstands in page
+
+
+def test_a_drill_that_was_not_measured_shows_a_dash() -> None:
+    page = drills_markdown(DRILLS, {"ours": {"late_commit": figures()}})
+    assert row_of(page, "late_commit").endswith("| 5 | 1 | 0 | 0 | 0 | 2 | - | - | - | - |")
+    assert row_of(page, "ties_at_the_limit").endswith(")" + " | -" * 10 + " |")
+    assert row_of(drills_markdown(DRILLS, {}), "random").endswith(")" + " | -" * 10 + " |")
 
 
 def test_a_random_run_that_was_not_clean_is_named_on_the_page() -> None:
-    measured = {name: dict(rows) for name, rows in read_measured().items()}
-    random = measured[OURS.name]["random"]
-    measured[OURS.name]["random"] = {**random, "clean": random["runs"] - 1, "seeds_not_clean": [158]}
-    (row,) = [line for line in drills_markdown(DRILLS, measured).splitlines() if line.startswith("| [random]")]
-    assert f"{random['runs'] - 1} clean, not clean: 158" in row
+    random = figures(runs=200, clean=199, seeds=(1, 200), seeds_not_clean=(158,))
+    row = row_of(drills_markdown(DRILLS, {"ours": {"random": random}}), "random")
+    assert "200 runs, seeds 1 to 200, 199 clean, not clean: 158 |" in row
 
 
 def test_a_report_replaces_what_it_measured_again() -> None:
@@ -65,14 +83,49 @@ def test_a_report_replaces_what_it_measured_again() -> None:
         "seconds": 1.5,
         "balance": {**counts, "repeats_removed": 0, "in_quarantine": 0},
     }
-    before = {"naive": {"late_commit": {"lost": 9}, "other": {"lost": 2}}}
-    merged = take_over(before, [{"programs": "naive", "runs": [run, run]}])["naive"]
-    assert merged["other"] == {"lost": 2}
-    assert (merged["late_commit"]["lost"], merged["late_commit"]["runs"], merged["late_commit"]["seeds"]) == (
-        2,
-        2,
-        [3, 3],
+    before = {"naive": {"late_commit": figures(lost=9), "other": figures(lost=2)}}
+    merged = take_over(before, [{"programs": "naive", "runs": [run, {**run, "seed": 4, "clean": True}]}])["naive"]
+    assert merged["other"] == figures(lost=2)
+    assert merged["late_commit"] == figures(
+        runs=2, rows=10, messages=10, lost=2, seeds=(3, 4), seeds_not_clean=(3,), faults=2, seconds=3.0
     )
+
+
+@pytest.mark.parametrize(("asked", "recorded"), [(None, 0), ("1", 1)])
+def test_figures_are_recorded_only_when_asked(
+    asked: str | None, recorded: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records: list[object] = []
+    monkeypatch.setattr(command, "record", records.extend)
+    monkeypatch.setattr(command, "run_drills", lambda *_: write_json(tmp_path / "drills.json", "ours", []))
+    for name in ("PROGRAMS", "SEED", "RUNS", "RECORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DRILL", "late_commit")
+    if asked:
+        monkeypatch.setenv("RECORD", asked)
+    assert drill_command(tmp_path / "drills.json") == 0
+    assert records == [{"programs": "ours", "runs": []}] * recorded
+
+
+def test_a_record_goes_to_the_measurements_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documentation, "MEASURED_FILE", tmp_path / "drills.json")
+    page = Document(tmp_path / "drills.md", documentation.DRILLS.text)
+    monkeypatch.setattr(documentation, "DRILLS", page)
+    counts = dict.fromkeys(("messages", "lost", "repeated", "altered", "unexpected"), 0)
+    balance = {"rows": 321, **counts, "repeats_removed": 0, "in_quarantine": 0}
+    run = {"drill": "late_commit", "seed": 1, "clean": True, "faults": [], "ended": [], "seconds": 2.0}
+    documentation.record([{"programs": "ours", "runs": [{**run, "balance": balance}]}])
+    assert '"rows": 321' in (tmp_path / "drills.json").read_text(encoding="utf-8")
+    assert "| 321 | 0 |" in row_of(page.path.read_text(encoding="utf-8"), "late_commit")
+    assert page.is_current()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"runs": []}'])
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "drills.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(KitError, match=r"make drills"):
+        read_report(path)
 
 
 def test_a_plan_derives_from_its_seed_alone() -> None:

@@ -1,4 +1,4 @@
-"""docs/fidelity.md against the corpus: what is not in the table was not measured."""
+"""The corpus: every mistake is caught by its check, and no correct submission fails one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from grader.checks import all_checks
 from grader.selftest import corpus
 from grader.selftest.corpus import Outcome, cases, grade_corpus
 from scripts.fidelity.faults import CONSUMER, FAULTY, PRODUCER, program_text
-from scripts.fidelity.table import FIDELITY_FILE, fidelity_markdown, read_live
 from tests.grader.conftest import of_the_corpus
-
-
-@of_the_corpus
-def test_the_document_is_what_the_corpus_gives(outcomes: list[Outcome]) -> None:
-    """`make fidelity` writes it again: a mutant that is gone, or no longer caught, shows in its diff."""
-    assert FIDELITY_FILE.read_text(encoding="utf-8") == fidelity_markdown(outcomes, read_live())
 
 
 @of_the_corpus
@@ -67,9 +60,3 @@ def test_every_faulty_pair_differs_from_the_correct_one_by_its_changes() -> None
 
 def test_the_checks_that_must_catch_a_faulty_pair_are_there() -> None:
     assert {check for faulty in FAULTY for check in faulty.expected} <= set(all_checks())
-
-
-def test_the_last_live_run_was_of_these_pairs_and_judged_right() -> None:
-    results = read_live()
-    assert {result.name for result in results} <= {faulty.name for faulty in FAULTY}
-    assert [result.name for result in results if not result.is_right] == []

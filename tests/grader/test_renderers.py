@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from grader.builder import Submission
 from grader.checks import all_checks
-from grader.documentation import CHECKS_FILE, SCHEMA_FILE, checks_markdown, schema_text
+from grader.documentation import schema_text
 from grader.grading import judge_checks
 from grader.model import Finding, Report, Status
 from grader.renderers import files, gradescope, html, junit, markdown, printable, terminal
@@ -158,7 +158,7 @@ class TestWhatASubmissionMayHold:
 
     def test_json(self, text: str) -> None:
         document = json.loads(json_renderer.render(hostile_report(text), GRADED_AT).encode("utf-8"))
-        jsonschema.validate(document, json.loads(SCHEMA_FILE.read_text()))
+        jsonschema.validate(document, json.loads(schema_text()))
         assert document["submission"] == text
 
     def test_junit(self, text: str) -> None:
@@ -221,7 +221,7 @@ def test_terminal_fits(width: int, tmp_path: Path) -> None:
 
 
 def test_report_json_is_as_its_schema_says(report: Report) -> None:
-    schema = json.loads(SCHEMA_FILE.read_text())
+    schema = json.loads(schema_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads(json_renderer.render(report, GRADED_AT)), schema)
 
@@ -230,7 +230,7 @@ def test_schema_refuses_what_is_not_in_it(report: Report) -> None:
     document = json.loads(json_renderer.render(report, GRADED_AT))
     for change in ({"verdict": "perhaps"}, {"score": "1.5"}, {"more": 1}, {"rubric_sha256": "x"}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({**document, **change}, json.loads(SCHEMA_FILE.read_text()))
+            jsonschema.validate({**document, **change}, json.loads(schema_text()))
 
 
 JUNIT = {
@@ -439,11 +439,5 @@ def test_every_fact_is_in_the_document(tmp_path: Path) -> None:
     assert list(submission.evidence().facts()) == list(json_renderer.Facts.model_fields)
 
 
-def test_generated_documents_are_current() -> None:
-    checks = all_checks()
-    remedy = "run `python -m grader.documentation`"
-    assert CHECKS_FILE.read_text(encoding="utf-8") == checks_markdown(checks, load_rubric(DEFAULT_RUBRIC, checks)), (
-        remedy
-    )
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), remedy
+def test_the_schema_describes_the_facts() -> None:
     assert json.loads(schema_text())["properties"]["facts"]

@@ -15,16 +15,17 @@ def is_before_sink_log(pipeline: Pipeline) -> bool:
 
 
 @drill(
-    naive="Nothing is lost or repeated by the kill for a reader that asks the log, as Spark does; one that takes every "
-    "Parquet file in the folder sees the rows twice. What is lost is lost by the producer, among the writers.",
-    withstands="The log decides which files are the lake. The batch is written again after the restart, and the file "
-    "that was left behind stays an orphan, which the grader reports.",
+    naive="The kill loses and repeats nothing for a reader that asks the log, as Spark does. A reader that takes every "
+    "Parquet file in the folder sees the rows twice. The producer loses some of the writers' rows, with or without the "
+    "kill.",
+    withstands="The log decides which files are the lake. The batch is written again after the restart. The file that "
+    "was left behind stays an orphan, which the grader reports.",
 )
 def consumer_killed_before_sink_log(pipeline: Pipeline) -> None:
     """kill -9 of the consumer after a batch's data file was written, before the lake's log names it.
 
-    The consumer is stopped (SIGSTOP) at a moment at which the evidence says so, and killed if it still says so. Twice,
-    while two writers insert.
+    The consumer is stopped (SIGSTOP) when the evidence shows that moment, and killed if the evidence still shows it.
+    Twice, while two writers insert.
     """
     with pipeline.writers(2):
         for _ in range(2):

@@ -3,16 +3,16 @@ from scripts.drills.pipeline import CONSUMER, Pipeline
 
 
 @drill(
-    naive="Spark's checkpoint makes the kill harmless here too: the batch that was planned is run again. What is lost "
-    "is lost by the producer, among the writers.",
-    withstands="The batch that was planned is run again with the same offsets; the state store's changes of the "
-    "unfinished batch were never committed.",
+    naive="Spark's checkpoint makes the kill harmless here too: the planned batch is run again. The producer "
+    "loses some of the writers' rows, with or without the kill.",
+    withstands="The planned batch is run again with the same offsets. The state store's changes of the unfinished "
+    "batch were never committed.",
 )
 def consumer_killed_in_batch(pipeline: Pipeline) -> None:
-    """kill -9 of the consumer in mid-batch: an id in the checkpoint's offsets/ and none in commits/.
+    """kill -9 of the consumer in the middle of a batch: its id is in the checkpoint's offsets/ and not in commits/.
 
-    Three times while two writers insert: as soon as a batch is planned, and once after the lake's log has the batch and
-    the checkpoint has not.
+    Three times while two writers insert. Twice as soon as a batch is planned, and once when the lake's log has the
+    batch and the checkpoint's commits/ do not.
     """
 
     def is_logged_and_not_committed() -> bool:

@@ -5,14 +5,15 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 @drill(
     naive="The state file was opened in place and is empty. The producer takes that for a first run and publishes the "
     "whole table again: every row twice.",
-    withstands="The new state is written beside the old one, flushed to disk and renamed: after a crash the file holds "
-    "the old timestamp or the new one. An empty state file, from whatever hand, stops the producer with a message.",
+    withstands="The new state is written beside the old one, flushed to disk and renamed. After a crash the file holds "
+    "the old timestamp or the new one. If the state file is empty, whatever emptied it, the producer stops with a "
+    "message.",
 )
 def producer_killed_in_state_write(pipeline: Pipeline) -> None:
     """kill -9 of the producer while it writes its state file.
 
-    Once with the file open and still empty, once between writing the new file and renaming it (a program that writes in
-    place never comes there, and goes on).
+    Once with the file open and still empty. Once between writing the new file and renaming it; a program that writes
+    in place never reaches that point, and continues.
     """
     for point in ("in_state_write", "before_state_rename"):
         pipeline.kill_at(point, is_sure=point == "in_state_write")

@@ -5,16 +5,16 @@ from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
 
 
 @drill(
-    naive="When a kill falls between publish and state, the batch is in the lake twice; rows of the writers are lost "
-    "besides.",
-    withstands="Every step can be repeated: publishing before the state, repeats dropped by order_id, batches planned "
-    "before they are run.",
+    naive="If a kill falls between publish and state, the batch is in the lake twice. The writers' rows are lost as in "
+    "other drills.",
+    withstands="Every step can be repeated. The producer publishes before it moves the state. Repeats are dropped by "
+    "order_id. Batches are planned before they are run.",
 )
 def programs_killed_over_and_over(pipeline: Pipeline) -> None:
-    """kill -9 of both programs at random times, over and over, also while they start.
+    """kill -9 of both programs at random times, again and again, also while they start.
 
-    Six kills while three writers insert. Each comes up to 3 s after the one before; which program and when is drawn
-    from the seed.
+    Six kills while three writers insert. Each comes up to 3 s after the one before. The seed decides which program and
+    when.
     """
     with pipeline.writers(3):
         for _ in range(6):

@@ -5,16 +5,16 @@ ZONE, ZONE_OF_DATABASE = "Asia/Kolkata", "America/New_York"
 
 
 @drill(
-    naive="Spark takes created_at for local time: every row moves by the zone's offset, and rows near midnight into "
+    naive="Spark takes created_at for local time. Every row moves by the zone's offset, and rows near midnight move to "
     "the folder of another date.",
-    withstands="UTC is set in the JVM, in Spark's session, in the JDBC session and in the JSON; the machine's zone has "
-    "no say.",
+    withstands="UTC is set in the JVM, in Spark's session, in the JDBC session and in the JSON. The machine's zone has "
+    "no effect.",
 )
 def other_time_zone(pipeline: Pipeline) -> None:
     """Both programs run on a machine in India, against a database in New York.
 
-    TZ and the JVM's user.timezone are Asia/Kolkata, the database's default is America/New_York. Rows are inserted
-    before, during and after; afterwards both programs run in their usual zone again.
+    TZ and the JVM's user.timezone are Asia/Kolkata. The database's default is America/New_York. Rows are inserted
+    before, during and after. At the end both programs run in their usual zone again.
     """
     database = f'"{pipeline.settings.postgres.db}"'
     there = {"TZ": ZONE, "JAVA_TOOL_OPTIONS": f"{JAVA_OPTIONS} -Duser.timezone={ZONE}"}

@@ -3,15 +3,15 @@ from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
 
 
 @drill(
-    naive="Nothing is lost by the pause itself, except for rows that come while it lasts between publish and max().",
-    withstands="Neither program relies on a clock: the producer goes on with the rows that it has read, the consumer "
+    naive="The pause itself loses nothing. But rows that come during it, between publish and max(), are lost.",
+    withstands="Neither program relies on a clock. The producer continues with the rows that it has read, the consumer "
     "with the batch that it has planned.",
 )
 def programs_paused(pipeline: Pipeline) -> None:
-    """Each program stands still (SIGSTOP) in the middle of its work, while everything else goes on.
+    """Each program is paused (SIGSTOP) in the middle of its work, while everything else runs on.
 
-    The producer between publish and state, until the consumer has finished all that is on the topic and more rows are
-    committed; the consumer in mid-batch, until the producer has published three more batches.
+    The producer is paused between publish and state, until the consumer has finished the topic and more rows are
+    committed. The consumer is paused in the middle of a batch, until the producer has published three more batches.
     """
     pipeline.freeze_after_publish()
     pipeline.note("pause producer")

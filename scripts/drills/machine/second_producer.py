@@ -5,8 +5,8 @@ TRIES = 40  # a producer takes some seconds to start
 
 
 @drill(
-    naive="Both read the same state and publish the same rows: from then on every row is in the lake twice.",
-    withstands="The producer holds a lock beside its state file; the second one says who has it and ends.",
+    naive="Both read the same state and publish the same rows. From then on every row is in the lake twice.",
+    withstands="The producer holds a lock beside its state file. The second one reports who has it and ends.",
 )
 def second_producer(pipeline: Pipeline) -> None:
     """A second producer is started by mistake while the first runs.

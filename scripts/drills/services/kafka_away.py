@@ -3,14 +3,14 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 
 @drill(
-    naive="The publish fails after a minute or two and the producer ends; someone has to start it again.",
-    withstands="The publish fails within seconds, the state stays where it is, and the batch is tried again until "
+    naive="The publish fails after a minute or two and the producer ends. Someone has to start it again.",
+    withstands="The publish fails within seconds, and the state stays where it is. The batch is tried again until "
     "Kafka is back. The consumer's streams are started again with their checkpoints.",
 )
 def kafka_away(pipeline: Pipeline) -> None:
-    """Kafka is stopped for a while: until the producer has failed to publish.
+    """Kafka is stopped until the producer has failed to publish.
 
-    Rows are inserted while it is away, some before the first failure and some after; then it is started again.
+    Rows are inserted meanwhile, some before the first failure and some after. Then Kafka is started again.
     """
     pipeline.stop_kafka()
     pipeline.insert(8)

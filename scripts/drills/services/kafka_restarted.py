@@ -3,15 +3,15 @@ from scripts.drills.pipeline import Pipeline
 
 
 @drill(
-    naive="A publish that is cut short ends the program; the part that had arrived is published again after its "
-    "restart, and is in the lake twice.",
-    withstands="A publish counts when every message is acknowledged; else the batch is read and published again, and "
-    "the consumer drops what had arrived before.",
+    naive="A publish that is cut off ends the program. After its restart the part that had arrived is published again, "
+    "and is in the lake twice.",
+    withstands="A publish counts when every message is acknowledged. Otherwise the batch is read and published again, "
+    "and the consumer drops what had arrived before.",
 )
 def kafka_restarted(pipeline: Pipeline) -> None:
     """Kafka is stopped and started, then killed and started, while two writers insert.
 
-    Each time once more messages have come onto the topic. An orderly stop lets the broker finish; kill -9 cuts it off.
+    Each time after more messages have reached the topic. An orderly stop lets the broker finish; kill -9 does not.
     """
     with pipeline.writers(2):
         for crash in (False, True):

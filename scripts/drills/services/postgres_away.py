@@ -3,11 +3,11 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 
 
 @drill(
-    naive="The producer ends with the first poll that fails; someone has to see that and start it again.",
-    withstands="The producer says so and tries again with growing pauses until Postgres is back.",
+    naive="The producer ends with the first poll that fails. Someone has to notice and start it again.",
+    withstands="The producer reports it and tries again with growing pauses until Postgres is back.",
 )
 def postgres_away(pipeline: Pipeline) -> None:
-    """Postgres is stopped for a while: until the producer has failed three times.
+    """Postgres is stopped until the producer has failed three times.
 
     Rows that were inserted just before arrive afterwards, with those inserted later.
     """

@@ -3,13 +3,13 @@ from scripts.drills.pipeline import Pipeline
 
 
 @drill(
-    naive="The poll that is under way fails and the program ends; someone has to see that and start it again.",
-    withstands="A poll that fails is tried again with growing pauses, from the state that has not moved.",
+    naive="The running poll fails and the program ends. Someone has to notice and start it again.",
+    withstands="A poll that fails is tried again with growing pauses, from the state, which has not moved.",
 )
 def postgres_restarted(pipeline: Pipeline) -> None:
     """Postgres is stopped and started, then crashes and recovers, while two writers insert.
 
-    A fast shutdown rolls open transactions back; an immediate one (SIGQUIT) leaves recovery to the next start.
+    A fast shutdown rolls open transactions back. An immediate one (SIGQUIT) leaves recovery to the next start.
     """
     with pipeline.writers(2):
         for crash in (False, True):

@@ -5,14 +5,14 @@ ROWS = 400
 
 
 @drill(
-    naive="Rows are lost at every chance of the other drills, without an error: between publish and max, by late "
+    naive="Rows are lost in every way that the other drills show, without an error: between publish and max, by late "
     "commits, by ties at the limit.",
-    withstands="The horizon, WITH TIES and one reading of each batch hold at once.",
+    withstands="The horizon, WITH TIES and one reading of each batch work together.",
 )
 def concurrent_writers(pipeline: Pipeline) -> None:
     """Six writers insert 400 rows at once.
 
-    Transactions of every kind, drawn from the seed: prompt, slow, late, larger than the limit of a poll, rolled back.
+    The seed draws transactions of every kind: prompt, slow, late, larger than the limit of a poll, rolled back.
     """
     with pipeline.writers(6, max_rows=ROWS) as load:
         pipeline.wait(lambda: load.committed >= ROWS, f"{ROWS} rows committed")

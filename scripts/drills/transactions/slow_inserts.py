@@ -4,14 +4,14 @@ from scripts.pipeline.orders import insert_orders
 
 
 @drill(
-    naive="As with a late commit: others move the state past the created_at that the transaction's rows will have.",
-    withstands="The horizon counts every open transaction, also one that has only read: looking only at those that "
-    "have written loses these rows.",
+    naive="As in late_commit: others move the state past the created_at that the transaction's rows will have.",
+    withstands="The horizon counts every open transaction, also one that has only read. A horizon of only those that "
+    "have written would lose these rows.",
 )
 def slow_inserts(pipeline: Pipeline) -> None:
     """A transaction reads first and inserts late; its rows have the created_at of its beginning.
 
-    While it has only read, it holds no transaction id. Others commit and the producer polls; then it inserts, the
+    While it has only read, it has no transaction id. Others commit and the producer polls. Then it inserts, the
     producer polls again, and it commits. Two such transactions overlap.
     """
     with pipeline.transaction() as first:

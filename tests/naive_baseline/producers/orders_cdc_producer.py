@@ -1,6 +1,6 @@
 """The producer as the hand-out suggests it: the counter-example that shows that the drills see loss and repeats.
 
-It looks right and passes a round by hand. Do not mend it.
+It looks right and passes a round by hand. Do not fix it.
 """
 
 import argparse
