@@ -31,7 +31,7 @@ def with_reasons(messages: DataFrame) -> DataFrame:
     options = {"columnNameOfCorruptRecord": _CORRUPT, "mode": "PERMISSIVE"}
     parsed = raw.withColumn("parsed", F.from_json("raw", _SCHEMA, options))
     text = F.col("parsed.created_at")
-    # Spark would test the reason below this, on the raw message, parsing it anew for every condition: a dozen times. An
+    # Spark would test the reason below this, on the raw message, parsing it for each of a dozen conditions. An
     # expression that might not give the same twice, as far as Spark knows, is computed once, where it stands.
     once = F.spark_partition_id() >= 0
     typed = parsed.withColumns(

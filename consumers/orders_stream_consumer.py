@@ -201,7 +201,7 @@ def run_streams(spark: SparkSession, settings: Settings, stop: StopSignal, log: 
 
 
 def _finish_batch(query: StreamingQuery) -> None:
-    """Wait until no batch is under way, so that none is broken off; at the most STOP_PATIENCE seconds."""
+    """Wait until no batch is under way, so that none is broken off; at most STOP_PATIENCE seconds."""
     deadline = time.monotonic() + STOP_PATIENCE
     while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""What must be right before the streams start: Spark itself would lose rows over these without a word."""
+"""What must be right before the streams start: Spark itself would silently lose rows over these."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_lake(lake: Path, checkpoint: Path) -> None:
         state = "has no batch" if planned is None else f"ends at batch {planned}"
         raise ProgramError(
             f"The lake {lake} has batches up to {in_lake}, but its checkpoint {checkpoint} {state}: it was deleted or "
-            "is of another run, and Spark would skip rows without a word. Put the checkpoint back; or move both away "
+            "is of another run, and Spark would silently skip rows. Put the checkpoint back; or move both away "
             "(mv them, delete nothing), and all of the topic is read into a new lake."
         )
     if finished is not None and (in_lake is None or in_lake < finished):
@@ -80,11 +80,11 @@ def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> None:
         return
     except ValueError:
         raise ProgramError(
-            f"{noted} is not JSON. Delete it if you are sure that the topic was not made anew."
+            f"{noted} is not JSON. Delete it if you are sure that the topic was not recreated."
         ) from None
     if before != now:
         raise ProgramError(
-            f"The topic {kafka.topic} is not the one that the checkpoint has read: it was deleted and made anew (id "
+            f"The topic {kafka.topic} is not the one that the checkpoint has read: it was deleted and recreated (id "
             f"{before.get('id')} then, {now['id']} now), so its offsets mean other rows. {remedy}"
         )
 

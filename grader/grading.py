@@ -13,7 +13,7 @@ from grader.model import DID_NOT_END, NO_EVIDENCE, Check, Fact, Finding, Mismatc
 from grader.rubric import Rubric
 
 OnError = Callable[[str], None]  # told a traceback, when the grader itself broke
-FIGURES = "the figures"  # what `on_step` is told beside the ids of checks
+FIGURES = "the figures"  # what `on_step` gets beside the ids of checks
 
 
 def judge_checks(
@@ -28,7 +28,7 @@ def judge_checks(
 ) -> Report:
     """Judge every check of the rubric, in its order. `strict` fails a check that has marks and no evidence.
 
-    `on_step` is told the id of each check before it is judged.
+    `on_step` gets the id of each check before it is judged.
     """
     findings: dict[str, Finding] = {}
 

@@ -35,6 +35,7 @@ OnStep = Callable[[str], None]  # told what begins: the id of a check, or what e
 POLL_INTERVAL = 0.02  # seconds between two looks at the memory: a reader that allocates 1 GiB/s is seen 20 MiB too late
 _GRACE = 2.0  # seconds beyond the time limit, in which the grading may still end what takes too long by itself
 _BEGINNING = "the start"
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,17 @@ def run_guarded(work: Callable[[OnStep], int], limits: Limits) -> int | Ended:
         sys.stdout.flush()
         sys.stderr.flush()
         steps, told = os.pipe()
+        # Held back until this process knows what to do with one: it must not end and leave its child behind.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         child = os.fork()
         if child == 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(steps)
             _work(work, told, scratch)
         os.close(told)
         try:
             with _signals():
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 ended = _watch(child, steps, limits)
         except BaseException:
             os.kill(child, signal.SIGKILL)

@@ -42,7 +42,7 @@ TRANSIENT = (psycopg2.Error, KafkaException, PySparkException, Py4JError, OSErro
 
 
 class Source:
-    """The orders table: a connection that is opened anew after a failure, and the name Postgres knows the table by."""
+    """The orders table: a connection that is opened again after a failure, and the name Postgres knows the table by."""
 
     def __init__(self, settings: Settings, log: logging.Logger) -> None:
         self._postgres = settings.postgres
@@ -92,7 +92,7 @@ class Source:
         except psycopg2.OperationalError as error:
             if "authentication failed" in str(error) or "does not exist" in str(error):
                 raise ProgramError(
-                    f"Postgres refuses us: {first_line(error)}. Mend the config, or run `make db`."
+                    f"Postgres refuses us: {first_line(error)}. Fix the config, or run `make db`."
                 ) from None
             raise
         self._connection = connection

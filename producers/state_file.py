@@ -14,7 +14,7 @@ def read_state(path: Path) -> datetime | None:
     """The timestamp in the state file, None if there is no file.
 
     Raises:
-        ProgramError: the file is there and holds no timestamp. Beginning anew would publish the whole table again,
+        ProgramError: the file is there and holds no timestamp. Starting over would publish the whole table again,
             and guessing would lose rows: that is for a person to decide.
     """
     try:

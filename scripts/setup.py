@@ -37,7 +37,7 @@ def make_venv() -> None:
     if _venv_version() == wanted:
         return
     if VENV.exists():
-        print_detail("the .venv that is there is incomplete or of another Python: making it anew")
+        print_detail("the .venv that is there is incomplete or of another Python: recreating it")
         INSTALLED.unlink(missing_ok=True)
         shutil.rmtree(VENV)
     _run([sys.executable, "-m", "venv", str(VENV)], "Making the venv failed")

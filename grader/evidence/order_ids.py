@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Int64s = npt.NDArray[np.int64]
     Bytes = npt.NDArray[np.uint8]
 
-_BITS_PER_ID = 32  # of a whole lake's bitmap, at the most; beyond that sorted ids of 64 bits are not much larger
+_BITS_PER_ID = 32  # of a whole lake's bitmap at most; beyond that sorted ids of 64 bits are not much larger
 _FLAGS_PER_ID = 16  # the same for one file, whose bitmap is a byte an id of the range while it is made
 
 

@@ -27,7 +27,7 @@ def write_reports(
 ) -> Path:
     """Write report.json, report.xml, report.md, results.json and report.html; returns the last one's path.
 
-    Without evidence the page has no charts. `on_error` is told the traceback when the charts' facts cannot be had: the
+    Without evidence the page has no charts. `on_error` gets the traceback when the charts' facts cannot be had: the
     page is then written without them.
 
     Raises:

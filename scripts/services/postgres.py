@@ -172,13 +172,13 @@ def _data_folder(stack: Stack, uid_gid: tuple[int, int] | None) -> Path:
     if uid_gid is None:
         if link.is_symlink():
             raise KitError(
-                f"{link} leads to data that root made. Go on as root, or run `make reset` as root to begin anew as you."
+                f"{link} leads to data that root made. Go on as root, or run `make reset` as root to start over as you."
             )
         link.mkdir(parents=True, exist_ok=True)
         return link
     if link.is_dir() and not link.is_symlink():
         raise KitError(
-            f"{link} holds data that another user made. Go on as that user, or run `make reset` to begin anew."
+            f"{link} holds data that another user made. Go on as that user, or run `make reset` to start over."
         )
     if link.is_symlink() and link.is_dir():
         return link.readlink()
@@ -250,7 +250,7 @@ def _wait_for_server(process: psutil.Process, settings: PostgresSettings, log: P
             if "authentication failed" in problem or "does not exist" in problem:
                 raise KitError(
                     f"The data of this stack's Postgres was made with another user or password: {problem}. Put the old "
-                    "ones back into the config, or run `make reset` to begin anew (that removes the data)."
+                    "ones back into the config, or run `make reset` to start over (that removes the data)."
                 ) from None
             return False
         return True

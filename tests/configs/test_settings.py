@@ -1,4 +1,4 @@
-"""configs/settings.py: what a config may say, and what its reader is told when it says something else."""
+"""configs/settings.py: what a config may say, and what its reader sees when it says something else."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def judged(
     return with_reasons(messages).orderBy("offset").select(*columns).collect()
 
 
-def test_each_mistake_is_turned_away_with_its_reason_and_kept_word_for_word(spark: SparkSession) -> None:
+def test_each_mistake_is_rejected_with_its_reason_and_kept_word_for_word(spark: SparkSession) -> None:
     # Not the event: its year may be one that Python does not know.
     found = judged(spark, *(raw for _, raw in MISTAKES.values()), columns=("reason", "raw"))
     for (name, (reason, raw)), row in zip(MISTAKES.items(), found, strict=True):

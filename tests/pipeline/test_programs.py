@@ -51,6 +51,7 @@ def test_a_stack_starts_the_programs_that_it_has(script: Programs) -> None:
         assert programs.start(stack, [PRODUCER])[0].changed
         assert not programs.start(stack, [PRODUCER])[0].changed
         assert str(stack.settings.source) in printed(stack)
+        programs.kill(stack, PRODUCER)
 
 
 @pytest.mark.parametrize(("reads_environment", "seen"), [(True, "2025other"), (False, "None")])
@@ -61,6 +62,7 @@ def test_what_would_change_the_settings_reaches_only_a_stack_that_reads_it(
         monkeypatch.setenv("ROLLNUMBER", "2025other")
         programs.start(replace(stack, reads_environment=reads_environment), [PRODUCER])
         assert seen in printed(stack)
+        programs.kill(stack, PRODUCER)
 
 
 def test_kill_and_pause_reach_the_children(script: Programs) -> None:

@@ -1,4 +1,4 @@
-"""scripts/kit and scripts/setup.py on a clone: what they refuse, and what they mend."""
+"""scripts/kit and scripts/setup.py on a clone: what they refuse, and what they fix."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def test_a_setup_that_ends_is_marked_as_finished_and_verbs_go_on(clone: Path) ->
 
 
 @pytest.mark.venv
-def test_a_venv_that_was_left_half_made_is_made_anew(clone: Path) -> None:
+def test_a_venv_that_was_left_half_made_is_recreated(clone: Path) -> None:
     (clone / ".venv" / "bin").mkdir(parents=True)
     (clone / ".venv" / "bin" / "python").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
     (clone / ".venv" / "bin" / "python").chmod(0o755)
     (clone / "requirements.txt").write_text("no-such-package-of-this-kit==1\n", encoding="utf-8")
     done = kit(clone, "setup", PYTHON=sys.executable, PIP_RETRIES="0")
-    assert "making it anew" in done.stdout
+    assert "recreating it" in done.stdout
     assert done.returncode == 1
     assert "Installing packages failed" in done.stderr
     assert "Run `make setup` again" in done.stderr

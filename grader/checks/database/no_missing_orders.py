@@ -15,7 +15,7 @@ from grader.model import Mismatch, NoEvidence, check
 def no_missing_orders(evidence: Evidence) -> None:
     """Every clean order in Postgres is in the lake.
 
-    Clean is: order_id and created_at known, and a positive amount. What is missing is told apart by cause. Under the
+    Clean is: order_id and created_at known, and a positive amount. Missing orders are grouped by cause. Under the
     state: the producer passed the order over or the consumer dropped it, and it is lost for good, since the producer
     never looks back. With the created_at of a delivered order: a limit cut a run of equal times. Above the state: it
     is not published yet. In a batch that the checkpoint plans and does not commit: the consumer was stopped in it, and

@@ -18,8 +18,8 @@ _SPARK_NAME = re.compile(r"part-\d{5,}-(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[
 def no_foreign_files(evidence: Evidence) -> None:
     """Files beside the sink log are Spark's own leftovers, not put there by hand.
 
-    A file that no line of the log names is told from a crash's leftover by its name (each Spark task draws a new uuid),
-    by its footer (Spark writes its version into it) and by its checksum file (Spark writes one for every file, so it
+    What tells a file that is not in the log from a crash's leftover is its name (each Spark task draws a new uuid),
+    its footer (Spark writes its version into it) and its checksum file (Spark writes one for every file, so it
     must be there if the others have theirs). Its rows are named, since they look like repeats to most readers.
     """
     lake = evidence.lake

@@ -12,7 +12,7 @@ def no_orphan_files(evidence: Evidence) -> None:
 
     A consumer that is killed while it writes leaves such files behind, and writes their rows again in the next try.
     Spark passes over them; pyarrow, DuckDB and a glob count them. They are no fault of the pipeline. What
-    was put there by hand is told by no_foreign_files.
+    was put there by hand is reported by no_foreign_files.
     """
     lake = evidence.lake
     if lake.log is None:
