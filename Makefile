@@ -64,7 +64,7 @@ check: ## the fast tests: no services, JVM, venv or browser; under 20 s
 	@scripts/kit pytest -n logical --maxprocesses 4 -m "not services and not jvm and not venv and not browser and not slow"
 
 test: ## all tests, with real services on ports of their own
-	@scripts/kit pytest -n 2 --dist loadgroup
+	@scripts/kit pytest -n 2 --dist loadfile
 
 lint: ## ruff, mypy, and docs-check
 	@scripts/kit ruff format --check . && scripts/kit ruff check . && scripts/kit mypy && scripts/kit scripts.documents --check

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-from configs.settings import ENVIRONMENT_PREFIX
+from configs.settings import ENVIRONMENT_PREFIX, PROJECT
 from tests.starts.sitecustomize import KINDS, MAY_START, STARTED
+
+# Services, because they need the cores for themselves; the corpus, because one grading is enough for all of it.
+GROUPS = {"services": "pytestmark = pytest.mark.services", "corpus": "of_the_corpus"}  # and how its files are known
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -19,12 +25,35 @@ def _own_environment() -> None:
             del os.environ[name]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with services run one after the other, whatever else is tested meanwhile."""
-    for item in items:
-        if item.get_closest_marker("services"):
-            item.add_marker(pytest.mark.xdist_group("services"))
+class OneWorkerAGroup(LoadScopeScheduling):  # type: ignore[misc]
+    """Of --dist loadfile: a file's tests run on one worker, and so do those of all the files of a group.
+
+    xdist's own groups, --dist loadgroup, have no effect with pytest 9.2: it knows no Item._nodeid any more.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return _group(file) or file
+
+
+@cache
+def _group(file: str) -> str | None:
+    text = (PROJECT / file).read_text(encoding="utf-8")
+    return next((group for group, sign in GROUPS.items() if sign in text), None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerAGroup | None:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return OneWorkerAGroup(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest is begun first where something else can be tested meanwhile."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _group(item.nodeid.partition("::")[0]) != "services")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,8 +13,8 @@ _Test = TypeVar("_Test", bound=Callable[..., Any])
 
 
 def of_the_corpus(test: _Test) -> _Test:
-    """Mark a test that asks for `outcomes`: slow, and on one worker with the others, so that one grading is enough."""
-    marked: _Test = pytest.mark.slow(pytest.mark.xdist_group("corpus")(test))
+    """Mark a test that asks for `outcomes`: slow. tests/conftest.py gives its file to one worker with the others."""
+    marked: _Test = pytest.mark.slow(test)
     return marked
 
 
