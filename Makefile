@@ -66,8 +66,8 @@ check: ## the fast tests: no services, JVM, venv or browser; under 20 s
 test: ## all tests, with real services on ports of their own
 	@scripts/kit pytest -n 2 --dist loadfile
 
-lint: ## ruff, mypy, and docs-check
-	@scripts/kit ruff format --check . && scripts/kit ruff check . && scripts/kit mypy && scripts/kit scripts.documents --check
+lint: ## ruff, mypy, the layers of the imports, and docs-check
+	@scripts/kit ruff format --check . && scripts/kit ruff check . && scripts/kit mypy && scripts/kit scripts.layers && scripts/kit scripts.documents --check
 
 docs: ## write the generated documents, from the code and docs/measured/
 	@scripts/kit scripts.documents

@@ -13,7 +13,7 @@ from scripts.pipeline.services import services_of
 from scripts.services.stack import PROGRAM_NAMES, Stack
 
 REPORTS = ("report.json", "report.html", "report.xml", "report.md", "results.json")
-CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache")
+CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache")
 
 
 def clean(stack: Stack) -> list[str]:
