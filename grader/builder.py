@@ -33,8 +33,11 @@ from configs.contract import (
     format_timestamp,
     parse_timestamp,
 )
+from grader import spark_files
 from grader.evidence import checksum
 from grader.evidence.listing import file_sha256
+from grader.spark_files import CheckpointWriter
+from grader.spark_files import renew_checksum as renew_checksum
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,13 +50,13 @@ CONFIG = "configs/orders_stream.yml"
 LAKE = "datalake/orders"
 QUARANTINE = f"{LAKE}_quarantine"
 CHECKPOINT = "checkpoints/orders"
+QUARANTINE_CHECKPOINT = f"{CHECKPOINT}_quarantine"
 STATE = "state/last_processed_timestamp.txt"
 ROUNDS = "state/rounds"
 PARTITIONS = 3
 COMPACT_INTERVAL = 10  # Spark's: batches 9, 19, ... are compact
 
 _START = datetime(2025, 11, 18, 12, 24, 0, 123456, tzinfo=timezone.utc)
-_SPARK = {"org.apache.spark.version": "3.5.1"}
 _CONFIG = """\
 rollnumber: {rollnumber}
 postgres:
@@ -199,7 +202,7 @@ class Submission:
 
     def write(self, path: str, text: str) -> None:
         """Write a file by hand, without a checksum."""
-        self.edit(lambda root: _write(root / path, text.encode(), sidecar=False))
+        self.edit(lambda root: _write(root / path, text.encode()))
 
     def remove(self, pattern: str) -> None:
         """Remove the files that match."""
@@ -227,15 +230,15 @@ class Submission:
     def build(self) -> Path:
         """Write all of it, and return the folder."""
         snapshots = self._write_batches()
-        _write(self.folder / CONFIG, self._config().encode(), sidecar=False)
+        _write(self.folder / CONFIG, self._config().encode())
         text = snapshots[-1].state if self.state is None else self.state
-        _write(self.folder / STATE, (text or "").encode(), sidecar=False)
+        _write(self.folder / STATE, (text or "").encode())
         records = self._records(snapshots)
         for change in self.revise:
             records = change(records)
         for record in records:
             path = self.folder / ROUNDS / f"round{record.round}.json"
-            _write(path, record.model_dump_json(indent=1).encode(), sidecar=False)
+            _write(path, record.model_dump_json(indent=1).encode())
         for edit in self.edits:
             edit(self.folder)
         return self.folder
@@ -267,9 +270,8 @@ class Submission:
 
     def _write_batches(self) -> list[Snapshot]:
         """Write lake and checkpoint batch by batch; where the pipeline stood after each."""
-        checkpoint = self.folder / CHECKPOINT
-        _write(checkpoint / "metadata", json.dumps({"id": _uuid("query")}, separators=(",", ":")).encode())
-        _write(checkpoint / "sources" / "0" / "0", b"\0v1\n" + self._ends(self.skipped).encode())
+        checkpoint = CheckpointWriter(self.folder / CHECKPOINT, self.topic)
+        checkpoint.begin(_uuid("query"), _ends(self.skipped))
         snapshots, files, lines = list[Snapshot](), list[LakeFileRecord](), list[str]()
         published, delivered, inserted = self.skipped, 0, 0
         newest, known = EPOCH, {row.order_id for rows in self.inserts for row in rows}
@@ -280,23 +282,22 @@ class Submission:
             published += sent + len(self.messages.get(batch, ()))
             inserted += len(source)
             delivered += len(rows)
-            _write(checkpoint / "offsets" / str(batch), self._offsets(batch, published).encode())
+            checkpoint.plan(batch, _ends(published))
             new = self._write_files(batch, rows)
             files += new
-            lines += [self._log_line(self.folder / LAKE / file.path, file.size) for file in new]
+            lines += [spark_files.log_line(self.folder / LAKE / file.path) for file in new]
             if self.log:
                 compact = (batch + 1) % COMPACT_INTERVAL == 0
                 logged = lines if compact else lines[len(lines) - len(new) :]
-                name = f"{batch}.compact" if compact else str(batch)
-                _write(self.folder / LAKE / "_spark_metadata" / name, "\n".join(["v1", *logged]).encode())
-            _write(checkpoint / "commits" / str(batch), b'v1\n{"nextBatchWatermarkMs":0}')
+                spark_files.write_log(self.folder / LAKE, batch, logged, is_compact=compact)
+            checkpoint.commit(batch)
             # What the lake alone made of a time is not what the producer saw.
             seen = [*source, *(row for row in rows if row.order_id not in known)]
             newest = max([newest, *(parse_timestamp(row.created_at) for row in seen if row.created_at)])
             snapshots.append(
                 Snapshot(
                     postgres_rows=inserted,
-                    topic_offsets={str(partition): _end(published, partition) for partition in range(PARTITIONS)},
+                    topic_offsets={str(partition): end for partition, end in _ends(published).items()},
                     last_offset_batch=batch,
                     last_commit_batch=batch,
                     lake_rows=delivered,
@@ -307,15 +308,17 @@ class Submission:
         return snapshots
 
     def _write_quarantine(self, batch: int, published: int, sent: int, source: list[OrderRow]) -> None:
-        """What the consumer kept out of a batch: the last of its messages. `published` were on the topic before."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        """What the consumer kept out of a batch: the last of its messages. `published` were on the topic before.
 
+        The quarantine's stream has the batches of the lake's here; in a batch without a bad message its file is empty.
+        """
+        import pyarrow as pa
+
+        if not self.has_quarantine or not (self.rejected or self.messages):
+            return
         bad = [row for row in source if row.order_id in self.rejected]
         texts = [(json.dumps(_event(row)), self.rejected[row.order_id]) for row in bad]
         texts += [(message.raw, message.reason) for message in self.messages.get(batch, ())]
-        if not texts or not self.has_quarantine:
-            return
         begin = published + sent - len(bad)
         kept: list[dict[str, Any]] = [
             {
@@ -323,36 +326,24 @@ class Submission:
                 "topic": self.topic,
                 "partition": (begin + at) % PARTITIONS,
                 "offset": (begin + at) // PARTITIONS,
-                "timestamp": _START + timedelta(days=2),
                 "raw": raw,
             }
             for at, (raw, reason) in enumerate(texts)
         ]
-        for change in self.quarantine:
+        for change in self.quarantine if kept else ():
             kept = change(kept)
         folder = self.folder / QUARANTINE
-        target = folder / f"date=2025-11-20/part-00000-{_uuid('quarantine', batch)}.c000.snappy.parquet"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(kept, _quarantine_schema()), target, store_schema=False)
-        _write(target, target.read_bytes())
-        line = self._log_line(target, target.stat().st_size)
-        for earlier in range(batch):
-            if not (folder / "_spark_metadata" / str(earlier)).exists():
-                _write(folder / "_spark_metadata" / str(earlier), b"v1")
-        _write(folder / "_spark_metadata" / str(batch), f"v1\n{line}".encode())
-
-    def _ends(self, published: int) -> str:
-        ends = {str(partition): _end(published, partition) for partition in range(PARTITIONS)}
-        return json.dumps({self.topic: ends}, separators=(",", ":"))
-
-    def _offsets(self, batch: int, published: int) -> str:
-        head = {"batchWatermarkMs": 0, "batchTimestampMs": 1_763_468_640_000 + batch, "conf": {}}
-        return "\n".join(["v1", json.dumps(head, separators=(",", ":")), self._ends(published)])
+        target = folder / spark_files.data_file_name(_uuid("quarantine", batch), is_partitioned=False)
+        spark_files.write_table(target, pa.Table.from_pylist(kept, _quarantine_schema()))
+        spark_files.write_log(folder, batch, [spark_files.log_line(target)])
+        checkpoint = CheckpointWriter(self.folder / QUARANTINE_CHECKPOINT, self.topic)
+        if batch == 0:
+            checkpoint.begin(_uuid("quarantine query"), _ends(self.skipped))
+        checkpoint.plan(batch, _ends(published + sent + len(self.messages.get(batch, ()))))
+        checkpoint.commit(batch)
 
     def _write_files(self, batch: int, rows: list[OrderRow]) -> list[LakeFileRecord]:
         """One Parquet file a date, as one Spark task writes them; or `split`."""
-        import pyarrow.parquet as pq
-
         days: dict[str, list[OrderRow]] = {}
         for row in rows:
             day = row.created_at[:10] if row.created_at else "__HIVE_DEFAULT_PARTITION__"
@@ -364,23 +355,17 @@ class Submission:
             for task in range(min(self.split, len(some)))
         ]
         for day, task, some in parts:
-            name = f"part-{task:05d}-{_uuid(batch, day, task) if task else _uuid(batch, day)}.c000.snappy.parquet"
+            uuid_ = _uuid(batch, day, task) if task else _uuid(batch, day)
+            name = spark_files.data_file_name(uuid_, task, is_partitioned=self.folder_key is not None)
             path = name if self.folder_key is None else f"{self.folder_key}={day}/{name}"
             target = self.folder / LAKE / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            table = self._table(some)
-            with pq.ParquetWriter(
+            spark_files.write_table(
                 target,
-                table.schema,
-                store_schema=False,
-                use_deprecated_int96_timestamps=self.types["created_at"] == "int96",
-                coerce_timestamps="ms" if self.types["created_at"] == "ms" else None,
-                allow_truncated_timestamps=True,
-            ) as writer:
-                writer.write_table(table)
-                if self.is_sparks:
-                    writer.add_key_value_metadata(_SPARK)
-            _write(target, target.read_bytes())
+                self._table(some),
+                is_sparks=self.is_sparks,
+                int96=self.types["created_at"] == "int96",
+                milliseconds=self.types["created_at"] == "ms",
+            )
             digest = file_sha256(target) or ""
             records.append(LakeFileRecord(path=path, size=target.stat().st_size, sha256=digest, rows=len(some)))
         return records
@@ -407,18 +392,6 @@ class Submission:
                 cells = [self.far_us.get(row.order_id or 0, cell) for row, cell in zip(rows, cells, strict=True)]
             arrays[name] = pa.array(cells, kind)
         return pa.table(arrays)
-
-    def _log_line(self, path: Path, size: int) -> str:
-        entry = {
-            "path": path.absolute().as_uri(),
-            "size": size,
-            "isDir": False,
-            "modificationTime": 1_763_468_640_000,
-            "blockReplication": 1,
-            "blockSize": 33_554_432,
-            "action": "add",
-        }
-        return json.dumps(entry, separators=(",", ":"))
 
     def _records(self, snapshots: list[Snapshot]) -> list[RoundRecord]:
         records = []
@@ -449,25 +422,18 @@ def _event(row: OrderRow) -> dict[str, Any]:
     return row.model_dump() | {"amount": amount if math.isfinite(amount) else row.amount}
 
 
-def _end(published: int, partition: int) -> int:
-    """Of `published` rows dealt out in turn, those that went to `partition`."""
-    return (published + PARTITIONS - 1 - partition) // PARTITIONS
+def _ends(published: int) -> dict[int, int]:
+    """Partition -> how many of `published` rows, dealt out in turn, went to it."""
+    return {partition: (published + PARTITIONS - 1 - partition) // PARTITIONS for partition in range(PARTITIONS)}
 
 
 def _uuid(*parts: object) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(map(str, parts))))
 
 
-def _write(path: Path, content: bytes, *, sidecar: bool = True) -> None:
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    if sidecar:
-        renew_checksum(path)
-
-
-def renew_checksum(path: Path) -> None:
-    """Give a file that was written or changed the sidecar that Spark would have left with this content."""
-    checksum.sidecar(path).write_bytes(checksum.checksums(path.read_bytes()))
 
 
 def _quarantine_schema() -> Any:
@@ -480,7 +446,6 @@ def _quarantine_schema() -> Any:
             ("topic", text),
             ("partition", pa.int32()),
             ("offset", pa.int64()),
-            ("timestamp", pa.timestamp("us", "UTC")),
             ("raw", text),
         ]
     )
@@ -493,8 +458,8 @@ MOMENT = _START + timedelta(days=2)
 def leave_orphan(root: Path) -> None:
     """What a consumer leaves that was killed before it wrote its log: a whole file with checksum, in no log."""
     first = min((root / LAKE).glob("date=*/*.parquet"))
-    orphan = first.with_name(f"part-00000-{_uuid('orphan')}.c000.snappy.parquet")
-    _write(orphan, first.read_bytes())
+    orphan = first.with_name(spark_files.data_file_name(_uuid("orphan")))
+    spark_files.write(orphan, first.read_bytes())
 
 
 def leave_batch_in_flight(root: Path) -> None:

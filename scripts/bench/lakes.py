@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.contract import format_timestamp
-from configs.settings import Settings
-from grader.evidence.checksum import checksums
-from grader.evidence.sink_log import FOLDER as SINK_LOG
+from configs.contract import EPOCH, format_timestamp
+from configs.settings import Settings, local_path
+from grader.spark_files import CheckpointWriter, data_file_name, log_line, write_log, write_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,24 +80,19 @@ def _decimals(unscaled: npt.NDArray[np.int64]) -> pa.Array:
 
 def build(settings: Settings, plan: Plan) -> None:
     """Write lake, checkpoint and state where the settings say."""
-    lake, checkpoint = Path(settings.datalake.path), Path(settings.streaming.checkpoint_location)
-    lines, newest = list[str](), 0
+    lake, lines, newest = local_path(settings.datalake.path), list[str](), 0
     for path, table in _files(plan):
-        target = lake / path
-        _write_parquet(target, table)
+        write_table(lake / path, table)
         newest = max(newest, table.column("created_at")[-1].value)
-        lines.append(json.dumps({"path": target.absolute().as_uri(), "size": target.stat().st_size, "action": "add"}))
-    _write(lake / SINK_LOG / "0", "\n".join(["v1", *lines]))
-    topic = settings.kafka.topic
-    _write(checkpoint / "metadata", '{"id":"54305240-2884-442b-a235-5b45acdff09e"}')
-    ends = {str(partition): plan.rows // _PARTITIONS for partition in range(_PARTITIONS)}
-    starts = dict.fromkeys(ends, 0)
-    _write(checkpoint / "sources" / "0" / "0", "\0v1\n" + json.dumps({topic: starts}))
-    head = '{"batchWatermarkMs":0,"batchTimestampMs":1763468640000,"conf":{}}'
-    _write(checkpoint / "offsets" / "0", "\n".join(["v1", head, json.dumps({topic: ends})]))
-    _write(checkpoint / "commits" / "0", 'v1\n{"nextBatchWatermarkMs":0}')
-    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=newest)
-    _write(Path(settings.streaming.last_processed_timestamp_location), format_timestamp(moment))
+        lines.append(log_line(lake / path))
+    write_log(lake, 0, lines)
+    checkpoint = CheckpointWriter(local_path(settings.streaming.checkpoint_location), settings.kafka.topic)
+    checkpoint.begin("54305240-2884-442b-a235-5b45acdff09e", dict.fromkeys(range(_PARTITIONS), 0))
+    checkpoint.plan(0, dict.fromkeys(range(_PARTITIONS), plan.rows // _PARTITIONS))
+    checkpoint.commit(0)
+    state = local_path(settings.streaming.last_processed_timestamp_location)
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.write_text(format_timestamp(EPOCH + timedelta(microseconds=newest)), encoding="utf-8")
 
 
 def _files(plan: Plan) -> Iterator[tuple[str, pa.Table]]:
@@ -116,27 +108,5 @@ def _files(plan: Plan) -> Iterator[tuple[str, pa.Table]]:
         day = date.fromordinal(_FIRST_DAY.toordinal() + batch * _PARTITIONS * plan.days // plan.files)
         for partition in range(_PARTITIONS):
             rows = table.take(np.sort(dealt[partition * per_file : (partition + 1) * per_file]))
-            name = f"part-{partition:05}-{uuid.uuid5(uuid.NAMESPACE_URL, f'{batch}/{partition}')}.c000.snappy.parquet"
+            name = data_file_name(str(uuid.uuid5(uuid.NAMESPACE_URL, f"{batch}/{partition}")), partition)
             yield f"date={day}/{name}", rows
-
-
-def _write_parquet(target: Path, table: pa.Table) -> None:
-    """As parquet-mr does under Spark: one row group of all, statistics, dictionaries only where they pay."""
-    import pyarrow.parquet as pq
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(
-        target,
-        table.schema,
-        store_schema=False,
-        use_dictionary=["customer_name", "restaurant_name", "item", "order_status"],
-        store_decimal_as_integer=True,
-    ) as writer:
-        writer.write_table(table, row_group_size=table.num_rows)
-        writer.add_key_value_metadata({"org.apache.spark.version": "3.5.1"})
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.with_name(f".{path.name}.crc").write_bytes(checksums(text.encode()))

@@ -31,7 +31,7 @@ def _offsets_as_text(root: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = min((root / QUARANTINE).glob("date=*/*.parquet"))
+    path = min((root / QUARANTINE).glob("*.parquet"))
     table = pq.ParquetFile(path).read()
     at = table.column_names.index("offset")
     pq.write_table(table.set_column(at, "offset", table.column("offset").cast(pa.string())), path)

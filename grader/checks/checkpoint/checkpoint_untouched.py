@@ -63,7 +63,7 @@ def checksums_lost_in_a_copy(submission: Submission) -> None:
 
 def _add_space(root: Path) -> None:
     path = root / CHECKPOINT / "offsets" / "1"
-    path.write_text(path.read_text().replace('"conf":{}', '"conf": {}'))
+    path.write_text(path.read_text().replace('"conf":', '"conf": '))
 
 
 def _clone_to_windows(root: Path) -> None:

@@ -70,5 +70,5 @@ def quarantine_cut_short(submission: Submission) -> None:
 
 
 def _cut(root: Path) -> None:
-    path = min((root / QUARANTINE).glob("date=*/*.parquet"))
+    path = min((root / QUARANTINE).glob("*.parquet"))
     path.write_bytes(path.read_bytes()[:-20])

@@ -1,0 +1,67 @@
+"""Synthetic submissions against the real thing: what the consumer has left, and what grader/builder.py writes.
+
+Runs after the rounds of test_pipeline.py, on their stack.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from configs.settings import Settings, load_settings, local_path
+from grader.builder import CHECKPOINT, LAKE, QUARANTINE, QUARANTINE_CHECKPOINT, Submission
+from scripts.bench.lakes import Plan, build
+from scripts.pipeline.temporary_stack import write_config
+from scripts.services.stack import Stack
+from tests.end_to_end.file_shapes import shapes
+
+pytestmark = pytest.mark.services
+
+# Of the real checkpoint alone: the consumer's own note of the topic's id, and the store of order_ids, in a format of
+# RocksDB that nothing reads but Spark.
+ONLY_REAL = ("kafka_topic.json", "state/")
+# What a short run may not have: the log of a tenth batch, and that of a batch without a row.
+NOT_ALWAYS = {"_spark_metadata/<batch>.compact", "_spark_metadata/<batch>"}
+COMPACT_INTERVAL = 10
+
+
+@pytest.fixture(scope="module")
+def submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = Submission(tmp_path_factory.mktemp("made"))
+    made.add_round_3()
+    for _ in range(COMPACT_INTERVAL):
+        made.append_batch([])
+    return made.build()
+
+
+@pytest.mark.parametrize("part", ["lake", "quarantine", "checkpoint", "quarantine's checkpoint"])
+def test_the_builder_writes_what_spark_leaves(stack: Stack, submission: Path, part: str) -> None:
+    settings = stack.settings
+    real, made = {
+        "lake": (settings.datalake.path, LAKE),
+        "quarantine": (settings.datalake.quarantine_path, QUARANTINE),
+        "checkpoint": (settings.streaming.checkpoint_location, CHECKPOINT),
+        "quarantine's checkpoint": (settings.streaming.quarantine_checkpoint_location, QUARANTINE_CHECKPOINT),
+    }[part]
+    found, expected = shapes(submission / made), shapes(local_path(real), but=ONLY_REAL)
+    assert expected, "the rounds have left nothing"
+    assert {name: shape for name, shape in found.items() if name not in NOT_ALWAYS} == {
+        name: shape for name, shape in expected.items() if name not in NOT_ALWAYS
+    }
+    logs = {name: (expected[name], found.get(name, set())) for name in NOT_ALWAYS & set(expected)}
+    assert {name: real - made for name, (real, made) in logs.items() if real - made} == {}
+
+
+def test_the_lakes_of_the_benchmarks_are_written_so_too(stack: Stack, tmp_path: Path) -> None:
+    settings = load_settings(write_config(tmp_path, {}, "2025bench01"), environment={})
+    build(settings, Plan(rows=400, files=4, days=1))
+    places = ((settings.datalake.path, stack.settings.datalake.path), _checkpoints(settings, stack.settings))
+    for made, real in places:
+        found, expected = shapes(local_path(made)), shapes(local_path(real), but=ONLY_REAL)
+        assert found
+        assert {name for name, shape in found.items() if shape - expected.get(name, set())} == set()
+
+
+def _checkpoints(*several: Settings) -> tuple[str, ...]:
+    return tuple(settings.streaming.checkpoint_location for settings in several)
