@@ -216,7 +216,7 @@ class RoundRun(_Record):
 
 
 class RoundRecord(_Record):
-    """state/rounds/round<N>.json. A repeated round adds a run; earlier runs stay as they are."""
+    """state/food/<rollnumber>/rounds/round<N>.json. A repeated round adds a run; earlier runs stay as they are."""
 
     schema_version: Literal[1] = 1
     round: int

@@ -164,7 +164,7 @@ class Cdc(_Section):
     """How the producer polls. `batch_limit` None: no limit. `default_start_timestamp` None: from the first row."""
 
     poll_interval_sec: Seconds = 2.0
-    batch_limit: Annotated[int, Field(ge=1)] | None = 50_000
+    batch_limit: Annotated[int, Field(ge=1)] | None = 200_000
     default_start_timestamp: Annotated[datetime | None, BeforeValidator(_moment)] = None
     horizon_margin_sec: Seconds = 0.05
     fallback_lag_sec: Seconds = 5.0
@@ -199,7 +199,8 @@ class Settings(_Section):
 
     @property
     def rounds_folder(self) -> Path:
-        return self.root / "state" / "rounds"
+        """Where the rounds of this roll number are recorded: those of another never count for it."""
+        return self.root / "state" / "food" / self.rollnumber / "rounds"
 
 
 class HandedIn(Settings):

@@ -51,8 +51,8 @@ LAKE = "datalake/orders"
 QUARANTINE = f"{LAKE}_quarantine"
 CHECKPOINT = "checkpoints/orders"
 QUARANTINE_CHECKPOINT = f"{CHECKPOINT}_quarantine"
-STATE = "state/last_processed_timestamp.txt"
-ROUNDS = "state/rounds"
+STATE = f"state/food/{ROLLNUMBER}/last_processed_timestamp.txt"
+ROUNDS = f"state/food/{ROLLNUMBER}/rounds"
 PARTITIONS = 3
 COMPACT_INTERVAL = 10  # Spark's: batches 9, 19, ... are compact
 

@@ -64,17 +64,22 @@ def locate(config: Config) -> Locations:
     checkpoint one with offsets/ and commits/ or metadata, a state file a text with a timestamp named like
     last_processed_timestamp. A quarantine is none of these.
     """
-    named = _named(config)
-    rounds = config.root / "state" / "rounds"
+    places = _named(config)
+    nowhere = config.root / "no rounds"
     if config.boundary is None:
-        return Locations(**named, rounds=rounds, assumptions=config.assumptions)
+        return Locations(
+            places["lake"],
+            places["checkpoint"],
+            places["state"],
+            places["rounds"] or nowhere,
+            assumptions=config.assumptions,
+        )
     shapes: dict[str, Callable[[_Folder], tuple[Rank, Path] | None]] = {
         "lake": _as_lake,
         "checkpoint": _as_checkpoint,
         "state": _as_state,
         "rounds": _as_rounds,
     }
-    places = {**named, "rounds": rounds}
     assumptions = list(config.assumptions)
     lost = [name for name, path in places.items() if not _is_right(name, path, config.boundary)]
     found = _by_shape(config.boundary, {name: shapes[name] for name in lost})
@@ -96,7 +101,7 @@ def locate(config: Config) -> Locations:
         lake=places["lake"],
         checkpoint=places["checkpoint"],
         state=places["state"],
-        rounds=places["rounds"] or config.boundary / "no rounds",
+        rounds=places["rounds"] or nowhere,
         sink_log=sink_log,
         assumptions=tuple(assumptions),
     )
@@ -122,11 +127,12 @@ def _moved_sink_log(lake: Path | None, boundary: Path) -> Path | None:
 
 def _named(config: Config) -> dict[str, Path | None]:
     if config.settings is None:
-        return {"lake": None, "checkpoint": None, "state": None}
+        return {"lake": None, "checkpoint": None, "state": None, "rounds": None}
     return {
         "lake": _local(config.settings.datalake.path),
         "checkpoint": _local(config.settings.streaming.checkpoint_location),
         "state": _local(config.settings.streaming.last_processed_timestamp_location),
+        "rounds": config.settings.rounds_folder,
     }
 
 

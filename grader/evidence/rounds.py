@@ -26,7 +26,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Rounds:
-    """state/rounds/*.json of the pipeline with this table and one of these topics; None and () where nobody knows.
+    """The round*.json of the pipeline with this table and one of these topics; None and () where nobody knows.
 
     Records that cannot be read, are of another pipeline, or contradict themselves are in `problems`, and count for
     nothing.

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from configs.errors import KitError
 from configs.settings import PROJECT
 from grader.api import grade
-from grader.builder import CHECKPOINT, LAKE, MOMENT, Submission, leave_orphan, order
+from grader.builder import CHECKPOINT, LAKE, MOMENT, STATE, Submission, leave_orphan, order
 from grader.limits import Limits, step_limit
 from grader.model import DID_NOT_END
 from grader.renderers import json as json_renderer
@@ -251,7 +251,7 @@ def text(root: Path, rng: random.Random) -> None:
     elif kind == 3:
         outside = root.parent / "outside"
         lines[at] = lines[at].replace(str(root), rng.choice((str(outside), f"{root}/..", "/", "../../..")))
-        for name in (LAKE, CHECKPOINT, "state/last_processed_timestamp.txt"):
+        for name in (LAKE, CHECKPOINT, STATE):
             lines[at] = lines[at].replace(f": {name}", f": {rng.choice((outside, '../outside'))}/{name}")
     elif kind == 4:
         rng.shuffle(lines)

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from configs.settings import DEFAULT_CONFIG, Settings, SettingsError, load_handed_in, load_settings, local_path
+from configs.settings import (
+    DEFAULT_CONFIG,
+    Settings,
+    SettingsError,
+    load_handed_in,
+    load_settings,
+    local_path,
+)
+from configs.settings import HAND_OUT as PRESCRIBED
 
 # The 14 keys of the hand-out and nothing else, as a student's own file has them.
 HAND_OUT: dict[str, dict[str, Any]] = {
@@ -244,3 +252,23 @@ def test_a_config_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xfe\x00binary")
     with pytest.raises(SettingsError, match="cannot be read"):
         load_settings(broken, environment={})
+
+
+def test_each_roll_number_has_rounds_of_its_own(tmp_path: Path) -> None:
+    folders = {load_settings(environment={"ROLLNUMBER": roll}).rounds_folder for roll in ("2025em01", "2025em02")}
+    assert len(folders) == 2
+
+
+def test_a_config_without_the_optional_keys_has_the_values_of_the_kits_own(tmp_path: Path) -> None:
+    """What is written in configs/orders_stream.yml and what stands in the code are one and the same."""
+    values = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))
+    kept = {section: {key: values[section][key] for key in keys} for section, keys in PRESCRIBED.items()}
+    short = tmp_path / "configs" / "orders_stream.yml"
+    short.parent.mkdir()
+    short.write_text(yaml.safe_dump({"rollnumber": values["rollnumber"], **kept}), encoding="utf-8")
+    whole, bare = load_settings(environment={}), load_settings(short, environment={})
+    for section in ("cdc", "spark", "rounds"):
+        assert getattr(bare, section) == getattr(whole, section)
+    assert bare.kafka.partitions == whole.kafka.partitions
+    for key in ("max_offsets_per_trigger", "state_partitions", "duplicates_window"):
+        assert getattr(bare.streaming, key) == getattr(whole.streaming, key)

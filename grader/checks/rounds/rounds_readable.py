@@ -7,17 +7,17 @@ from grader.model import Mismatch, NoEvidence, check
 
 
 @check(
-    hint="Let only the rounds write state/rounds/, and hand in all of it. Remove the file named above and run the "
+    hint="Let only the rounds write that folder, and hand in all of it. Remove the file named above and run the "
     "round again."
 )
 def rounds_readable(evidence: Evidence) -> None:
     """Every record of a round can be read, is of this pipeline, and agrees with itself.
 
-    state/rounds/round<N>.json says what a round inserted and where each stage stood before and after. The table is the
-    config's, the topic the config's or one that the consumer read, but for letter case; what was inserted is what must
-    arrive and what must not; the table grew by it; the lake's rows are those of its files; and no round lacks the one
-    before it. A record that is not so was written by hand, belongs to another pipeline, or is older than the config,
-    and proves nothing.
+    state/food/<rollnumber>/rounds/round<N>.json says what a round inserted, and where each stage stood before and
+    after. The table is the config's. The topic is the config's or one that the consumer read; letter case does not
+    matter. What was inserted is what must arrive and what must not. The table grew by it, the lake's rows are those of
+    its files, and no round lacks the one before it. Any other record was written by hand, belongs to another pipeline,
+    or is older than the config. It proves nothing.
     """
     if evidence.rounds.problems:
         raise Mismatch(
