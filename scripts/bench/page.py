@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from tabulate import tabulate
 
 from configs.settings import PROJECT
-from scripts.documents.document import Document, head
-from scripts.documents.measured import MEASURED, read_measured, write_measured
+from scripts.generated.document import Document, head
+from scripts.generated.measured import MEASURED, read_measured, write_measured
 
 FOLDER = MEASURED / "bench"
 SECTIONS = ("first_run", "grader", "backlog", "lake_backlog", "latency")  # in the order of the page

@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from configs.errors import KitError, run_command
 from configs.settings import PROJECT
-from scripts.documents.document import Document, head
-from scripts.documents.measured import MEASURED, read_measured, write_measured
 from scripts.drills import all_drills
 from scripts.drills.model import Drill
 from scripts.drills.random_faults import BUDGET, FAULTS
+from scripts.generated.document import Document, head
+from scripts.generated.measured import MEASURED, read_measured, write_measured
 from scripts.pipeline.programs import NAIVE
 from scripts.services.stack import OURS
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from configs.settings import PROJECT
-from scripts.documents.document import Document, head
-from scripts.documents.measured import MEASURED, read_measured, write_measured
+from scripts.generated.document import Document, head
+from scripts.generated.measured import MEASURED, read_measured, write_measured
 
 CORPUS_FILE = MEASURED / "fidelity.json"
 LIVE_FILE = MEASURED / "fidelity_live.json"

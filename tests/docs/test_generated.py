@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from configs.errors import KitError
 from configs.settings import PROJECT
 from scripts.bench.page import Section, benchmarks_markdown, section
-from scripts.documents.__main__ import DOCUMENTS, check, write
-from scripts.documents.document import Document, head
-from scripts.documents.measured import read_measured, write_measured
+from scripts.documents import DOCUMENTS, check, write
 from scripts.fidelity.table import ExampleResult, LiveResult, fidelity_markdown
+from scripts.generated.document import Document, head
+from scripts.generated.measured import read_measured, write_measured
 
 
 def test_every_page_says_that_it_is_generated_and_from_what() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from configs.errors import KitError
-from scripts.documents.document import Document
 from scripts.drills import __main__ as command
 from scripts.drills import all_drills, documentation
 from scripts.drills.__main__ import drill_command, plan, programs_under_test
@@ -16,6 +15,7 @@ from scripts.drills.messages import REJECTS
 from scripts.drills.model import Drill, drill
 from scripts.drills.random_faults import BUDGET, FAULTS, make_plan
 from scripts.drills.report import write_json
+from scripts.generated.document import Document
 from scripts.pipeline.programs import NAIVE
 from scripts.services.stack import OURS
 

@@ -15,9 +15,9 @@ from grader.checks import all_checks
 from grader.documentation import checks_markdown, schema_text
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
 from scripts.bench.page import BENCHMARKS
-from scripts.documents.document import Document, head
 from scripts.drills.documentation import DRILLS
 from scripts.fidelity.table import FIDELITY
+from scripts.generated.document import Document, head
 
 
 def _checks_page() -> str:
