@@ -32,7 +32,9 @@ from scripts.services.stack import CONSUMER, OURS, PRODUCER, PROGRAM_NAMES, Prog
 
 LOAD_SECONDS = 6.0
 WRITERS = 4
-WRITERS_PAUSE = 0.2  # seconds at most between two transactions of one
+# Seconds at most between two transactions of one. Short of what a producer reads in a poll at its limit (40 rows): one
+# that is behind finds the same first rows whenever it reads, and a fault of reading twice would not show.
+WRITERS_PAUSE = 0.6
 START_TIMEOUT = 60.0
 ROUND_TIMEOUT = 30
 QUIET_SECONDS = 5.0
