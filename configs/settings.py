@@ -44,7 +44,7 @@ _DURATION = re.compile(
 _UNIT_SECONDS = {"milli": 0.001, "second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 
 
-def _seconds(value: object) -> object:
+def seconds_of(value: object) -> object:
     """Seconds from a number, or from text as Spark takes it ("5 seconds", "1 minute 30 seconds")."""
     if not isinstance(value, str):
         return value
@@ -82,7 +82,7 @@ def _lower(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=86_400)]
+Seconds = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 

@@ -28,10 +28,15 @@ class Programs:
     name: str
     producer: Path
     consumer: Path
+    folder: Path | None = None  # where somebody else's lie; None for those that come with a kit's scripts
+
+    def path(self, program: str) -> Path:
+        """The file of the "producer" or the "consumer"."""
+        return self.producer if program == PRODUCER else self.consumer
 
     def command(self, program: str, config: Path) -> list[str | Path]:
         """The command that runs the "producer" or the "consumer"; a Python program goes through spark-submit."""
-        path = self.producer if program == PRODUCER else self.consumer
+        path = self.path(program)
         return [*([SUBMIT] if path.suffix == ".py" else []), path, "--config", config]
 
 
