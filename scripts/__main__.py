@@ -10,6 +10,7 @@ from configs.errors import run_command
 from scripts import demo, doctor, status
 from scripts.pipeline import programs, remove, table, topic
 from scripts.pipeline.services import services_of
+from scripts.pipeline.student_programs import programs_from_environment
 from scripts.rounds.run import run_round
 from scripts.services.stack import PROGRAM_NAMES, Stack, open_stack
 
@@ -85,7 +86,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words)
 
     def run() -> int:
-        stack = open_stack(arguments.config)
+        stack = open_stack(arguments.config, programs=programs_from_environment())
         if arguments.verb in PROGRAM_NAMES:
             programs.run_in_foreground(stack, arguments.verb, arguments.debug)
         return VERBS[arguments.verb](stack)

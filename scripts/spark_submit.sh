@@ -1,39 +1,75 @@
 #!/usr/bin/env bash
-# scripts/spark_submit.sh PROGRAM [--config PATH] [...]: run one of the two programs through spark-submit. PROGRAM is a
-# path; a relative one counts from the project folder.
+# scripts/spark_submit.sh PROGRAM [--config PATH] [...]: run a producer or a consumer in the foreground.
 #
-# Ctrl-C and SIGTERM go to the program alone, which finishes what is under way and ends Spark itself: spark-submit's
-# JVM is started with both ignored, in a process group of its own, and the program in it listens for them.
+# PROGRAM is a path; a relative one counts from the project folder. It goes through spark-submit, or, where it does not
+# use Spark, through Python alone. Time is UTC in Python and in the JVM.
+#
+# Ctrl-C or SIGTERM stops it within 10 s, whatever it does with signals; a second Ctrl-C kills it at once. The kit's own
+# programs finish the batch that is under way: their JVM ignores both signals, and the program in it listens for them.
 set -euo pipefail
+asked=0
+trap 'asked=$((asked + 1))' INT TERM HUP
 kit=$(cd "$(dirname "$0")/.." && pwd)
 program=$1
-if [[ $program != /* ]]; then program=$kit/$program; fi
 shift
+if [[ $program != /* ]]; then program=$kit/$program; fi
 
 config=${CONFIG:-$kit/configs/orders_stream.yml}
 for ((i = 1; i <= $#; i++)); do
     if [ "${!i}" = --config ]; then j=$((i + 1)); config=${!j:-}; fi
 done
 
-# JAVA_HOME, MASTER, DRIVER_MEMORY and JARS, from the config and the machine. The venv's Spark, whatever else there is.
-variables=$(PYTHONPATH=$kit "$kit/.venv/bin/python" -m scripts.services.spark_environment "$config")
-eval "$variables"
-export JAVA_HOME PATH="$kit/.venv/bin:$PATH" SPARK_HOME= PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1
-unset SPARK_HOME
-if [[ $MASTER == local* ]]; then export SPARK_LOCAL_IP=127.0.0.1; fi
+# PROGRAM_JAVA_HOME and others, from the config and the machine; the kit's verbs hand them over.
+if [ -z "${PROGRAM_JARS:-}" ]; then
+    variables=$(PYTHONPATH=$kit "$kit/.venv/bin/python" -m scripts.services.spark_environment "$config")
+    eval "$variables"
+fi
+# The venv's Spark, whatever else there is, and without Spark's own search for it, which a blank in a path breaks.
+export JAVA_HOME=$PROGRAM_JAVA_HOME SPARK_HOME=$PROGRAM_SPARK_HOME PATH="$kit/.venv/bin:$PATH"
+export PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1 TZ=${PROGRAM_TZ:-UTC}
+if [[ $PROGRAM_MASTER == local* ]]; then export SPARK_LOCAL_IP=127.0.0.1; fi
 
-set -m
+is_ours=false
+case $program in "$kit"/producers/* | "$kit"/consumers/*) is_ours=true ;; esac
+patience=8
+if $is_ours; then patience=30; fi
+
+run() {
+    if ! $is_ours && ! grep -q pyspark "$program"; then exec "$kit/.venv/bin/python" "$program" "$@"; fi
+    exec "$SPARK_HOME/bin/spark-submit" --master "$PROGRAM_MASTER" --driver-memory "$PROGRAM_DRIVER_MEMORY" \
+        --jars "$PROGRAM_JARS" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
+        --conf spark.ui.enabled="${SPARK_UI:-false}" "$program" "$@"
+}
+
+if ((asked)); then exit 143; fi
+set -m # the program gets a process group of its own, which Ctrl-C in a terminal does not reach
 (
-    trap '' INT TERM
-    exec spark-submit --master "$MASTER" --driver-memory "$DRIVER_MEMORY" --jars "$JARS" \
-        --driver-java-options "-Duser.timezone=UTC -XX:+UseSerialGC -Dlog4j2.configurationFile=$kit/scripts/services/log4j2.properties" \
-        --conf spark.ui.enabled="${SPARK_UI:-false}" \
-        "$program" "$@"
+    if $is_ours; then trap '' INT TERM; else trap - INT TERM HUP; fi
+    run "$@"
 ) &
 child=$!
-trap 'kill -TERM -- "-$child" 2>/dev/null || true' INT TERM HUP
-status=0
+status=0 sent=0
 while kill -0 "$child" 2>/dev/null; do
-    wait "$child" && status=0 || status=$?
+    if ((asked == 0)); then
+        wait "$child" && status=0 || status=$?
+        continue
+    fi
+    begun=${begun:-$SECONDS}
+    waited=$((SECONDS - begun))
+    if ((asked > 1 || waited >= patience)); then
+        signal=KILL
+    elif $is_ours; then
+        signal=TERM # again and again: before the program listens, it is ignored
+    elif ((sent == 0)); then
+        signal=INT sent=1
+    elif ((sent == 1 && waited >= 3)); then
+        signal=TERM sent=2
+    else
+        signal=
+    fi
+    if [ -n "$signal" ]; then kill -s "$signal" -- "-$child" 2>/dev/null || true; fi
+    sleep 0.2 || true
 done
+wait "$child" 2>/dev/null && status=0 || { ended=$?; if ((ended != 127)); then status=$ended; fi; }
+if ((asked)) && ! $is_ours; then exit 0; fi # it was stopped, however it took that
 exit "$status"

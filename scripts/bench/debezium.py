@@ -107,7 +107,7 @@ def _command(stack: Stack, port: int, changes: Mapping[str, str]) -> list[str | 
     files[0].write_text(common + _lines(worker), encoding="utf-8")
     files[1].write_text(_lines({**_connector(stack.settings), **changes}), encoding="utf-8")
     memory = [f"-Xmx{stack.settings.spark.driver_memory}", "-XX:+UseSerialGC"]  # as the two Spark programs have
-    options = [*memory, "-Duser.timezone=UTC", f"-Dlog4j2.configurationFile={_LOGGING}"]
+    options = [*memory, "-Duser.timezone=UTC", f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}"]
     jars = ":".join(map(str, ensure_jars()))
     return [require_java().executable, *options, "-cp", jars, "org.apache.kafka.connect.cli.ConnectStandalone", *files]
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import psutil
 
 from configs.errors import KitError
 from configs.program import is_locked, lock_file
 from configs.settings import ENVIRONMENT_PREFIX, PROJECT
+from scripts.pipeline.program_log import ProgramError, last_error, read_log
+from scripts.pipeline.rendered_config import render_config
+from scripts.pipeline.student_programs import require_modules
 from scripts.services import processes
 from scripts.services.outcome import Outcome
-from scripts.services.processes import last_lines
+from scripts.services.processes import last_lines, wait_until
+from scripts.services.spark_environment import spark_environment
 from scripts.services.stack import PROGRAM_NAMES, Stack, programs_with_scripts
 
 # What the reference is compared with: producer and consumer as the hand-out suggests them.
 NAIVE = programs_with_scripts("naive", PROJECT / "tests" / "naive_baseline")
-STOP_TIMEOUT = 30.0  # a batch that is under way is finished first
+BATCH_TIMEOUT = 30.0  # seconds: the kit's own programs finish the batch that is under way
+STOP_TIMEOUT = 10.0
+FIRST_LOOK = 0.5  # a program that cannot start at all has ended by then
 # What would change the settings of a stack that was loaded without the caller's environment.
 _SETTING_VARIABLES = ("CONFIG", "ROLLNUMBER", "SPARK_MASTER", "SERVICES", "PYTHONPATH")
 
@@ -33,7 +40,11 @@ def is_running(stack: Stack, name: str) -> bool:
 
 
 def start(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[Outcome]:
-    """Start in the background what does not run."""
+    """Start in the background what does not run.
+
+    Raises:
+        KitError: a program imports what is not here, or ended at once.
+    """
     outcomes = []
     for name in names:
         if is_running(stack, name):
@@ -42,6 +53,9 @@ def start(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[Outcome]:
         process = launch(stack, name)
         line = f"The {name} is starting (pid {process.pid}), log {stack.log(name)}"
         outcomes.append(Outcome(line, changed=True))
+    started = [name for name, outcome in zip(names, outcomes, strict=False) if outcome.changed]
+    if started and wait_until(lambda: not all(is_alive(stack, name) for name in started), timeout=FIRST_LOOK):
+        require_alive(stack, started)
     return outcomes
 
 
@@ -52,36 +66,71 @@ def launch(
 
     `name` is the one that its log and pid file go by, where it is not the program's own. `environment` comes on top of
     what a program of this stack gets.
+
+    Raises:
+        KitError: it imports what is not here.
     """
     name = name or program
     return stack.launcher.launch(
-        stack.programs.command(program, stack.settings.source),
+        command(stack, program),
         pid_file=stack.pid_file(name),
         log=stack.log(name),
         environment={**program_environment(stack), **(environment or {})},
+        folder=working_folder(stack, program),
     )
 
 
+def command(stack: Stack, program: str) -> list[str | Path]:
+    """What runs a program; one of somebody else gets a config that is rendered for it now.
+
+    Raises:
+        KitError: it imports what is not here.
+    """
+    if stack.programs.folder is None:
+        return stack.programs.command(program, stack.settings.source)
+    path = stack.programs.path(program)
+    require_modules(path, working_folder(stack, program) or path.parent)
+    return stack.programs.command(program, render_config(stack))
+
+
+def working_folder(stack: Stack, program: str) -> Path | None:
+    """Where somebody else's program is run: its project's folder, with producers/ and consumers/ in it, or its own."""
+    if stack.programs.folder is None:
+        return None
+    folder = stack.programs.path(program).parent
+    return folder.parent if folder.name in ("producers", "consumers") else folder
+
+
 def program_environment(stack: Stack) -> dict[str, str]:
-    """The caller's environment, or what of it does not change the settings: see Stack.reads_environment."""
-    if stack.reads_environment:
-        return dict(os.environ)
-    return {
+    """The caller's environment, or what of it does not change the settings (see Stack.reads_environment), with what
+    the submit script needs to know.
+
+    Raises:
+        KitError: there is no Java 17, or a jar is missing.
+    """
+    kept = {
         key: value
         for key, value in os.environ.items()
-        if key not in _SETTING_VARIABLES and not key.startswith(ENVIRONMENT_PREFIX)
+        if stack.reads_environment or (key not in _SETTING_VARIABLES and not key.startswith(ENVIRONMENT_PREFIX))
     }
+    return {**kept, **spark_environment(stack.settings)}
 
 
 def stop(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[str]:
-    """Stop what was started in the background, in order; return a line for each."""
+    """Stop what was started in the background, in order; return a line for each.
+
+    The kit's own programs finish their batch first; any other is gone within STOP_TIMEOUT.
+    """
     lines = []
+    timeout = STOP_TIMEOUT if stack.programs.folder is not None else BATCH_TIMEOUT
     for name in names:
-        stopped = processes.stop(stack.pid_file(name), timeout=STOP_TIMEOUT)
-        if not stopped and is_locked(lock_file(stack.settings, name)):
+        stopped = processes.stop(stack.pid_file(name), timeout=timeout)
+        if stopped and not is_running(stack, name):
+            lines.append(f"The {name} has stopped")
+        elif is_running(stack, name):
             lines.append(f"The {name} runs, but `make start` did not start it: stop it with Ctrl-C in its terminal")
         else:
-            lines.append(f"The {name} {'has stopped' if stopped else 'was not running'}")
+            lines.append(f"The {name} was not running")
     return lines
 
 
@@ -113,25 +162,34 @@ def run_in_foreground(stack: Stack, name: str, debug: bool) -> None:
     """Become the program.
 
     Raises:
-        KitError: it runs already.
+        KitError: it runs already, or imports what is not here.
     """
     process = stack.pid_file(name).process()
     if process is not None:
         raise KitError(
             f"The {name} runs already (pid {process.pid}). `make stop` stops it; `make logs` shows what it says."
         )
+    words = [str(word) for word in command(stack, name)]
+    environment = program_environment(stack)
     stack.pid_file(name).write(psutil.Process())  # exec keeps pid and start time
-    command = [str(word) for word in stack.programs.command(name, stack.settings.source)]
-    os.execv(command[0], [*command, *(["--debug"] if debug else [])])
+    os.chdir(working_folder(stack, name) or Path.cwd())
+    own_options = ["--debug"] if debug and stack.programs.folder is None else []
+    os.execve(words[0], [*words, *own_options], environment)
 
 
 def require_alive(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> None:
     """Make sure that what was started still runs.
 
     Raises:
-        KitError: one has ended; the message shows the end of its log.
+        KitError: one has ended; the message has its last error, or else the end of its log.
     """
     for name in names:
         if not is_running(stack, name):
-            log = stack.log(name)
-            raise KitError(f"The {name} has ended. The end of {log}:\n{last_lines(log)}")
+            log, error = stack.log(name), error_of(stack, name)
+            said = f"Its last error:\n  {error}\n" if error else ""
+            raise KitError(f"The {name} has ended. {said}The end of {log}:\n{last_lines(log)}")
+
+
+def error_of(stack: Stack, name: str) -> ProgramError | None:
+    """The last error in a program's log since its last start; None where it has none."""
+    return last_error(read_log(stack.log(name), stack.pid_file(name).log_start()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -69,7 +70,7 @@ def up(stack: Stack) -> Outcome:
         port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller takes the next one)"
     )
     folder = stack.home / NAME
-    java = [str(require_java().executable), *MEMORY, f"-Dlog4j2.configurationFile={LOGGING}"]
+    java = [str(require_java().executable), *MEMORY, f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"]
     java += ["-cp", ":".join(str(jar) for jar in jar_paths("kafka"))]
     properties = _write_properties(folder, host, port)
     if not (folder / "data" / "meta.properties").is_file():
@@ -118,8 +119,16 @@ def _write_properties(folder: Path, host: str, port: int) -> Path:
     }
     folder.mkdir(parents=True, exist_ok=True)
     properties = folder / "server.properties"
-    properties.write_text("".join(f"{key}={value}\n" for key, value in values.items()), encoding="utf-8")
+    properties.write_text("".join(f"{key}={escaped(value)}\n" for key, value in values.items()), encoding="ascii")
     return properties
+
+
+def escaped(value: str) -> str:
+    """A value as Java reads it from a properties file: in Latin-1, with a backslash for what is special."""
+    return "".join(
+        f"\\u{unit:04x}" if unit > 126 else f"\\{chr(unit)}" if chr(unit) == "\\" else chr(unit)
+        for unit in struct.unpack(f"<{len(value.encode('utf-16-le')) // 2}H", value.encode("utf-16-le"))
+    )
 
 
 def _format(java: list[str], folder: Path, properties: Path) -> None:

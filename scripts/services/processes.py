@@ -26,11 +26,20 @@ class PidFile:
 
     path: Path
 
-    def write(self, process: psutil.Process) -> None:
+    def write(self, process: psutil.Process, log_start: int = 0) -> None:
+        """`log_start`: the size of its log, in bytes, before it began to print. It outlives the process."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".new")
         temporary.write_text(json.dumps({"pid": process.pid, "create_time": process.create_time()}), encoding="utf-8")
+        self.path.with_suffix(".log_start").write_text(str(log_start), encoding="utf-8")
         temporary.replace(self.path)
+
+    def log_start(self) -> int:
+        """Where the log of the last start begins, in bytes; 0 where that is not known."""
+        try:
+            return int(self.path.with_suffix(".log_start").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0
 
     def process(self) -> psutil.Process | None:
         """The process if it still runs; a stale or unreadable file is removed."""
@@ -48,6 +57,7 @@ class PidFile:
         return None
 
 
+ORPHANS_TIMEOUT = 1.0  # seconds that children have to end after the process that was asked to
 Limits = Mapping[int, tuple[int, int]]  # resource.RLIMIT_... -> its soft and hard limit
 
 
@@ -96,6 +106,7 @@ class LocalLauncher:
                 resource.setrlimit(which, soft_and_hard)
 
         with log.open("ab") as stream:
+            log_start = stream.tell()
             started = subprocess.Popen(  # type: ignore[call-overload]
                 [str(word) for word in command],
                 stdin=subprocess.DEVNULL,
@@ -108,7 +119,7 @@ class LocalLauncher:
                 **identity,
             )
         process = psutil.Process(started.pid)
-        pid_file.write(process)
+        pid_file.write(process, log_start)
         return process
 
 
@@ -116,15 +127,20 @@ LOCAL = LocalLauncher()
 
 
 def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> bool:
-    """Ask the process to stop; after `timeout` seconds end it and its children. False: it was not running."""
+    """Ask the process to stop; after `timeout` seconds end it and its children. False: it was not running.
+
+    Nothing that it started is left: neither what came after the signal, nor what lost its parent.
+    """
     process = pid_file.process()
     if process is None:
         return False
-    members = family(process)
+    members, session = family(process), session_of(process)
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(signum)
-    _, alive = psutil.wait_procs(members, timeout=timeout)
+    psutil.wait_procs([process], timeout=timeout)
+    _, alive = psutil.wait_procs(members, timeout=ORPHANS_TIMEOUT)
     _end(alive)
+    _end(members_of_session(session))
     pid_file.path.unlink(missing_ok=True)
     return True
 
@@ -136,6 +152,24 @@ def kill(pid_file: PidFile) -> bool:
         _end(suspend(process))
     pid_file.path.unlink(missing_ok=True)
     return process is not None
+
+
+def session_of(process: psutil.Process) -> int | None:
+    """The session that a process leads, and with it all that it starts; None for one in another's session."""
+    try:
+        return process.pid if os.getsid(process.pid) == process.pid else None
+    except OSError:
+        return None
+
+
+def members_of_session(session: int | None) -> list[psutil.Process]:
+    """The processes of a session, whoever their parents are."""
+    found = []
+    for pid in psutil.pids() if session is not None else ():
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+            if os.getsid(pid) == session:
+                found.append(psutil.Process(pid))
+    return found
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:

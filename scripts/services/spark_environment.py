@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
+
+import pyspark
 
 from configs.errors import run_command
 from configs.settings import Settings, load_settings
 from scripts.services.jars import jar_paths
 from scripts.services.java import require_java
 
+LOGGING = Path(__file__).with_name("log4j2.properties")
+JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+UseSerialGC"
+
 
 def spark_environment(settings: Settings) -> dict[str, str]:
-    """JAVA_HOME, MASTER, DRIVER_MEMORY and JARS (comma-separated paths).
+    """The variables: Java and Spark, the master, the driver's memory, the jars (comma-separated paths), Java's options.
+
+    spark-submit splits the options at blanks, so that the path in them is a URI, which has none.
 
     Raises:
         KitError: there is no Java 17, or a jar is missing.
     """
     return {
-        "JAVA_HOME": str(require_java().home),
-        "MASTER": settings.spark.master,
-        "DRIVER_MEMORY": settings.spark.driver_memory,
-        "JARS": ",".join(str(jar) for jar in jar_paths("spark")),
+        "PROGRAM_JAVA_HOME": str(require_java().home),
+        "PROGRAM_SPARK_HOME": str(Path(pyspark.__file__).parent),
+        "PROGRAM_MASTER": settings.spark.master,
+        "PROGRAM_DRIVER_MEMORY": settings.spark.driver_memory,
+        "PROGRAM_JARS": ",".join(str(jar) for jar in jar_paths("spark")),
+        "PROGRAM_JAVA_OPTIONS": f"{JAVA_OPTIONS} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
     }
 
 

@@ -90,7 +90,7 @@ class Stack:
             yield
 
 
-def open_stack(config: Path | str | None = None, services: str | None = None) -> Stack:
+def open_stack(config: Path | str | None = None, services: str | None = None, programs: Programs = OURS) -> Stack:
     """The stack of a config file, as CONFIG and SERVICES in the environment say where nothing is given.
 
     Raises:
@@ -100,7 +100,7 @@ def open_stack(config: Path | str | None = None, services: str | None = None) ->
     services = services or os.environ.get("SERVICES") or "embedded"
     if services not in SERVICES:
         raise KitError(f"SERVICES is {services!r}; allowed: {', '.join(SERVICES)}.")
-    return Stack(load_settings(config), services)
+    return Stack(load_settings(config), services, programs)
 
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1")

@@ -46,6 +46,7 @@ def test_a_python_program_goes_through_spark_submit_and_a_script_runs_itself(tmp
     assert OURS.producer == PROJECT / "scripts" / "producer_spark_submit.sh"
 
 
+@pytest.mark.jvm  # Java is asked for its version
 def test_a_stack_starts_the_programs_that_it_has(script: Programs) -> None:
     with temporary_stack(programs=script) as stack:
         assert programs.start(stack, [PRODUCER])[0].changed
@@ -54,6 +55,7 @@ def test_a_stack_starts_the_programs_that_it_has(script: Programs) -> None:
         programs.kill(stack, PRODUCER)
 
 
+@pytest.mark.jvm
 @pytest.mark.parametrize(("reads_environment", "seen"), [(True, "2025other"), (False, "None")])
 def test_what_would_change_the_settings_reaches_only_a_stack_that_reads_it(
     script: Programs, monkeypatch: pytest.MonkeyPatch, reads_environment: bool, seen: str
@@ -65,6 +67,7 @@ def test_what_would_change_the_settings_reaches_only_a_stack_that_reads_it(
         programs.kill(stack, PRODUCER)
 
 
+@pytest.mark.jvm  # Java is asked for its version
 def test_kill_and_pause_reach_the_children(script: Programs) -> None:
     with temporary_stack(programs=script) as stack:
         programs.start(stack, [PRODUCER])
