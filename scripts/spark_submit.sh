@@ -48,6 +48,7 @@ set -m # the program gets a process group of its own, which Ctrl-C in a terminal
     run "$@"
 ) &
 child=$!
+set +m # no notices of jobs
 status=0 sent=0
 while kill -0 "$child" 2>/dev/null; do
     if ((asked == 0)); then
