@@ -1,7 +1,11 @@
 """What producer, consumer, rounds and grader agree on: columns, event JSON, timestamps, state file, round records.
 
-The assignment fixes it: a table `<rollnumber>_orders`, one JSON object per row on the topic, Parquet with one folder per
-UTC date, and a state file with the timestamp that the producer has reached.
+The assignment fixes it:
+
+- a table `<rollnumber>_orders`
+- on the topic, one JSON object for each row
+- Parquet, with one folder for each UTC date
+- a state file with the timestamp that the producer has reached
 """
 
 from __future__ import annotations

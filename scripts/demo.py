@@ -39,9 +39,8 @@ def run_demo(stack: Stack) -> int:
         _step("down: the programs, then the services; all data is kept")
         with stack.locked():
             print(*programs.stop(stack), *services_of(stack).down(), sep="\n")
-    print(
-        f"\nDone in {time.monotonic() - clock:.0f} s. Now open reports/report.html, look into datalake/, and read README.md."
-    )
+    print(f"\nDone in {time.monotonic() - clock:.0f} s.", end=" ")
+    print("Next: open reports/report.html, look into datalake/, read README.md.")
     return code
 
 

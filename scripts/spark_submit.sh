@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # scripts/spark_submit.sh PROGRAM [--config PATH] [...]: run one of the two programs through spark-submit. PROGRAM is a
-# path; a relative one counts from the project folder.
+# path; a relative one starts at the project folder.
 #
-# Ctrl-C and SIGTERM go to the program alone, which finishes what is under way and ends Spark itself: spark-submit's
-# JVM is started with both ignored, in a process group of its own, and the program in it listens for them.
+# Ctrl-C and SIGTERM go only to the program. It finishes its current work and stops Spark itself. So spark-submit's JVM
+# runs in its own process group and ignores both signals, and the program in it listens for them.
 set -euo pipefail
 kit=$(cd "$(dirname "$0")/.." && pwd)
 program=$1
@@ -15,7 +15,7 @@ for ((i = 1; i <= $#; i++)); do
     if [ "${!i}" = --config ]; then j=$((i + 1)); config=${!j:-}; fi
 done
 
-# JAVA_HOME, MASTER, DRIVER_MEMORY and JARS, from the config and the machine. The venv's Spark, whatever else there is.
+# JAVA_HOME, MASTER, DRIVER_MEMORY and JARS, from the config and the machine. Always use the venv's Spark.
 variables=$(PYTHONPATH=$kit "$kit/.venv/bin/python" -m scripts.services.spark_environment "$config")
 eval "$variables"
 export JAVA_HOME PATH="$kit/.venv/bin:$PATH" SPARK_HOME= PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1

@@ -163,8 +163,8 @@ class Docker:
     def _compose(self, *words: str) -> None:
         if shutil.which("docker") is None:
             raise KitError(
-                "SERVICES=docker needs Docker, but there is no `docker` on this machine. Install it, or use the default, "
-                "SERVICES=embedded, which needs no Docker."
+                "SERVICES=docker needs Docker, but there is no `docker` on this machine. Install it, or use the "
+                "default, SERVICES=embedded, which needs no Docker."
             )
         command = ["docker", "compose", "--file", str(COMPOSE_FILE), "--project-name", "food-orders-kit", *words]
         done = subprocess.run(command, env={**os.environ, **self.environment()}, check=False)

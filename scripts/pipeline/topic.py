@@ -105,7 +105,7 @@ def _client(kafka: Kafka) -> Consumer:
     return Consumer(
         {
             "bootstrap.servers": kafka.brokers,
-            "group.id": "food-orders-kit",  # no group is joined: partitions are assigned directly, and nothing is committed
+            "group.id": "food-orders-kit",  # no group is joined: partitions are assigned, nothing is committed
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "log_level": 0,
