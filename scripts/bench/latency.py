@@ -102,7 +102,7 @@ def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
 
 
 def _insert(stack: Stack, consumer: Subject, inserts: int, seed: int) -> dict[int, float]:
-    """order_id -> when its insert was committed (seconds since 1970). Waits until the lake has all rows that will come."""
+    """order_id -> when its insert was committed (seconds since 1970). Waits until no more rows come into the lake."""
     rng = random.Random(seed)
     committed = {}
     with contextlib.closing(connect(stack.settings.postgres)) as connection:

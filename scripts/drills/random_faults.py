@@ -76,9 +76,8 @@ def random_drill(seed: int) -> Drill:
         with pipeline.writers(plan.writers, pause=plan.pause, max_rows=MAX_ROWS) as load:
             for step in plan.steps:
                 goal = min(load.committed + step.after_rows, MAX_ROWS)
-                pipeline.wait(
-                    lambda goal=goal: load.committed >= goal, f"{counted(step.after_rows, 'more row')} committed"
-                )  # type: ignore[misc]
+                what = f"{counted(step.after_rows, 'more row')} committed"
+                pipeline.wait(lambda goal=goal: load.committed >= goal, what)  # type: ignore[misc]
                 pipeline.start_what_is_missing()
                 FAULTS[step.fault].inject(pipeline, step.length)
             pipeline.start_what_is_missing()
