@@ -60,7 +60,7 @@ class Writers:
                     connection = connect(self._postgres)
                     connection.autocommit = False
                 self._transaction(connection, rng)
-            except psycopg2.Error:  # Postgres is away
+            except psycopg2.Error:  # Postgres is down
                 if connection is not None:
                     connection.close()
                 connection = None
