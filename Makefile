@@ -1,4 +1,4 @@
-# Every verb of the kit, one line each; `make` alone lists them. The work is done in scripts/ and grader/.
+# Every command of the kit, one line each; `make` alone lists them. The code is in scripts/ and grader/.
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
 #            SPARK_MASTER, SERVICES=embedded|docker|external
@@ -9,10 +9,10 @@ export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS R
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
-setup: ## a venv, the pinned packages, Java 17, the jars; again: seconds
+setup: ## install a venv, the pinned packages, Java 17 and the jars; a second time takes seconds
 	@scripts/kit setup
 
-doctor: ## what this machine has and lacks, each lack with its remedy
+doctor: ## list what this machine lacks, and what to do about each
 	@scripts/kit scripts doctor
 
 up: ## start Postgres and Kafka
@@ -21,25 +21,25 @@ up: ## start Postgres and Kafka
 down: ## stop the two programs, Kafka and Postgres; the data is kept
 	@scripts/kit scripts down
 
-status: ## what runs, and how far the rows have come
+status: ## show what runs, and how far the rows are
 	@scripts/kit scripts status
 
-logs: ## the end of every log
+logs: ## show the end of every log
 	@scripts/kit scripts logs
 
-db: ## the orders table with its base rows
+db: ## create the orders table with its base rows
 	@scripts/kit scripts db
 
-topic: ## the Kafka topic, listed and described
+topic: ## create the Kafka topic; list and describe it
 	@scripts/kit scripts topic
 
-producer: ## the producer in the foreground; Ctrl-C stops it
+producer: ## run the producer in the foreground; Ctrl-C stops it
 	@scripts/kit scripts producer
 
-consumer: ## the consumer in the foreground; Ctrl-C stops it
+consumer: ## run the consumer in the foreground; Ctrl-C stops it
 	@scripts/kit scripts consumer
 
-start: ## both programs in the background
+start: ## start both programs in the background
 	@scripts/kit scripts start
 
 stop: ## stop both programs
@@ -51,40 +51,40 @@ round1: ## insert 5 rows, wait until the lake has them, record what changed
 round2: ## the same with 5 later rows
 	@scripts/kit scripts round2
 
-round3: ## 10 rows, 5 of them bad in different ways: exactly the 5 clean ones may arrive
+round3: ## the same with 10 rows, 5 of them bad in different ways: only the 5 clean ones may arrive
 	@scripts/kit scripts round3
 
 grade: ## grade the lake, the checkpoint and the state; writes reports/
 	@scripts/kit grader grade
 
-demo: ## setup, up, db, topic, round1, round2, grade, down
+demo: ## setup, up, db, topic, round1, round2, grade, down: all in one
 	@scripts/kit scripts demo
 
-check: ## the fast tests: no services, JVM, venv or browser; under 20 s
+check: ## run the fast tests: no services, JVM, venv or browser; under 20 s
 	@scripts/kit pytest -n logical --maxprocesses 4 -m "not services and not jvm and not venv and not browser and not slow"
 
-test: ## all tests, with real services on ports of their own
+test: ## run all tests, with real services on their own ports
 	@scripts/kit pytest -n 2 --dist loadfile
 
-lint: ## ruff, mypy, the layers of the imports, and docs-check
+lint: ## run ruff, mypy, the check of import layers, and docs-check
 	@scripts/kit ruff format --check . && scripts/kit ruff check . && scripts/kit mypy && scripts/kit scripts.layers && scripts/kit scripts.documents --check
 
-docs: ## write the generated documents, from the code and docs/measured/
+docs: ## write the generated documents from the code and docs/measured/
 	@scripts/kit scripts.documents
 
 docs-check: ## name each generated document that is out of date
 	@scripts/kit scripts.documents --check
 
-fidelity: ## plant every known mistake and see that the grader catches it; LIVE=1 also runs faulty programs
+fidelity: ## plant every known mistake and check that the grader catches it; LIVE=1 also runs faulty programs
 	@scripts/kit scripts.fidelity
 
-fuzz: ## grade N=10000 submissions damaged at random: none may break the grader
+fuzz: ## grade N=10000 randomly damaged submissions: none may break the grader
 	@scripts/kit grader.selftest.fuzz --runs $(or $(N),10000)
 
-drills: ## faults in a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|naive, RECORD=1
+drills: ## inject faults into a running pipeline: DRILL=name, SEED=n, RUNS=n random ones, PROGRAMS=ours|naive, RECORD=1
 	@scripts/kit scripts.drills
 
-bench: ## measure, record in docs/measured/bench/, write docs/benchmarks.md
+bench: ## measure, record in docs/measured/bench/ and write docs/benchmarks.md
 	@scripts/kit scripts.bench
 
 clean: ## remove reports, logs and caches

@@ -1,1 +1,1 @@
-"""What every side of the pipeline may import: the settings and the contract. Imports nothing of ours."""
+"""What every package may import: the settings and the contract. It imports no other package of the project."""

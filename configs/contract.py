@@ -1,7 +1,11 @@
 """What producer, consumer, rounds and grader agree on: columns, event JSON, timestamps, state file, round records.
 
-The contract is the course's hand-out: a table `<rollnumber>_orders`, one JSON object per row on the topic, Parquet
-with one folder per UTC date, and a state file with the timestamp that the producer has reached.
+The assignment fixes it:
+
+- a table `<rollnumber>_orders`
+- on the topic, one JSON object for each row
+- Parquet, with one folder for each UTC date
+- a state file with the timestamp that the producer has reached
 """
 
 from __future__ import annotations
@@ -21,14 +25,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table, with the Spark SQL type that the consumer parses it as."""
+    """One column of the table, and the Spark SQL type that the consumer gives it."""
 
     name: str
     spark_type: str
 
 
-# Wider than the NUMERIC(10, 2) of db/orders.sql: a table may say NUMERIC alone. An amount that does not fit is a bad
-# row, not a rounded one.
+# Wider than the NUMERIC(10, 2) of db/orders.sql: a table may have NUMERIC without a size. An amount that does not
+# fit makes a bad row; it is not rounded.
 AMOUNT_PRECISION, AMOUNT_SCALE = 18, 4
 
 COLUMNS = (
@@ -44,8 +48,8 @@ COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 PARTITION_COLUMN = "date"  # yyyy-MM-dd of created_at in UTC
 ORDER_STATUSES = ("PLACED", "PREPARING", "DELIVERED", "CANCELLED")
 
-# Six digits: Spark's to_json keeps milliseconds unless told otherwise, and a state file cut to milliseconds lies below
-# the rows it stands for, so that they are read again at every poll. XXX prints Z for UTC.
+# Six digits: by default Spark's to_json keeps only milliseconds. A state file cut to milliseconds is below its own
+# rows, so every poll would read them again. XXX prints Z for UTC.
 SPARK_TIMESTAMP_FORMAT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 
 
@@ -80,19 +84,19 @@ def parse_timestamp(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class StateValue:
-    """What a state file says: the created_at that the producer has reached, and the order_id where it keeps one."""
+    """The content of a state file: the created_at that the producer has reached, and the order_id if it has one."""
 
     timestamp: datetime
     order_id: int | None = None
 
 
 def parse_state(text: str) -> StateValue:
-    """Read a state file's text in any form seen in handed-in work: a timestamp, `timestamp|order_id`, or JSON.
+    """Read a state file's text in any form seen in submissions: a timestamp, `timestamp|order_id`, or JSON.
 
     Raises:
         ValueError: the text is empty or holds no timestamp.
     """
-    stripped = text.strip().strip("\0\ufeff").strip()  # the latter is the mark that Windows' editors put first
+    stripped = text.strip().strip("\0\ufeff").strip()  # \ufeff: Windows editors write this mark first
     if not stripped:
         raise ValueError("the state file is empty")
     if stripped.startswith(("{", '"')):
@@ -112,7 +116,7 @@ def _state_from_json(text: str) -> StateValue:
     moments = {key: item for key, item in value.items() if isinstance(item, str) and _TIMESTAMP.fullmatch(item.strip())}
     if not moments:
         raise ValueError(f"no timestamp in the JSON {text[:60]!r}")
-    # Beside it may stand when the file was written.
+    # The file may also have the time when it was written.
     name = max(moments, key=lambda key: len(set(_STATE_WORDS.findall(key.lower()))))
     return StateValue(parse_timestamp(moments[name]), order_id)
 
@@ -121,12 +125,12 @@ LOCK_SUFFIX = ".lock"
 
 
 def state_file(location: Path) -> Path:
-    """The file behind last_processed_timestamp_location, which hand-ins use as a file or as a folder that holds one."""
+    """The file behind last_processed_timestamp_location, which may be that file or a folder with it."""
     return next(iter(state_files(location)), location / "last_processed_timestamp.txt")
 
 
 def state_files(location: Path) -> tuple[Path, ...]:
-    """The location itself, or where it is a folder, the files in it that may hold the state, by name."""
+    """The location itself. If it is a folder: the files in it that may hold the state, by name."""
     if not location.is_dir():
         return (location,)
     names = sorted(path.name for path in location.iterdir() if path.is_file())
@@ -137,10 +141,9 @@ def state_files(location: Path) -> tuple[Path, ...]:
 
 
 def table_spellings(table: str) -> tuple[str, str]:
-    """How Postgres may know the configured table, for to_regclass: quoted as it stands, then folded to lower case.
+    """The names that the configured table may have in Postgres, for to_regclass: quoted as written, then in lower case.
 
-    A roll number can begin with a digit, which needs quotes; other tables were created without quotes in mixed case,
-    which Postgres folds.
+    A name that begins with a digit needs quotes. If a table was created without quotes, its name is in lower case.
     """
     parts = [part.strip('"') for part in table.split(".")]
     quoted = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
@@ -173,7 +176,7 @@ class LakeFileRecord(_Record):
 
 
 class Snapshot(_Record):
-    """Where every stage of the pipeline stood at one moment. What was not there yet is None, 0 or empty."""
+    """The position of every stage of the pipeline at one moment. What did not exist yet is None, 0 or empty."""
 
     postgres_rows: int
     topic_offsets: dict[str, int]  # partition -> end offset
@@ -187,7 +190,7 @@ class Snapshot(_Record):
 class RejectedRow(_Record):
     """Something that a round sent and that must not reach the lake.
 
-    `mistake` names what is wrong with it. A row of Postgres has its `order_id`; a message that was put straight on the
+    `mistake` names what is wrong with it. A row of Postgres has its `order_id`. A message that was sent directly to the
     topic has its text as `raw`.
     """
 
@@ -199,8 +202,10 @@ class RejectedRow(_Record):
 class RoundRun(_Record):
     """One run of a round: what it inserted, and the pipeline before and after.
 
-    `inserted` are the rows in Postgres, bad ones too; `expected_ids` are the order_ids that must reach the lake;
-    `rejected` is what must not; `complete` says whether the expected ones were there when the round ended.
+    - `inserted`: the rows in Postgres, bad ones too
+    - `expected_ids`: the order_ids that must reach the lake
+    - `rejected`: what must not reach it
+    - `complete`: whether all expected ids were in the lake when the round ended
     """
 
     started_at: str

@@ -1,6 +1,6 @@
 """The error whose message is meant for the person at the terminal, and the one place that prints it.
 
-Standard library only: setup uses this before any package is there.
+Standard library only: setup uses this before any package is installed.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import os
 import sys
 from collections.abc import Callable
 
-INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
-BROKEN = 2
+INTERRUPTED = 130  # exit code after Ctrl-C, as in shells
+INTERNAL_ERROR = 2
 
 
 class KitError(Exception):
@@ -31,13 +31,13 @@ def run_command(
     """
     try:
         return command()
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN
+        return INTERNAL_ERROR
     except KeyboardInterrupt:
         print(f"{prefix}{interrupted}", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:  # a person must not be shown a traceback
+    except Exception as error:  # a user must not see a traceback
         if debug:
             raise
         if isinstance(error, KitError):
@@ -48,6 +48,8 @@ def run_command(
             return KitError.exit_code
         what = (str(error) or type(error).__name__).splitlines()[0][:200]
         print(
-            f"{prefix}it broke ({type(error).__name__}: {what}). --debug shows where; please report it", file=sys.stderr
+            f"{prefix}internal error ({type(error).__name__}: {what}). Run it again with --debug to see where, and "
+            "report it.",
+            file=sys.stderr,
         )
-        return BROKEN
+        return INTERNAL_ERROR

@@ -19,17 +19,17 @@ from configs.settings import Settings, load_settings, local_path
 
 
 class ProgramError(KitError):
-    """The program cannot go on and trying again would not help. The message says what to do."""
+    """The program cannot continue, and trying again would not help. The message says what to do."""
 
 
 class StopSignal:
-    """SIGTERM or Ctrl-C as a flag: what is under way is finished, then the program ends with exit code 0."""
+    """SIGTERM or Ctrl-C as a flag: the program finishes its current work, then ends with exit code 0."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def install(self) -> None:
-        """Take over both signals. pyspark replaces the SIGINT handler when a session starts: call this again then."""
+        """Take over both signals. pyspark replaces the SIGINT handler when a session starts: then call this again."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: self._event.set())
 
@@ -37,7 +37,7 @@ class StopSignal:
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Pause, but no longer than until the signal comes; True if it has come."""
+        """Pause until the time is over or the signal comes; True if it has come."""
         return self._event.wait(seconds)
 
 
@@ -62,7 +62,7 @@ class Backoff:
 def run_program(name: str, main: Callable[[Settings, StopSignal, logging.Logger], None]) -> int:
     """Run a program's `main` with settings, stop signal and log; return its exit code.
 
-    0: stopped on request. 1: it could not go on. 2: called wrongly, or a config that cannot be used.
+    0: stopped on request. 1: it could not continue. 2: called wrongly, or a config that cannot be used.
     """
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument("--config", type=Path, help="the config file (default: CONFIG, else configs/orders_stream.yml)")
@@ -77,11 +77,13 @@ def run_program(name: str, main: Callable[[Settings, StopSignal, logging.Logger]
         log.error("%s", error, exc_info=arguments.debug)
         return error.exit_code
     except Exception as error:
-        if stop.is_set():  # Spark was going down at the same time, as on a shutdown of the machine
-            log.info("stopped while Spark was ending: %s", first_line(error))
+        if stop.is_set():  # Spark was shutting down too, for example with the machine
+            log.info("stopped while Spark was shutting down: %s", first_line(error))
             return 0
         log.error(
-            "stopped by an unexpected error: %s (--debug shows the trace)", first_line(error), exc_info=arguments.debug
+            "stopped by an unexpected error: %s. Run it with --debug to see the trace",
+            first_line(error),
+            exc_info=arguments.debug,
         )
         return 1
     log.info("stopped")
@@ -101,7 +103,7 @@ def _log(name: str) -> logging.Logger:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line: of a Java error its innermost cause, not the trace."""
+    """The message of an error in one line. Of a Java error: its innermost cause, not the trace."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
@@ -110,10 +112,10 @@ def first_line(error: BaseException) -> str:
 
 
 def lock_file(settings: Settings, program: str) -> Path:
-    """The file that a running "producer" or "consumer" locks: one beside the state, one beside the checkpoint.
+    """The file that a running "producer" or "consumer" locks: next to the state, or next to the checkpoint.
 
     Raises:
-        SettingsError: that place is not on this machine's file system.
+        SettingsError: that location is not on this machine's file system.
     """
     streaming = settings.streaming
     if program == "producer":
@@ -149,7 +151,7 @@ def exclusive(settings: Settings, program: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ProgramError(
-                f"Another {program} is running with {path.with_suffix('')}: two would repeat each other's rows. "
-                "`make status` shows it, `make stop` ends one that runs in the background."
+                f"Another {program} is running with {path.with_suffix('')}. Two would repeat each other's rows. "
+                "`make status` shows it. `make stop` stops one that runs in the background."
             ) from None
         yield

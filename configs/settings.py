@@ -23,12 +23,12 @@ ENVIRONMENT_PREFIX = "ORDERS_"
 
 
 class SettingsError(KitError):
-    """The config cannot be used. The message names file, key, value and what is allowed, one problem a line."""
+    """The config cannot be used. The message names file, key, value and what is allowed, one problem per line."""
 
     exit_code = 2
 
 
-# The keys that the hand-out prescribes: all that a submission's config must have.
+# The keys of the assignment: a submission's config must have all of them and needs no others.
 HAND_OUT = {
     "postgres": ("jdbc_url", "host", "port", "db", "user", "password", "table"),
     "kafka": ("brokers", "topic"),
@@ -45,7 +45,7 @@ _UNIT_SECONDS = {"milli": 0.001, "second": 1.0, "minute": 60.0, "hour": 3600.0, 
 
 
 def seconds_of(value: object) -> object:
-    """Seconds from a number, or from text as Spark takes it ("5 seconds", "1 minute 30 seconds")."""
+    """Seconds from a number, or from text as Spark accepts it ("5 seconds", "1 minute 30 seconds")."""
     if not isinstance(value, str):
         return value
     text = value.strip().lower().removeprefix("interval ").strip()
@@ -73,7 +73,7 @@ def _interval(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    # YAML reads 2025 or 123456 as a number, and a roll number or password may well be one.
+    # YAML reads 2025 or 123456 as a number, and a roll number or password can be one.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -110,8 +110,8 @@ class Postgres(_Section):
         port, db = int(found[2] or 5432), unquote(found[3])
         if (port, db) != (self.port, self.db):
             raise ValueError(
-                f"jdbc_url {self.jdbc_url!r} leads to port {port}, database {db!r}, but port is {self.port} and db is "
-                f"{self.db!r}: the rounds would insert where the producer does not read. Make them agree"
+                f"jdbc_url {self.jdbc_url!r} leads to port {port} and database {db!r}, but port is {self.port} and db "
+                f"is {self.db!r}. The rounds would insert where the producer does not read. Make them the same"
             )
         return self
 
@@ -141,8 +141,8 @@ class Datalake(_Section):
     """Where the Parquet lake and the rejected messages are: absolute paths or URIs, once loaded."""
 
     path: Text
-    format: Annotated[Literal["parquet"], BeforeValidator(_lower)]  # Spark takes it in any case
-    quarantine_path: Text = ""  # empty: beside the lake, with _quarantine after its name
+    format: Annotated[Literal["parquet"], BeforeValidator(_lower)]  # Spark accepts upper and lower case
+    quarantine_path: Text = ""  # empty: next to the lake, with _quarantine after its name
 
 
 class Streaming(_Section):
@@ -155,7 +155,7 @@ class Streaming(_Section):
     last_processed_timestamp_location: Text
     batch_interval: Seconds
     max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
-    quarantine_checkpoint_location: Text = ""  # empty: beside the checkpoint, with _quarantine after its name
+    quarantine_checkpoint_location: Text = ""  # empty: next to the checkpoint, with _quarantine after its name
     state_partitions: Annotated[int, Field(ge=1, le=200)] = 1
     duplicates_window: Annotated[str | None, BeforeValidator(_interval)] = None
 
@@ -184,7 +184,7 @@ class Rounds(_Section):
 
 
 class Settings(_Section):
-    """orders_stream.yml, validated. `source` is the file it came from, `root` the folder relative paths count from."""
+    """orders_stream.yml, validated. `source` is the file it came from, `root` is where relative paths start."""
 
     source: Path
     root: Path
@@ -199,12 +199,12 @@ class Settings(_Section):
 
     @property
     def rounds_folder(self) -> Path:
-        """Where the rounds of this roll number are recorded: those of another never count for it."""
+        """The records of this roll number's rounds. Those of another roll number never count."""
         return self.root / "state" / "food" / self.rollnumber / "rounds"
 
 
 class HandedIn(Settings):
-    """The settings of a submission: `rollnumber` is whatever the student calls it, empty where nothing tells it."""
+    """The settings of a submission: `rollnumber` is as the student wrote it; empty if the config does not say."""
 
     rollnumber: str
 
@@ -225,17 +225,19 @@ def local_path(location: str) -> Path:
     parts = urlsplit(location)
     if parts.scheme in ("", "file"):
         return Path(unquote(parts.path) if parts.scheme else location)
-    raise SettingsError(f"{location}: only local folders can be read here, and this is {parts.scheme}://")
+    raise SettingsError(
+        f"{location}: only local folders can be read here, and this is {parts.scheme}://. Use a local path."
+    )
 
 
 def load_settings(path: Path | str | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """Read and validate a config file: the given one, else the one CONFIG names, else configs/orders_stream.yml.
 
-    Relative paths in it count from the folder above `configs/`, or from the file's own folder if that has another
-    name. ROLLNUMBER and ORDERS_<SECTION>__<KEY> in the environment override the file.
+    Relative paths in it start at the folder above `configs/`, or at the file's own folder if that has another name.
+    ROLLNUMBER and ORDERS_<SECTION>__<KEY> in the environment override the file.
 
     Raises:
-        SettingsError: the file is missing, unreadable or wrong, with one line a problem.
+        SettingsError: the file is missing, unreadable or wrong, with one line for each problem.
     """
     environment = os.environ if environment is None else environment
     source = Path(path or environment.get("CONFIG") or DEFAULT_CONFIG).expanduser().absolute()
@@ -249,17 +251,17 @@ def load_settings(path: Path | str | None = None, environment: Mapping[str, str]
 
 
 def load_handed_in(path: Path) -> HandedIn:
-    """Read a submission's config: the hand-out's keys, all of which it must have. Other keys are the student's own.
+    """Read a submission's config. It must have all keys of the assignment; other keys are the student's own.
 
     Raises:
-        SettingsError: the file is missing, unreadable or wrong, with one line a problem.
+        SettingsError: the file is missing, unreadable or wrong, with one line for each problem.
     """
     source = path.expanduser().absolute()
     values = _read(source)
     kept: dict[str, Any] = {name: _only(values[name], keys) for name, keys in HAND_OUT.items() if name in values}
     lake = values.get("datalake")
     quarantine = lake.get("quarantine_path") if isinstance(lake, dict) else None
-    if isinstance(quarantine, str):  # this kit's own key, which the grader reads where it is there
+    if isinstance(quarantine, str):  # a key of this kit; the grader reads it if it exists
         kept["datalake"]["quarantine_path"] = quarantine
     given = _text(values.get("rollnumber"))
     kept["rollnumber"] = given if isinstance(given, str) and given else _rollnumber(kept) or ""
@@ -274,7 +276,7 @@ Model = TypeVar("Model", bound=Settings)
 
 
 def _validated(model: type[Model], values: dict[str, Any], source: Path, written: dict[str, Any]) -> Model:
-    """The settings that the values make, their places absolute. `written` is all that stands in the file."""
+    """The settings from the values, with absolute locations. `written` is all that the file has."""
     root = source.parent.parent if source.parent.name == "configs" else source.parent
     filled = _filled(values, str(values["rollnumber"]))
     try:
@@ -329,7 +331,7 @@ def _with_environment(values: dict[str, Any], environment: Mapping[str, str]) ->
 
 
 def _rollnumber(values: dict[str, Any]) -> object:
-    """The roll number: given, else from the table's name, which the hand-out makes `<rollnumber>_orders`."""
+    """The roll number: given, else from the table's name, which the assignment defines as `<rollnumber>_orders`."""
     if values.get("rollnumber") is not None:
         return values["rollnumber"]
     postgres = values.get("postgres")
@@ -367,11 +369,11 @@ def _problems(error: ValidationError, source: Path, values: dict[str, Any]) -> l
 def _did_you_mean(location: tuple[int | str, ...], values: dict[str, Any]) -> str:
     section = values.get(str(location[0])) if len(location) > 1 else values
     close = difflib.get_close_matches(str(location[-1]), [*map(str, section)] if isinstance(section, dict) else [], n=1)
-    return f" (did you mean {close[0]!r}, which is there?)" if close else ""
+    return f" (did you mean {close[0]!r}, which the file has?)" if close else ""
 
 
 def _misspelt(values: dict[str, Any]) -> list[str]:
-    """Keys that nobody reads and that look like an optional key which is not there: an ignored typo is a trap."""
+    """Unknown keys that look like a missing optional key: a typo that is ignored would be a trap."""
     lines = []
     for name, field in Settings.model_fields.items():
         section, model = values.get(name), field.annotation
@@ -381,5 +383,5 @@ def _misspelt(values: dict[str, Any]) -> list[str]:
         for key in section:
             close = difflib.get_close_matches(str(key), absent, n=1, cutoff=0.85)
             if key not in model.model_fields and close:
-                lines.append(f"{name}.{key} is not a key that is read; did you mean {name}.{close[0]}?")
+                lines.append(f"{name}.{key} is an unknown key; did you mean {name}.{close[0]}?")
     return lines

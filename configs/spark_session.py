@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 SHARED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
-    # Not INT96, Spark's default, which carries no zone and no statistics.
+    # Spark's default, INT96, has no zone and no statistics.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.ui.showConsoleProgress": "false",
 }
@@ -18,7 +18,7 @@ SHARED = {
 def start_session(name: str, options: Mapping[str, str]) -> SparkSession:
     """Start (or take over) the session of this process.
 
-    The JVM's own zone matters where a java.sql.Timestamp is made, as JDBC does. The submit scripts set it; a program
+    JDBC makes a java.sql.Timestamp in the JVM's own zone, so that must be UTC too. The submit scripts set it. A program
     that was started in another way gets it here.
     """
     builder = SparkSession.builder.appName(name)

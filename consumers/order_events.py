@@ -1,4 +1,4 @@
-"""What a message must be to reach the lake: parsed with an explicit schema, given a reason where it may not pass."""
+"""Parses each message with an explicit schema. A message that may not enter the lake gets a reason."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that everybody g
 from configs.contract import COLUMN_NAMES, COLUMNS, PARTITION_COLUMN
 
 _CORRUPT = "_corrupt"
-# created_at is read as text and cast below: as a TIMESTAMP, from_json takes epoch milliseconds for seconds (the year
-# 55969) and guesses at half a date.
+# created_at is read as text and cast below. As a TIMESTAMP, from_json would read epoch milliseconds as seconds (the
+# year 55969), and would guess from half a date.
 _SCHEMA = ", ".join(
     [f"{c.name} {'STRING' if c.spark_type == 'TIMESTAMP' else c.spark_type}" for c in COLUMNS if c.name != "amount"]
-    # As wide as Spark has it, so that an amount that does not fit the lake's type is seen instead of rounded.
+    # The widest type of Spark: an amount that does not fit the lake's type is found, and not rounded.
     + ["amount DECIMAL(38, 18)", f"{_CORRUPT} STRING"]
 )
 _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}([.]\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$"
-_OLDEST = "1970-01-01"  # the state begins there, so the producer reads nothing older
+_OLDEST = "1970-01-01"  # a first run begins here, so the producer reads nothing older
 _AMOUNT_TYPE = next(c.spark_type for c in COLUMNS if c.name == "amount")
 
 REASON = "reason"
@@ -24,21 +24,25 @@ _PLACE = ("topic", "partition", "offset", "timestamp")  # Kafka's own columns of
 
 
 def with_reasons(messages: DataFrame) -> DataFrame:
-    """A message of Kafka's source becomes: `event` (struct of the contract's columns and `date`), `raw` (the value as
-    text), topic, partition, offset, timestamp, and `reason` (null: the event may enter the lake).
+    """Parse messages of Kafka's source. Columns of the result:
+
+    - `event`: struct of the contract's columns and `date`
+    - `raw`: the value as text
+    - `topic`, `partition`, `offset`, `timestamp`: as Kafka has them
+    - `reason`: why the event may not enter the lake; null if it may
     """
     raw = messages.select(F.col("value").cast("string").alias("raw"), *_PLACE)
     options = {"columnNameOfCorruptRecord": _CORRUPT, "mode": "PERMISSIVE"}
     parsed = raw.withColumn("parsed", F.from_json("raw", _SCHEMA, options))
     text = F.col("parsed.created_at")
-    # Spark would test the reason below this, on the raw message, parsing it for each of a dozen conditions. An
-    # expression that might not give the same twice, as far as Spark knows, is computed once, where it stands.
+    # Spark would move the test of the reason before this step, and parse the raw message again for each of a dozen
+    # conditions. It does not move an expression that may be non-deterministic, and computes that once.
     once = F.spark_partition_id() >= 0
     typed = parsed.withColumns(
         {
             "amount": F.col("parsed.amount").cast(_AMOUNT_TYPE),
-            # Without its Z the text is UTC all the same, by the session's zone; for a zone Spark compiles regular
-            # expressions, per row.
+            # Without its Z the text is still UTC, because the session's zone is. With a zone Spark would compile
+            # regular expressions for each row.
             "created_at": F.when(
                 once & text.rlike(_TIMESTAMP), F.expr("trim(TRAILING 'Z' FROM parsed.created_at)")
             ).cast("timestamp"),
@@ -75,11 +79,14 @@ def _reason() -> Column:
 
 
 def _is_alone(raw: Column) -> Column:
-    """Whether the message holds one JSON object and no more: Spark's parser stops after the first, and says nothing.
+    """Whether the message is exactly one JSON object: Spark's parser silently ignores what follows the first one.
 
-    Nothing can follow when the first brace that closes is the last character. Otherwise, put into an array the message
-    must be the only element, and put into an object the only field: what closes the one too early does not close the
-    other.
+    If the first closing brace is the last character, nothing follows. Otherwise there are two tests:
+
+    - In an array, the message must be the only element.
+    - In an object, it must be the only field.
+
+    A text that closes the array too early does not close the object.
     """
     ends_at_first_brace = F.octet_length(F.substring_index(raw, "}", 1)) + 1 == F.octet_length(raw)
     in_array = F.json_array_length(F.concat(F.lit("["), raw, F.lit("]"))) == 1

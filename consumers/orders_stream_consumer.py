@@ -2,9 +2,13 @@
 
     spark-submit ... consumers/orders_stream_consumer.py --config configs/orders_stream.yml
 
-Two streams read the topic. One parses, drops repeats by order_id and appends to the lake, one folder per date; the
-other keeps every message that may not enter the lake, with its reason and its place in the topic. Each has its own
-checkpoint, so that each is exactly-once by itself: topic = lake + quarantine + repeats.
+Two streams read the topic:
+
+- The stream `lake` parses, drops repeats by order_id and appends to the lake, in one folder for each date.
+- The stream `quarantine` (a dead-letter queue) keeps every message that may not enter the lake. Each has its reason and
+  its place in the topic.
+
+Each stream has its own checkpoint, and so is exactly-once by itself: topic = lake + quarantine + repeats.
 """
 
 from __future__ import annotations
@@ -28,18 +32,19 @@ from configs.contract import PARTITION_COLUMN
 from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_line, run_program
 from configs.settings import Settings
 from configs.spark_session import start_session
+from configs.wording import counted
 from consumers.order_events import REASON, with_reasons
 from consumers.start_checks import check_start
 
 NAME = "orders_stream_consumer"
 LAKE, QUARANTINE = "lake", "quarantine"
-QUARANTINE_INTERVAL = 2.0  # seconds, at the least: it can wait, and with every batch of the lake it would slow that
-STOP_PATIENCE = 10.0  # seconds
+QUARANTINE_INTERVAL = 2.0  # seconds, at least: it can wait, and more batches would slow the lake's stream
+STOP_TIMEOUT = 10.0  # seconds
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
-# Errors of a stream that come again however often it is tried: words of Spark's, and what they mean.
+# Errors that trying again cannot fix: a part of Spark's message, and what to report.
 _GONE = (
-    "Kafka no longer has messages that are still to be read after the checkpoint {checkpoint}: {error}. They were "
-    "removed from the topic; nothing here can bring them back."
+    "Kafka no longer has messages that come after the checkpoint {checkpoint}: {error}. They were removed from the "
+    "topic before the consumer had read them, and it cannot bring them back."
 )
 PERMANENT = {
     "Cannot find earliest offset": _GONE,
@@ -47,15 +52,15 @@ PERMANENT = {
     "offset was changed from": _GONE,
     "Partitions' offset": _GONE,
     "to the schema for existing state": (
-        "The checkpoint {checkpoint} was begun with another streaming.duplicates_window: its store of order_ids cannot "
-        "change between with and without one. Set it back; or move checkpoint and lake away, and all of the topic is "
-        "read into a new lake."
+        "The checkpoint {checkpoint} was started with another streaming.duplicates_window. Its store of order_ids "
+        "cannot change between a window and no window. Set the old value again. Or move checkpoint and lake away: then "
+        "the whole topic is read into a new lake."
     ),
 }
 
 
 def session_options(settings: Settings) -> dict[str, str]:
-    """The ids seen are kept in RocksDB, outside the heap, with only the changes of a batch written at its end."""
+    """Keep the order_ids in RocksDB, outside the heap. At the end of a batch only its changes are written."""
     store = "spark.sql.streaming.stateStore"
     return {
         "spark.sql.shuffle.partitions": str(settings.streaming.state_partitions),
@@ -63,7 +68,7 @@ def session_options(settings: Settings) -> dict[str, str]:
         f"{store}.rocksdb.changelogCheckpointing.enabled": "true",
         f"{store}.rocksdb.trackTotalNumberOfRows": "false",
         "spark.sql.streaming.metricsEnabled": "false",
-        # Times before 1900 are written as they are. Spark's default is to fail the batch, again and again.
+        # Write times before 1900 as they are. By default Spark would fail the batch, at every try.
         "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     }
 
@@ -75,9 +80,8 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
         "subscribe": settings.kafka.topic,
         "startingOffsets": "earliest",
         "failOnDataLoss": "true",
-        # After each read of a partition Spark asks the broker for its offsets, on a connection that then still holds a
-        # fetch for what comes next: the answer waits for that fetch to time out, 500 ms by default, partition by
-        # partition.
+        # After each read of a partition Spark asks the broker for its offsets. The same connection already waits for
+        # the next messages, so the answer comes only when that fetch times out: by default 500 ms for each partition.
         "kafka.fetch.max.wait.ms": "10",
         "maxOffsetsPerTrigger": str(settings.streaming.max_offsets_per_trigger),
     }.items():
@@ -86,7 +90,7 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
 
 
 def without_repeats(orders: DataFrame, window: str | None) -> DataFrame:
-    """Each order_id once. Without a window every id is remembered; with one, ids older than it are forgotten."""
+    """Each order_id once. Without a window every order_id is remembered; with one, older order_ids are forgotten."""
     if window is None:
         return orders.dropDuplicates(["order_id"])
     return orders.withWatermark("created_at", window).dropDuplicatesWithinWatermark(["order_id"])
@@ -129,44 +133,45 @@ def locations(settings: Settings) -> dict[str, tuple[str, str]]:
 
 
 class ProgressLog:
-    """Says of each batch what came of its messages, once."""
+    """Logs once for each batch what happened to its messages."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._said: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
 
     def report(self, query: StreamingQuery) -> bool:
         """Log the batches that have ended since the last call; True if there were any."""
         last = query.lastProgress
-        if last is None or last["batchId"] == self._said.get(query.name):
+        if last is None or last["batchId"] == self._reported.get(query.name):
             return False
-        # Only now the list, which is costly to fetch.
-        fresh = [p for p in query.recentProgress if p["numInputRows"] and p["batchId"] > self._said.get(query.name, -1)]
+        seen = self._reported.get(query.name, -1)
+        # Only now, because this list is costly to fetch.
+        fresh = [p for p in query.recentProgress if p["numInputRows"] and p["batchId"] > seen]
         for progress in fresh:
-            self._said[query.name] = progress["batchId"]
+            self._reported[query.name] = progress["batchId"]
             seconds = progress["durationMs"].get("triggerExecution", 0) / 1000
             if query.name == LAKE:
                 store = progress["stateOperators"][0]
                 self._log.info(
-                    "lake batch %d: read %d messages, wrote %d rows, dropped %d repeats (%.2f s)",
+                    "lake batch %d: read %s, wrote %s, dropped %s (%.2f s)",
                     progress["batchId"],
-                    progress["numInputRows"],
-                    store["numRowsUpdated"],
-                    store.get("customMetrics", {}).get("numDroppedDuplicateRows", 0),
+                    counted(progress["numInputRows"], "message"),
+                    counted(store["numRowsUpdated"], "row"),
+                    counted(store.get("customMetrics", {}).get("numDroppedDuplicateRows", 0), "repeat"),
                     seconds,
                 )
                 if store["numRowsDroppedByWatermark"]:
                     self._log.warning(
-                        "lake batch %d: %d rows are NOT in the lake: they are older than streaming.duplicates_window "
-                        "allows, counted back from the newest created_at",
+                        "lake batch %d: %s NOT written to the lake: older than streaming.duplicates_window allows, "
+                        "counted back from the newest created_at",
                         progress["batchId"],
-                        store["numRowsDroppedByWatermark"],
+                        counted(store["numRowsDroppedByWatermark"], "row"),
                     )
         return bool(fresh)
 
 
 def run_streams(spark: SparkSession, settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
-    """Keep both streams running until the stop signal; start one that failed again, with growing pauses."""
+    """Keep both streams running until the stop signal. Restart a failed one, with growing pauses."""
     queries: dict[str, StreamingQuery] = {}
     backoff, progress = Backoff(), ProgressLog(log)
     while not stop.is_set():
@@ -201,8 +206,8 @@ def run_streams(spark: SparkSession, settings: Settings, stop: StopSignal, log: 
 
 
 def _finish_batch(query: StreamingQuery) -> None:
-    """Wait until no batch is under way, so that none is broken off; at most STOP_PATIENCE seconds."""
-    deadline = time.monotonic() + STOP_PATIENCE
+    """Wait until no batch is running, so that none is interrupted; at most STOP_TIMEOUT seconds."""
+    deadline = time.monotonic() + STOP_TIMEOUT
     while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
         time.sleep(0.02)
 

@@ -1,4 +1,4 @@
-"""What must be right before the streams start: Spark itself would silently lose rows over these."""
+"""What must be right before the streams start. Without these checks Spark would silently lose rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from configs.program import ProgramError
 from configs.settings import Kafka, Settings, local_path
 
-TOPIC_FILE = "kafka_topic.json"  # in the checkpoint folder; Spark leaves names that it does not know alone
+TOPIC_FILE = "kafka_topic.json"  # in the checkpoint folder; Spark ignores names that it does not know
 
 
 def check_start(settings: Settings, lake: str, checkpoint: str) -> None:
@@ -27,11 +27,13 @@ def check_start(settings: Settings, lake: str, checkpoint: str) -> None:
 
 
 def check_lake(lake: Path, checkpoint: Path) -> None:
-    """A lake and a checkpoint of which one was deleted or put back from another time: Spark would lose rows over it.
+    """Find a lake or a checkpoint that was deleted or restored without the other: Spark would lose rows.
 
-    A log ahead of the checkpoint: Spark takes every batch up to that id for written, and skips it. A log behind what
-    the checkpoint has finished: those rows never come again, and Spark stops at the next tenth batch, whose log is to
-    repeat all before it. A crash leaves neither: a batch is planned, logged and then committed.
+    - The lake's log is ahead of the checkpoint: Spark believes that every batch up to that id is written, and skips it.
+    - The log is behind what the checkpoint has finished: those rows never come again. Spark stops at the next tenth
+      batch, because its log must repeat all earlier ones.
+
+    A crash causes neither: a batch is planned, then logged, then committed.
 
     Raises:
         ProgramError: they do not belong together.
@@ -41,28 +43,28 @@ def check_lake(lake: Path, checkpoint: Path) -> None:
     if in_lake is not None and (planned is None or in_lake > planned):
         state = "has no batch" if planned is None else f"ends at batch {planned}"
         raise ProgramError(
-            f"The lake {lake} has batches up to {in_lake}, but its checkpoint {checkpoint} {state}: it was deleted or "
-            "is of another run, and Spark would silently skip rows. Put the checkpoint back; or move both away "
-            "(mv them, delete nothing), and all of the topic is read into a new lake."
+            f"The lake {lake} has batches up to {in_lake}, but its checkpoint {checkpoint} {state}. The checkpoint "
+            "was deleted or is of another run, and Spark would silently skip rows. Put the checkpoint back. Or move "
+            "both away (use mv, delete nothing): then the whole topic is read into a new lake."
         )
     if finished is not None and (in_lake is None or in_lake < finished):
         state = "has no log" if in_lake is None else f"ends at batch {in_lake}"
         raise ProgramError(
-            f"The checkpoint {checkpoint} has finished batches up to {finished}, but its lake {lake} {state}: it was "
-            "deleted or is of another run, and the rows it had would never come again. Put the lake back; or move "
-            "both away (mv them, delete nothing), and all of the topic is read into a new lake."
+            f"The checkpoint {checkpoint} has finished batches up to {finished}, but its lake {lake} {state}. The "
+            "lake was deleted or is of another run, and its rows would never come again. Put the lake back. Or move "
+            "both away (use mv, delete nothing): then the whole topic is read into a new lake."
         )
 
 
 def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> None:
     admin = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
     if kafka.topic not in admin.list_topics(timeout=5).topics:
-        raise ProgramError(f"Kafka at {kafka.brokers} has no topic {kafka.topic}. `make topic` makes it.")
+        raise ProgramError(f"Kafka at {kafka.brokers} has no topic {kafka.topic}. Run `make topic`.")
     description = admin.describe_topics(TopicCollection([kafka.topic]), request_timeout=10)[kafka.topic].result()
     now = {"topic": kafka.topic, "id": str(description.topic_id)}
     remedy = (
-        f"To read the new topic from its beginning, move the checkpoint {checkpoint} and the lake {lake} away (mv "
-        "them, delete nothing); to go on, put the old topic back."
+        f"To read the new topic from its beginning, move the checkpoint {checkpoint} and the lake {lake} away (use mv, "
+        "delete nothing). To continue with the old topic, put it back."
     )
     for topic in _topics_of_last_batch(checkpoint):
         if topic != kafka.topic:
@@ -84,8 +86,8 @@ def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> None:
         ) from None
     if before != now:
         raise ProgramError(
-            f"The topic {kafka.topic} is not the one that the checkpoint has read: it was deleted and recreated (id "
-            f"{before.get('id')} then, {now['id']} now), so its offsets mean other rows. {remedy}"
+            f"The topic {kafka.topic} is not the one that the checkpoint has read. It was deleted and recreated (id "
+            f"{before.get('id')} then, {now['id']} now), so its offsets belong to other messages. {remedy}"
         )
 
 
@@ -103,5 +105,5 @@ def _topics_of_last_batch(checkpoint: Path) -> list[str]:
     try:
         source = json.loads((checkpoint / "offsets" / str(last)).read_text(encoding="utf-8").splitlines()[-1])
     except (ValueError, IndexError):
-        return []  # a batch whose plan was cut by a crash; Spark itself says so
+        return []  # a crash cut the batch's plan short; Spark itself reports that
     return list(source) if isinstance(source, dict) else []

@@ -1,4 +1,4 @@
--- The orders table with its base rows. `make db` fills in the table's name and runs this; running it again changes
+-- The orders table with its base rows. `make db` fills in the table's name and runs this file. A second run changes
 -- nothing. Times are UTC.
 CREATE TABLE IF NOT EXISTS {table} (
     order_id        SERIAL PRIMARY KEY,
@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS {table} (
     created_at      TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')
 );
 
--- Every poll of the producer looks for the rows after a created_at.
+-- Every poll of the producer reads the rows after a created_at. This index makes that fast.
 CREATE INDEX IF NOT EXISTS {index} ON {table} (created_at);
 
 INSERT INTO {table} (customer_name, restaurant_name, item, amount, order_status, created_at)

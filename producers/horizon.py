@@ -1,8 +1,8 @@
-"""How far the producer may read: rows above the horizon may still be joined by earlier ones.
+"""How far the producer may read: only below the horizon. That is the start of the oldest open transaction, or now.
 
-`created_at DEFAULT now()` is fixed when a transaction begins, and the row appears when it commits. A row that appears
-late has a created_at below rows that were published before it, and a cursor that has passed it never sees it. No row
-below the beginning of the oldest open transaction can still appear, so that is where reading ends.
+`created_at DEFAULT now()` is fixed when a transaction begins, but the row appears when it commits. So a row can appear
+late, with a created_at below rows that are already published. A producer that has passed it never reads it. Below the
+horizon no row can appear any more.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import datetime
 
 import psycopg2.extensions
 
-# All client sessions of the database, not only those that have written: a session that has read may write next, with
-# the created_at of its beginning. statement_timestamp() is taken before pg_stat_activity is read.
+# All client sessions of the database, not only those that have written. A session that has only read may write next,
+# with the created_at of its beginning. statement_timestamp() is taken before pg_stat_activity is read.
 _HORIZON = """
 SELECT least(statement_timestamp(), oldest.xact_start) - %(margin)s * interval '1 second',
        oldest.pid, oldest.state, extract(epoch FROM statement_timestamp() - oldest.xact_start)::float8
@@ -53,10 +53,10 @@ def sees_all_sessions(connection: psycopg2.extensions.connection) -> bool:
 
 
 def take_horizon(connection: psycopg2.extensions.connection, margin: float) -> Horizon:
-    """The horizon of this moment, `margin` seconds early. Must come before the query that reads the rows.
+    """The horizon now, minus `margin` seconds. Call it before the query that reads the rows.
 
-    The margin covers the time between the beginning of a transaction and its appearance in pg_stat_activity, and, where
-    other sessions are invisible, stands in for the whole protection.
+    The margin covers the time from the beginning of a transaction until pg_stat_activity shows it. If other sessions
+    are invisible, the margin is the only protection.
     """
     with connection.cursor() as cursor:
         cursor.execute(_HORIZON, {"margin": margin})

@@ -1,8 +1,8 @@
-"""One batch of the producer: which rows it has, how they are read, and what they become on the topic.
+"""One batch of the producer: which rows it has, how they are read, and how they look on the topic.
 
-The batch is fixed before a row is read: the greatest created_at that belongs to it is looked up first, and all of its
-rows lie between that and the last batch's. Nothing can appear there any more (see horizon.py), so what is published and
-what the state file then says are the same rows.
+The batch is fixed before a row is read. Its greatest created_at is looked up first. All its rows are between the last
+batch's and that one, where no row can appear any more (see horizon.py). So the state file then stands for exactly the
+rows that were published.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from configs.contract import AMOUNT_PRECISION, AMOUNT_SCALE, COLUMN_NAMES, EPOCH
 from configs.settings import Kafka, Postgres
 
 _JSON = {"timestampFormat": SPARK_TIMESTAMP_FORMAT, "ignoreNullFields": "false"}
-# Rows of one Spark task: reading and publishing take turns in a task, so that two of them keep two cores at work.
+# Rows of one Spark task. A task either reads or publishes, so two tasks keep two cores busy.
 ROWS_OF_A_TASK = 25_000
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The `rows` with created_at above `last` and up to the last of `bounds` (UTC), cut into ranges at the others."""
+    """The `rows` with created_at above `last` and up to the last of `bounds` (UTC); the other bounds cut the ranges."""
 
     table: str
     last: datetime
@@ -50,12 +50,12 @@ class Batch:
 def find_batch(
     connection: psycopg2.extensions.connection, table: str, last: datetime, horizon: datetime, limit: int | None
 ) -> Batch | None:
-    """The next batch: rows with `last` < created_at < `horizon`, oldest first, at most `limit` and the last one's ties.
+    """The next batch: rows with `last` < created_at < `horizon`, oldest first; at most `limit` and the last one's ties.
 
     `table` is the quoted name. None: there are no such rows.
     """
     fetch = "" if limit is None else f"FETCH FIRST {limit} ROWS WITH TIES"
-    # The times are those of a TIMESTAMP in UTC, whatever zone the server has.
+    # The literals are TIMESTAMPs in UTC, whatever the server's zone is.
     query = f"""
         SELECT max(created_at), count(*) FROM (
             SELECT created_at, (row_number() OVER (ORDER BY created_at) - 1) / {ROWS_OF_A_TASK} AS task FROM (
@@ -70,7 +70,7 @@ def find_batch(
         parts = cursor.fetchall()
     if not parts:
         return None
-    # Ties may reach over several tasks' rows: their bound is one.
+    # Ties may be in the rows of several tasks; they have one bound.
     bounds = sorted({moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment for moment, _ in parts})
     return Batch(table, last, tuple(bounds), sum(count for _, count in parts))
 
@@ -84,7 +84,7 @@ def publish(spark: SparkSession, postgres: Postgres, kafka: Kafka, batch: Batch)
         "kafka.acks": "all",
         "kafka.compression.type": "lz4",
         "kafka.batch.size": "262144",
-        # A broker that is away becomes an error here within seconds, and the producer's own back-off takes over.
+        # If no broker answers, this fails within seconds, and the producer tries again with its own pauses.
         "kafka.max.block.ms": "10000",
         "kafka.request.timeout.ms": "10000",
         "kafka.delivery.timeout.ms": "20000",
@@ -99,7 +99,7 @@ def _read(spark: SparkSession, postgres: Postgres, batch: Batch) -> DataFrame:
         "driver": "org.postgresql.Driver",
         "user": postgres.user,
         "password": postgres.password,
-        "fetchsize": "5000",  # without one the driver holds the whole result in memory
+        "fetchsize": "5000",  # without it the driver keeps the whole result in memory
     }
     rows = spark.read.jdbc(
         postgres.jdbc_url, f"({_query(batch.table)}) AS orders", predicates=batch.ranges, properties=properties
@@ -108,7 +108,7 @@ def _read(spark: SparkSession, postgres: Postgres, batch: Batch) -> DataFrame:
 
 
 def _query(table: str) -> str:
-    # NaN, infinity and amounts too long for a decimal would end the read of the whole batch: they travel as text.
+    # NaN, infinity and amounts too long for a decimal would fail the whole batch, so they are sent as text.
     amount, limit_of_type = "amount::numeric", f"1e{AMOUNT_PRECISION - AMOUNT_SCALE}"
     fits = f"abs({amount}) < {limit_of_type} AND {amount} = round({amount}, {AMOUNT_SCALE})"
     columns = ", ".join(name for name in COLUMN_NAMES if name != "amount")

@@ -3,7 +3,7 @@
     spark-submit ... producers/orders_cdc_producer.py --config configs/orders_stream.yml
 
 A poll reads the rows between the state file's timestamp and the horizon, publishes them, and only then moves the state
-file. A crash in between repeats rows, which the consumer drops; no order of events loses one.
+file. A crash in between repeats rows, and the consumer drops the repeats. No row is ever lost.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from configs.orders_table import connect, find_table, future_orders
 from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_line, run_program
 from configs.settings import Settings, local_path
 from configs.spark_session import start_session
+from configs.wording import counted
 from producers.horizon import Horizon, sees_all_sessions, take_horizon
 from producers.orders_batch import Batch, find_batch, publish
 from producers.state_file import read_state, write_state
@@ -37,12 +38,12 @@ from producers.state_file import read_state, write_state
 NAME = "orders_cdc_producer"
 HOLDER_REPORT_AGE = 10.0  # seconds: an open transaction of this age is reported,
 REPORT_INTERVAL = 30.0  # and then again every so many seconds
-# What a poll can run into while Postgres or Kafka are away. ConnectionError and Py4JError cover Spark's own jobs.
+# The errors of a poll while Postgres or Kafka is down. OSError and Py4JError cover Spark's own jobs.
 TRANSIENT = (psycopg2.Error, KafkaException, PySparkException, Py4JError, OSError)
 
 
 class Source:
-    """The orders table: a connection that is opened again after a failure, and the name Postgres knows the table by."""
+    """The orders table: a connection that is opened again after a failure, and the table's name in Postgres."""
 
     def __init__(self, settings: Settings, log: logging.Logger) -> None:
         self._postgres = settings.postgres
@@ -50,12 +51,12 @@ class Source:
         self._fallback_lag = settings.cdc.fallback_lag_sec
         self._log = log
         self._connection: psycopg2.extensions.connection | None = None
-        self._reported = 0.0
-        self._looked_ahead = 0.0
+        self._holder_reported = 0.0
+        self._future_checked = 0.0
         self.table = ""
 
     def next_batch(self, last: datetime, limit: int | None) -> Batch | None:
-        """The rows after `last` that can be published at this moment. Connects first where there is no connection."""
+        """The rows after `last` that can be published now. Connects first if there is no connection."""
         connection = self.connection()
         try:
             horizon = take_horizon(connection, self._margin)
@@ -69,7 +70,7 @@ class Source:
         return batch
 
     def connection(self) -> psycopg2.extensions.connection:
-        """The connection, opened where there is none."""
+        """The connection; opened if there is none."""
         if self._connection is None:
             try:
                 self._connect()
@@ -92,19 +93,19 @@ class Source:
         except psycopg2.OperationalError as error:
             if "authentication failed" in str(error) or "does not exist" in str(error):
                 raise ProgramError(
-                    f"Postgres refuses us: {first_line(error)}. Fix the config, or run `make db`."
+                    f"Postgres refused the connection: {first_line(error)}. Fix the config, or run `make db`."
                 ) from None
             raise
         self._connection = connection
         table = find_table(connection, postgres.table)
         if table is None:
-            raise ProgramError(f"The database {postgres.db} has no table {postgres.table}. `make db` makes it.")
+            raise ProgramError(f"The database {postgres.db} has no table {postgres.table}. Run `make db`.")
         self.table = table
         if not sees_all_sessions(connection):
             self._margin = self._fallback_lag
             self._log.warning(
-                "role %s lacks pg_read_all_stats, so open transactions of other roles cannot be seen: rows are read "
-                "%g s late, and one that commits later than that after its created_at IS LOST. To close the gap: "
+                "role %s does not have pg_read_all_stats, so it cannot see open transactions of other roles. Rows are "
+                "read %g s late. A row that commits later than that after its created_at IS LOST. To prevent this: "
                 "GRANT pg_read_all_stats TO %s",
                 postgres.user,
                 self._fallback_lag,
@@ -113,11 +114,11 @@ class Source:
 
     def _report_holder(self, horizon: Horizon) -> None:
         holder, now = horizon.holder, time.monotonic()
-        if holder and holder.age > HOLDER_REPORT_AGE and now - self._reported > REPORT_INTERVAL:
-            self._reported = now
+        if holder and holder.age > HOLDER_REPORT_AGE and now - self._holder_reported > REPORT_INTERVAL:
+            self._holder_reported = now
             self._log.warning(
-                "session pid %d (%s) has had a transaction open for %.0f s: rows created since then wait for it. "
-                "SELECT pg_terminate_backend(%d) ends it",
+                "session pid %d (%s) has had a transaction open for %.0f s. Rows created since then wait for it. "
+                "To end it: SELECT pg_terminate_backend(%d)",
                 holder.pid,
                 holder.state,
                 holder.age,
@@ -126,15 +127,15 @@ class Source:
 
     def _report_future(self, connection: psycopg2.extensions.connection) -> None:
         now = time.monotonic()
-        if now - self._looked_ahead < REPORT_INTERVAL:
+        if now - self._future_checked < REPORT_INTERVAL:
             return
-        self._looked_ahead = now
+        self._future_checked = now
         future = future_orders(connection, self.table)
         if future:
             self._log.warning(
-                "%d rows of %s have a created_at in the future, the nearest in %.0f s: each is read when its time has "
-                "come. created_at must be UTC; a default of now() in a column without time zone takes the server's",
-                future.rows,
+                "%s of %s with a created_at in the future, the nearest in %.0f s. Each is read when its time comes. "
+                "created_at must be UTC. DEFAULT now() in a column without time zone uses the server's zone instead",
+                counted(future.rows, "row"),
                 self.table,
                 future.nearest_sec,
             )
@@ -150,8 +151,8 @@ def poll(spark: SparkSession, settings: Settings, source: Source, state: Path, l
     publish(spark, settings.postgres, settings.kafka, batch)
     write_state(state, batch.reached)
     log.info(
-        "read %d rows, published %d, state %s (%.2f s)",
-        batch.rows,
+        "read %s, published %d, state %s (%.2f s)",
+        counted(batch.rows, "row"),
         batch.rows,
         format_timestamp(batch.reached),
         time.monotonic() - started,
@@ -164,7 +165,7 @@ def _last_published(settings: Settings, state: Path) -> datetime:
 
 
 def require_topic(settings: Settings) -> None:
-    """Make sure that the topic is there: Spark would take a minute to say less.
+    """Make sure that the topic exists: Spark would take a minute, and report less.
 
     Raises:
         ProgramError: the broker answers and has no such topic.
@@ -172,9 +173,7 @@ def require_topic(settings: Settings) -> None:
     """
     admin = AdminClient({"bootstrap.servers": settings.kafka.brokers, "log_level": 0})
     if settings.kafka.topic not in admin.list_topics(timeout=5).topics:
-        raise ProgramError(
-            f"Kafka at {settings.kafka.brokers} has no topic {settings.kafka.topic}. `make topic` makes it."
-        )
+        raise ProgramError(f"Kafka at {settings.kafka.brokers} has no topic {settings.kafka.topic}. Run `make topic`.")
 
 
 def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
@@ -202,7 +201,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
                     stop.wait(pause)
                     continue
                 if backoff.reset():
-                    log.info("going on")
+                    log.info("the poll succeeded, continuing")
                 if not more:
                     stop.wait(settings.cdc.poll_interval_sec)
         finally:

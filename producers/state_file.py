@@ -14,8 +14,8 @@ def read_state(path: Path) -> datetime | None:
     """The timestamp in the state file, None if there is no file.
 
     Raises:
-        ProgramError: the file is there and holds no timestamp. Starting over would publish the whole table again,
-            and guessing would lose rows: that is for a person to decide.
+        ProgramError: the file exists and holds no timestamp. Starting over would publish the whole table again, and a
+            guess could lose rows. So a person must decide.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -30,8 +30,8 @@ def read_state(path: Path) -> datetime | None:
 
 
 _REMEDY = (
-    "Put the created_at of the last published row into it (such as 2025-11-18T12:24:00.123456Z; an earlier one only "
-    "repeats rows, which the consumer drops), or delete the file to publish the whole table again."
+    "Write the created_at of the last published row into it, such as 2025-11-18T12:24:00.123456Z. An earlier one only "
+    "repeats rows, which the consumer drops. Or delete the file to publish the whole table again."
 )
 
 

@@ -1,4 +1,4 @@
-"""The verbs of the Makefile: python -m scripts VERB."""
+"""The commands of the Makefile: python -m scripts VERB."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return run_command(
         run,
         debug=arguments.debug,
-        interrupted="Interrupted. `make status` shows what runs, `make down` stops it.",
+        interrupted="Interrupted. `make status` shows what still runs. `make down` stops it.",
     )
 
 

@@ -1,4 +1,4 @@
-"""`make demo`: services, table, topic, two rounds, the grade, and everything stopped again."""
+"""`make demo`: services, table, topic, two rounds and the grade; at the end everything is stopped."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from scripts.services.stack import Stack
 
 
 def run_demo(stack: Stack) -> int:
-    """The whole way of an order, and the report on it; return the grader's exit code.
+    """Take orders from insert to grade; return the grader's exit code.
 
     Raises:
-        KitError: a step failed. What was started is stopped all the same.
+        KitError: a step failed. What was started is stopped in that case too.
     """
     clock = time.monotonic()
     try:
@@ -39,7 +39,8 @@ def run_demo(stack: Stack) -> int:
         _step("down: the programs, then the services; all data is kept")
         with stack.locked():
             print(*programs.stop(stack), *services_of(stack).down(), sep="\n")
-    print(f"\nDone in {time.monotonic() - clock:.0f} s. Open reports/report.html, look into datalake/, read README.md.")
+    print(f"\nDone in {time.monotonic() - clock:.0f} s.", end=" ")
+    print("Next: open reports/report.html, look into datalake/, read README.md.")
     return code
 
 

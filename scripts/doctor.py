@@ -1,4 +1,4 @@
-"""`make doctor`: what the machine has and lacks, each lack with its remedy."""
+"""`make doctor`: what the machine has, what it lacks, and what to do about each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from scripts.services.processes import is_root, require_free_port
 from scripts.services.stack import Stack
 
 MEMORY_NEEDED = 3 * 2**30  # bytes, of services and both programs together
-DISK_NEEDED = 1 * 2**30  # bytes, for a course's data beside what setup has installed
+DISK_NEEDED = 1 * 2**30  # bytes, for the data of a course, in addition to what setup installed
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One line of the report. `remedy` is empty where nothing is lacking."""
+    """One line of the report. `remedy` is empty if nothing is lacking."""
 
     what: str
     found: str
@@ -33,7 +33,7 @@ class Diagnosis:
 
 
 def examine(stack: Stack) -> list[Diagnosis]:
-    """Everything that a run depends on."""
+    """Check everything that a run needs."""
     return [
         Diagnosis("Python", sys.version.split()[0]),
         *_packages(),
@@ -75,7 +75,7 @@ def _packages() -> list[Diagnosis]:
 def _java() -> Diagnosis:
     found = java.find_java()
     if found is None:
-        return Diagnosis("Java 17", "none", "run `make setup`, which installs one into .venv")
+        return Diagnosis("Java 17", "none", "run `make setup`: it installs one into .venv")
     return Diagnosis("Java 17", f"{found.version} ({found.origin}: {found.home})")
 
 
@@ -95,7 +95,7 @@ def _ports(stack: Stack) -> list[Diagnosis]:
     for port in ports:
         what = f"port {port.number}"
         if stack.pid_file(port.name).process() is not None:
-            diagnoses.append(Diagnosis(what, f"{port.service} of this kit is up on it"))
+            diagnoses.append(Diagnosis(what, f"{port.service} of this kit is up and uses it"))
             continue
         try:
             require_free_port(port.number, "127.0.0.1", port.service, f"{port.key} of {stack.settings.source.name}")
@@ -109,14 +109,16 @@ def _ports(stack: Stack) -> list[Diagnosis]:
 def _memory() -> Diagnosis:
     available = psutil.virtual_memory().available
     found = f"{available / 2**30:.1f} GiB available"
-    lacking = "services and both programs take up to 3 GiB: close something, or lower spark.driver_memory"
+    lacking = "services and both programs need up to 3 GiB: close other programs, or lower spark.driver_memory"
     return Diagnosis("memory", found, "" if available >= MEMORY_NEEDED else lacking)
 
 
 def _disk() -> Diagnosis:
     free = shutil.disk_usage(PROJECT).free
     found = f"{free / 2**30:.1f} GiB free at {PROJECT}"
-    return Diagnosis("disk", found, "" if free >= DISK_NEEDED else "make room: Kafka and Postgres stop on a full disk")
+    return Diagnosis(
+        "disk", found, "" if free >= DISK_NEEDED else "delete files: Kafka and Postgres stop on a full disk"
+    )
 
 
 def _writable(stack: Stack) -> Diagnosis:
@@ -126,7 +128,9 @@ def _writable(stack: Stack) -> Diagnosis:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        return Diagnosis("project folder", f"cannot be written: {error}", "clone the project into a folder of yours")
+        return Diagnosis(
+            "project folder", f"cannot be written: {error}", "clone the project into a folder that you may write to"
+        )
     return Diagnosis("project folder", str(stack.settings.root))
 
 

@@ -1,6 +1,6 @@
 """`make docs` and `make docs-check`: python -m scripts.documents [--check].
 
-Writes every generated document, or says which ones are out of date. It takes seconds: nothing is measured here.
+Writes every generated document, or names those that are out of date. It takes seconds, because it measures nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from configs.errors import run_command
 from configs.settings import PROJECT
+from configs.wording import counted
 from grader.checks import all_checks
 from grader.documentation import checks_markdown, schema_text
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
@@ -32,20 +33,20 @@ DOCUMENTS = (CHECKS, SCHEMA, DRILLS, FIDELITY, BENCHMARKS)
 
 
 def write(documents: Sequence[Document]) -> int:
-    """Write those that are not current, and name them. Exit code 0."""
+    """Write the documents that are out of date, and name them. Exit code 0."""
     stale = [document for document in documents if not document.is_current()]
     for document in stale:
         document.write()
         print(f"wrote {document.path}")
-    print(f"{len(documents)} documents are current")
+    print(f"Up to date: {counted(len(documents), 'document')}")
     return 0
 
 
 def check(documents: Sequence[Document]) -> int:
-    """Name those that are not current. Exit code 1 when there is one, else 0."""
+    """Name the documents that are out of date. Exit code 1 if there is one, else 0."""
     stale = [document for document in documents if not document.is_current()]
     for document in stale:
-        print(f"{document.path} is out of date. `make docs` writes it again; commit it.", file=sys.stderr)
+        print(f"{document.path} is out of date. Run `make docs` to write it again, and commit it.", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -1,4 +1,4 @@
-"""Insert orders as the rounds do, without waiting for them: .venv/bin/python -m scripts.insert_test_orders --rows 5"""
+"""Insert orders as the rounds do, but do not wait for them: .venv/bin/python -m scripts.insert_test_orders --rows 5"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 
 from configs.errors import run_command
 from configs.settings import load_settings
+from configs.wording import counted
 from scripts.pipeline.table import require_table
 from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
 from scripts.services.postgres import require_connection
@@ -19,7 +20,7 @@ def insert_by_hand(config: str | None, count: int) -> int:
         table = require_table(connection, settings)
         orders = make_test_orders(settings.rollnumber, f"by hand after {table.rows}", count)
         ids = [row.order_id for row in insert_test_orders(connection, table.name, orders)]
-    print(f"Inserted {len(ids)} rows into {table.name}: order_id {ids[0]} to {ids[-1]}")
+    print(f"Inserted {counted(len(ids), 'row')} into {table.name}: order_id {ids[0]} to {ids[-1]}")
     return 0
 
 

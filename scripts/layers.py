@@ -1,4 +1,4 @@
-"""`make lint`: which package may import which, by the contracts of pyproject.toml (tool.importlinter)."""
+"""`make lint`: check which package imports which, by the contracts in pyproject.toml (tool.importlinter)."""
 
 from __future__ import annotations
 

@@ -13,13 +13,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from configs.errors import KitError, run_command  # noqa: E402
+from configs.wording import counted  # noqa: E402
 from scripts.services import java as java_finder  # noqa: E402
 from scripts.services.jars import cache_folder, ensure_jars, pinned  # noqa: E402
 
 VENV = PROJECT / ".venv"
 PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = PROJECT / "requirements.txt"
-# Written last, and compared with requirements.txt by scripts/kit: a setup that was killed is not taken for a whole one.
+# Written last. scripts/kit compares it with requirements.txt, and so finds a setup that was killed.
 INSTALLED = VENV / "requirements.installed"
 SHOWN = ("Downloading", "Building", "Installing collected")
 
@@ -37,10 +38,10 @@ def make_venv() -> None:
     if _venv_version() == wanted:
         return
     if VENV.exists():
-        print_detail("the .venv that is there is incomplete or of another Python: recreating it")
+        print_detail(".venv is incomplete or of another Python version: recreating it")
         INSTALLED.unlink(missing_ok=True)
         shutil.rmtree(VENV)
-    _run([sys.executable, "-m", "venv", str(VENV)], "Making the venv failed")
+    _run([sys.executable, "-m", "venv", str(VENV)], "Creating the venv failed")
 
 
 def _venv_version() -> str | None:
@@ -67,11 +68,13 @@ def _run(command: list[str], failure: str, shown: tuple[str, ...] = ()) -> None:
             if shown and line.lstrip().startswith(shown):
                 print_detail(_shortened(line.strip()))
     if process.returncode:
-        raise KitError(f"{failure}. The command's last words:\n  " + "\n  ".join(tail) + "\nRun `make setup` again.")
+        raise KitError(
+            f"{failure}. The end of the command's output:\n  " + "\n  ".join(tail) + "\nRun `make setup` again."
+        )
 
 
 def _shortened(line: str) -> str:
-    """pip's line without the platform tags of a wheel's name, and without the list of what it installs."""
+    """A line of pip without the platform tags of a wheel, and without the list of packages."""
     return re.sub(r"(-[\d.]+(?:\.post\d+)?)-\S+?\.whl", r"\1", line).partition(": ")[0]
 
 
@@ -84,21 +87,21 @@ def set_up() -> int:
         install("-r", str(REQUIREMENTS))
     java = java_finder.find_java(PYTHON)
     if java is None:
-        step(3, f"Java 17: none on this machine, so the packaged one ({java_finder.PACKAGED})")
+        step(3, f"Java 17: none on this machine, so install the packaged one ({java_finder.PACKAGED})")
         install(java_finder.PACKAGED)
         java = java_finder.find_java(PYTHON)
     if java is None:
         raise KitError(
-            f"No Java 17 here and {java_finder.PACKAGED} does not run. Install a Java 17, then `make setup`."
+            f"No Java 17 here, and {java_finder.PACKAGED} does not run. Install a Java 17, then run `make setup`."
         )
     step(3, f"Java {java.version} ({java.origin})")
-    step(4, f"{len(pinned())} jars, checked by sha256, in {cache_folder()}")
+    step(4, f"{counted(len(pinned()), 'jar')}, checked by sha256, in {cache_folder()}")
     ivy = next(VENV.glob("lib/python3.*/site-packages/pyspark/jars/ivy-*.jar"), None)
     if ivy is None:
-        raise KitError("pyspark in .venv has no Ivy. Delete the folder .venv and run `make setup` again.")
+        raise KitError("pyspark in .venv has no Ivy. Delete the folder .venv, then run `make setup` again.")
     ensure_jars(java.executable, ivy, print_detail)
     shutil.copyfile(REQUIREMENTS, INSTALLED)
-    print(f"Set up in {time.monotonic() - started:.0f} s.")
+    print(f"Setup finished in {time.monotonic() - started:.0f} s.")
     return 0
 
 
@@ -107,9 +110,9 @@ def main() -> int:
         try:
             return set_up()
         except OSError as error:
-            raise KitError(f"Setup stopped: {error}. Fix that and run `make setup` again.") from error
+            raise KitError(f"Setup stopped: {error}. Fix that, then run `make setup` again.") from error
 
-    return run_command(command, interrupted="Interrupted. `make setup` goes on from here.")
+    return run_command(command, interrupted="Interrupted. Run `make setup` to continue from here.")
 
 
 if __name__ == "__main__":

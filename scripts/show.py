@@ -1,4 +1,4 @@
-"""The newest rows of one stage, to look at: .venv/bin/python -m scripts.show table|topic|lake|quarantine [--rows N]"""
+"""Show the newest rows of one stage: .venv/bin/python -m scripts.show table|topic|lake|quarantine [--rows N]"""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def lake_rows(settings: Settings, count: int) -> Rows:
 
 
 def quarantine_rows(settings: Settings, count: int) -> Rows:
-    """The last ones of each partition; the quarantine has no time, only each message's place on the topic."""
+    """The last ones of each partition. The quarantine has no time, only the place of each message on the topic."""
     rows = [row for _, row in _rows(settings.datalake.quarantine_path)]
     return sorted(rows, key=lambda row: (row["offset"], row["partition"]), reverse=True)[:count]
 
 
 def _rows(location: str) -> list[tuple[str, dict[str, Any]]]:
-    """Date and row of the files that the sink log names: a listing may also show what a crash left behind."""
+    """Each row with its date, from the files in the sink log. A crash may have left other files in the folder."""
     import pyarrow.parquet as pq
 
     lake = Lake(local_path(location))
     if lake.folder is None or not lake.exists:
-        raise KitError(f"There is nothing at {location} yet. `make round1` brings the first rows there.")
+        raise KitError(f"There is nothing in {location} yet. Run `make round1` for the first rows.")
     rows = []
     for file in lake.files:
         date = file.path.partition(f"{PARTITION_COLUMN}=")[2].partition("/")[0]

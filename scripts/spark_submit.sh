@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # scripts/spark_submit.sh PROGRAM [--config PATH] [...]: run a producer or a consumer in the foreground.
 #
-# PROGRAM is a path; a relative one counts from the project folder. It goes through spark-submit, or, where it does not
+# PROGRAM is a path; a relative one starts at the project folder. It goes through spark-submit, or, where it does not
 # use Spark, through Python alone. Time is UTC in Python and in the JVM.
 #
 # Ctrl-C or SIGTERM stops it within 10 s, whatever it does with signals; a second Ctrl-C kills it at once. The kit's own

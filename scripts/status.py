@@ -1,4 +1,4 @@
-"""`make status` and `make logs`: what runs, how far the rows have come, and what was said."""
+"""`make status` and `make logs`: what runs, how far the rows are, and the end of every log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def logs(stack: Stack, lines: int = 20) -> str:
     """The end of every log."""
     paths = [stack.log(name) for name in LOGS if stack.log(name).is_file()]
     if not paths:
-        return f"No logs yet in {stack.logs}: nothing has run."
+        return f"No logs yet in {stack.logs}: nothing has run. `make start` starts the two programs."
     return "\n\n".join(f"{path}\n{last_lines(path, lines)}" for path in paths)
 
 
@@ -69,6 +69,6 @@ def _rows(stack: Stack) -> str:
         ["messages on the topic", topic],
         ["messages read by the consumer", sum(position.lake_stream(settings).ends.values())],
         ["rows in the lake", position.lake_rows(settings)],
-        ["state", position.state_text(settings) or "not there"],
+        ["state", position.state_text(settings) or "empty or missing"],
     ]
     return tabulate(rows, disable_numparse=True)

@@ -517,7 +517,7 @@ def _problem(
         return f"exit code {code}: {' '.join(said.split())[-300:]}"
     if broken:
         return f"ERROR in {broken[0]}"
-    if "Traceback" in said or "it broke" in said:
+    if "Traceback" in said or "internal error" in said:
         at = said.rfind("Traceback")
         return " ".join(said[at:].split())[-600:]
     if not content and is_whole:

@@ -1,1 +1,1 @@
-"""Measurements: each module is one, run by `make bench` or alone, and recorded in docs/measured/bench/."""
+"""Measurements: each module is one. `make bench` runs all of them. The results are in docs/measured/bench/."""

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m scripts.bench [NAME ...] [--rows 1000000] [--inserts 60] [--dry-run]
 
-What was measured goes to docs/measured/bench/, and the page is written from that. Smaller numbers are for trying: they
-say little.
+The results go to docs/measured/bench/, and the page is written from them. Smaller numbers are only for trying it out:
+their results mean little.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def command(name: str, options: argparse.Namespace) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description="What `make bench` calls.")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(_OPTIONS)} (default: all)")
-    parser.add_argument("--rows", type=int, help="of the largest backlog")
-    parser.add_argument("--inserts", type=int, help="single inserts a design")
+    parser.add_argument("names", nargs="*", help=f"one or more of {', '.join(_OPTIONS)} (default: all)")
+    parser.add_argument("--rows", type=int, help="rows of the largest backlog")
+    parser.add_argument("--inserts", type=int, help="single inserts for each design")
     parser.add_argument("--dry-run", action="store_true", help="record nothing in docs/measured/bench/")
     options = parser.parse_args()
-    strange = sorted(set(options.names) - set(_OPTIONS))
-    if strange:
-        parser.error(f"there is no {strange[0]}; there are {', '.join(_OPTIONS)}")
+    unknown = sorted(set(options.names) - set(_OPTIONS))
+    if unknown:
+        parser.error(f"there is no measurement {unknown[0]!r}; choose from {', '.join(_OPTIONS)}")
     failed = []
     for name in options.names or _OPTIONS:
         if Path(__file__).with_name(f"{name}.py").is_file():
@@ -56,7 +56,7 @@ def main() -> int:
             if subprocess.run(command(name, options), cwd=PROJECT, check=False).returncode:
                 failed.append(name)
     if failed:
-        print(f"\nNot measured: {', '.join(failed)}; what they said is above.", file=sys.stderr)
+        print(f"\nNot measured: {', '.join(failed)}. Their messages are above.", file=sys.stderr)
     return 1 if failed else 0
 
 

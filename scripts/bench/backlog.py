@@ -2,9 +2,9 @@
 
     .venv/bin/python -m scripts.bench.backlog [--rows 1000000]
 
-Each runs alone on a stack of its own and has nothing to do when the rows are committed, in one transaction; it is
-done when the topic has all of them. First a hundredth of the rows, then a tenth, then all, one after the other.
-Debezium also takes its initial snapshot of a table that has the rows already, counted from its first message on.
+Each runs alone on a stack of its own. It has nothing to do until the rows are committed, in one transaction. It is done
+when the topic has all of them. The three backlogs, one after the other, are a hundredth of the rows, a tenth, and all.
+Debezium also takes its initial snapshot of a table that already has the rows; time counts from its first message.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ ROWS = 1_000_000
 IDLE = 10.0  # seconds without work before the memory of an idle program is read
 TIMEOUT = 900.0
 FIRST_MOMENT = datetime(2025, 11, 20)  # after the base rows
-STEP = timedelta(milliseconds=20)  # between two rows: a million of them lie within one date
+STEP = timedelta(milliseconds=20)  # between two rows, so that a million of them have one date
 
 
 @dataclass(frozen=True)
-class Passage:
-    """Seconds that so many rows took."""
+class Timing:
+    """The seconds for one backlog of this many rows."""
 
     rows: int
     seconds: float
 
     @property
-    def rows_a_second(self) -> float:
+    def rows_per_second(self) -> float:
         return self.rows / self.seconds
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of one program. Memory: resident, in bytes, with its children."""
+    """The measurements of one program. Memory is resident, in bytes, with its children."""
 
-    passages: tuple[Passage, ...]
+    timings: tuple[Timing, ...]
     idle_memory: int
     peak_memory: int
 
@@ -69,7 +69,7 @@ def sizes(rows: int) -> tuple[int, ...]:
 
 
 def insert_backlog(connection: psycopg2.extensions.connection, table: str, rows: int, before: int = 0) -> None:
-    """Insert rows in one transaction, each STEP later than the last; `before` is how many such rows are there."""
+    """Insert rows in one transaction, each STEP later than the last; `before`: how many such rows are already there."""
     source = (
         "SELECT 'Customer ' || n %% 997, 'Restaurant ' || n %% 101, 'Dish ' || n %% 211,"
         " (n::bigint * 7919 %% 90000 + 100) / 100.0, (%s::text[])[n %% 4 + 1], %s + n * %s"
@@ -95,7 +95,7 @@ def _stack(programs: Programs = OURS) -> Iterator[tuple[Stack, psycopg2.extensio
 
 @contextlib.contextmanager
 def topic_length(kafka: Kafka) -> Iterator[Callable[[], int]]:
-    """A function that tells the number of messages on the topic: 0 while there is no such topic."""
+    """A function that returns the number of messages on the topic; 0 while there is no such topic."""
     with contextlib.closing(TopicWatch(kafka)) as watch:
 
         def length() -> int:
@@ -107,7 +107,7 @@ def topic_length(kafka: Kafka) -> Iterator[Callable[[], int]]:
         yield length
 
 
-def _passages(
+def _measure(
     subject: Subject,
     length: Callable[[], int],
     connection: psycopg2.extensions.connection,
@@ -115,20 +115,20 @@ def _passages(
     backlogs: Sequence[int],
     is_at_rest: Callable[[], bool] = lambda: True,
 ) -> Figures:
-    """Let a program that has published the base rows come to rest, then give it one backlog after the other."""
+    """Wait until a program that has published the base rows is idle, then give it one backlog after the other."""
     time.sleep(IDLE)
     idle = subject.memory
     base = length()
-    done: list[Passage] = []
+    done: list[Timing] = []
     for rows in backlogs:
-        before = sum(passage.rows for passage in done)
+        before = sum(timing.rows for timing in done)
         insert_backlog(connection, table, rows, before)
         started = time.monotonic()
         end = base + before + rows
         subject.wait(lambda end=end: length() >= end, f"all {end} rows on the topic", TIMEOUT)  # type: ignore[misc]
-        done.append(Passage(rows, time.monotonic() - started))
+        done.append(Timing(rows, time.monotonic() - started))
         # The naive baseline loses rows that are inserted before it has moved its state.
-        subject.wait(is_at_rest, "at rest", TIMEOUT)
+        subject.wait(is_at_rest, "idle again", TIMEOUT)
     return Figures(tuple(done), idle, subject.peak)
 
 
@@ -144,7 +144,7 @@ def measure_producer(programs: Programs, backlogs: Sequence[int]) -> Figures:
         running_program(stack, "producer") as producer,
     ):
         producer.wait(lambda: length() > 0, "the base rows on the topic", TIMEOUT)
-        return _passages(
+        return _measure(
             producer,
             length,
             connection,
@@ -171,10 +171,10 @@ def measure_debezium(backlogs: Sequence[int]) -> Figures:
             contextlib.closing(connect(stack.settings.postgres)) as again,
         ):
             connector.wait(lambda: length() > 0, "the base rows on the topic", TIMEOUT)
-            return _passages(connector, length, again, table, backlogs)
+            return _measure(connector, length, again, table, backlogs)
 
 
-def measure_snapshot(rows: int) -> Passage:
+def measure_snapshot(rows: int) -> Timing:
     """Debezium's initial snapshot of a table with `rows` rows, from its first message to its last."""
     with _stack() as (stack, connection, table):
         insert_backlog(connection, table, rows)
@@ -185,15 +185,15 @@ def measure_snapshot(rows: int) -> Passage:
             connector.wait(lambda: length() > 0, "the first row on the topic", TIMEOUT, interval=0.01)
             started, first = time.monotonic(), length()
             connector.wait(lambda: length() >= end, f"all {end} rows on the topic", TIMEOUT)
-            return Passage(end - first, time.monotonic() - started)
+            return Timing(end - first, time.monotonic() - started)
 
 
 def figures_row(figures: Figures, name: str, rate_of_ours: float) -> list[object]:
-    """Name, seconds of each backlog, rows a second of the largest, how many times that ours is, memory."""
-    largest = max(figures.passages, key=lambda passage: passage.rows)
-    seconds = [f"{passage.seconds:.2f} s" for passage in figures.passages]
+    """Name, seconds for each backlog, rows per second of the largest, ours divided by that, memory."""
+    largest = max(figures.timings, key=lambda timing: timing.rows)
+    seconds = [f"{timing.seconds:.2f} s" for timing in figures.timings]
     memory = [_mebibytes(figures.idle_memory), _mebibytes(figures.peak_memory)]
-    return [name, *seconds, f"{largest.rows_a_second:,.0f}", f"{rate_of_ours / largest.rows_a_second:.2f}", *memory]
+    return [name, *seconds, f"{largest.rows_per_second:,.0f}", f"{rate_of_ours / largest.rows_per_second:.2f}", *memory]
 
 
 def _mebibytes(size: int) -> str:
@@ -202,12 +202,12 @@ def _mebibytes(size: int) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.backlog")
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"of the largest backlog (default {ROWS})")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of the largest backlog (default {ROWS})")
     parser.add_argument("--dry-run", action="store_true", help="record nothing in docs/measured/bench/")
     options = parser.parse_args(arguments)
     backlogs = sizes(options.rows)
     ours = measure_producer(OURS, backlogs)
-    rate = ours.passages[-1].rows_a_second
+    rate = ours.timings[-1].rows_per_second
     rows = [figures_row(ours, "ours", rate)]
     print(rows[-1], flush=True)
     naive = measure_producer(NAIVE, backlogs)
@@ -218,10 +218,10 @@ def main(arguments: list[str] | None = None) -> int:
     print(rows[-1], flush=True)
     snapshot = measure_snapshot(options.rows)
     row: list[object] = ["Debezium, first snapshot", "", "", f"{snapshot.seconds:.2f} s"]
-    rows.append([*row, f"{snapshot.rows_a_second:,.0f}", f"{rate / snapshot.rows_a_second:.2f}", "", ""])
+    rows.append([*row, f"{snapshot.rows_per_second:,.0f}", f"{rate / snapshot.rows_per_second:.2f}", "", ""])
     sizes_text = [f"{size:,} rows" for size in backlogs]
-    headers = ("program", *sizes_text, "rows a second", "ours, times this", "memory, idle", "memory, peak")
-    targets = target_notes(*(figures.passages[-1].rows_a_second for figures in (ours, naive, streaming)))
+    headers = ("program", *sizes_text, "rows per second", "ours, times this", "memory, idle", "memory, peak")
+    targets = target_notes(*(figures.timings[-1].rows_per_second for figures in (ours, naive, streaming)))
     command = f"python -m scripts.bench.backlog --rows {options.rows}"
     measured = section("From Postgres to Kafka", command, headers, rows, (*NOTES, *targets))
     print(measured.table())
@@ -231,12 +231,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def target_notes(ours: float, naive: float, debezium: float) -> tuple[str, str]:
-    """The two targets and what was measured, from rows a second."""
+    """The two targets and what was measured, from rows per second."""
     return (
         f"Target: 1.5 times the naive baseline. Measured: {ours / naive:.2f} times.",
         f"Target: 10 times Debezium. Measured: {ours / debezium:.2f} times. The target comes from another setting, in "
-        "which Debezium did 9,900 rows a second. 10 times the figure measured here would be over "
-        f"{debezium // 10_000 * 100_000:,.0f} rows a second, read, serialized and sent by two cores.",
+        "which Debezium did 9,900 rows per second. Here, 10 times Debezium would be over "
+        f"{debezium // 10_000 * 100_000:,.0f} rows per second, which two cores would read, serialize and send.",
     )
 
 
@@ -248,8 +248,8 @@ NOTES = (
     """,
     """
     Debezium 3.3.1 runs in a standalone Kafka Connect with one task and as much heap as the Spark programs. It sends
-    only the row, as JSON (ExtractNewRecordState); all else is its default. Its snapshot is of a table that already has
-    all rows, and is counted from its first message on. Memory is resident, of all processes of the program.
+    only the row, as JSON (ExtractNewRecordState). All other options are defaults. Its snapshot is of a table that
+    already has all rows; time counts from its first message. Memory is resident, of all processes of the program.
     """,
 )
 

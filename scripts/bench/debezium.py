@@ -1,7 +1,7 @@
-"""Debezium's Postgres connector in a standalone Kafka Connect: what the backlog from Postgres to Kafka is compared to.
+"""Debezium's Postgres connector in a standalone Kafka Connect, for comparison in the backlog benchmark.
 
-Its jars are resolved once by pyspark's Ivy, kept in the user's cache beside the kit's, and checked against
-debezium.sha256. It reads the write-ahead log, so that Postgres must run with wal_level=logical.
+Its jars are resolved once by pyspark's Ivy, kept in the user's cache next to the kit's, and checked against
+debezium.sha256. It reads the write-ahead log, so Postgres must run with wal_level=logical.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _LOGGING = Path(postgres.__file__).with_name("log4j2.properties")
 
 
 def ensure_jars() -> list[Path]:
-    """The jars of Connect and the connector, fetched where one is missing.
+    """The jars of Connect and the connector; downloaded if one is missing.
 
     Raises:
-        KitError: one could not be fetched, or differs from its pin.
+        KitError: one could not be downloaded, or differs from its pin.
     """
     pins = [line.split() for line in _HERE.with_suffix(".sha256").read_text(encoding="utf-8").splitlines()]
     folder = cache_folder()
@@ -47,7 +47,9 @@ def ensure_jars() -> list[Path]:
             _fetch(folder)
     for digest, path in pins:
         if not (folder / path).is_file() or sha256(folder / path) != digest:
-            raise KitError(f"{folder / path} is missing or is not the jar that debezium.sha256 pins. Delete it; again.")
+            raise KitError(
+                f"{folder / path} is missing or is not the jar that debezium.sha256 pins. Delete it and run this again."
+            )
     return [folder / path for _, path in pins]
 
 
@@ -67,7 +69,9 @@ def _fetch(folder: Path) -> None:
         command += ["-retrieve", f"{folder}/[conf]/[artifact]-[revision].[ext]"]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        raise KitError(f"Fetching Debezium's jars failed. Is there a network? Ivy's last words:\n{done.stdout[-500:]}")
+        raise KitError(
+            f"Downloading Debezium's jars failed. Is there a network? The end of Ivy's output:\n{done.stdout[-500:]}"
+        )
 
 
 def enable_logical_decoding(stack: Stack) -> None:
@@ -87,7 +91,7 @@ def topic(settings: Settings) -> str:
 def running_connector(stack: Stack, changes: Mapping[str, str] | None = None) -> Iterator[Subject]:
     """Run the connector on the stack: first a snapshot of the table, then what is inserted.
 
-    `changes`: properties of the connector, over those of `_connector`.
+    `changes`: properties of the connector that override those of `_connector`.
     """
     with held_ports(1) as port, running(stack, NAME, _command(stack, port, changes or {})) as subject:
         yield subject
@@ -106,7 +110,7 @@ def _command(stack: Stack, port: int, changes: Mapping[str, str]) -> list[str | 
     common = _HERE.with_suffix(".properties").read_text(encoding="utf-8")
     files[0].write_text(common + _lines(worker), encoding="utf-8")
     files[1].write_text(_lines({**_connector(stack.settings), **changes}), encoding="utf-8")
-    memory = [f"-Xmx{stack.settings.spark.driver_memory}", "-XX:+UseSerialGC"]  # as the two Spark programs have
+    memory = [f"-Xmx{stack.settings.spark.driver_memory}", "-XX:+UseSerialGC"]  # as for the two Spark programs
     options = [*memory, "-Duser.timezone=UTC", f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}"]
     jars = ":".join(map(str, ensure_jars()))
     return [require_java().executable, *options, "-cp", jars, "org.apache.kafka.connect.cli.ConnectStandalone", *files]
@@ -128,7 +132,7 @@ def _connector(settings: Settings) -> dict[str, str]:
         "table.include.list": "public." + table_spellings(source.table)[0].strip('"'),
         "topic.creation.default.partitions": str(settings.kafka.partitions),
         "topic.creation.default.replication.factor": "1",
-        # The row alone, in place of before, after and where it came from.
+        # Only the row, without its earlier values and its source.
         "transforms": "unwrap",
         "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
         "decimal.handling.mode": "double",

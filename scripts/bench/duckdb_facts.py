@@ -1,4 +1,4 @@
-"""The figures of a lake in one SQL query by DuckDB: what the grader's speed is measured against.
+"""The figures of a lake in one SQL query by DuckDB, for comparison with the grader's speed.
 
 python -m scripts.bench.duckdb_facts LAKE
 """

@@ -1,9 +1,9 @@
-"""How long a student waits: `make demo` on a bare clone and again, each round, and the memory of all that runs.
+"""How long a student waits: `make demo` on a new clone and a second time, each round, and the memory of all programs.
 
     .venv/bin/python -m scripts.bench.first_run
 
-clones the project (what is committed) into a temporary folder. The user's caches of pip and of jars are warm, as after
-any earlier setup. The ports of the config must be free.
+clones the project (only what is committed) into a temporary folder. The user's caches of pip and of jars are warm, as
+after an earlier setup. The ports of the config must be free.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def demo_seconds(clone: Path) -> float:
 
 
 def round_seconds(stack: Stack) -> list[float]:
-    """Seconds from insert to lake of ROUNDS rounds, both programs running."""
+    """Seconds from insert to lake of ROUNDS rounds, while both programs run."""
     run_round(stack, 1, lambda _: None)
     seconds = []
     for _ in range(ROUNDS):
@@ -43,7 +43,7 @@ def round_seconds(stack: Stack) -> list[float]:
         run_round(stack, 2, lines.append)
         found = re.search(r"in the lake after ([\d.]+) s", "\n".join(lines))
         if found is None:
-            raise ValueError(f"a round without its seconds: {lines}")
+            raise ValueError(f"a round did not report its seconds: {lines}")
         seconds.append(float(found[1]))
     return seconds
 

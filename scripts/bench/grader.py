@@ -1,7 +1,7 @@
 """The grader's time and memory, whole processes side by side: python -m scripts.bench.grader [CASE ...] [--write].
 
-Each case builds a correct submission in a temporary folder, runs the grader and what it is compared with by turns, and
-takes the median. All files are in the page cache: each side runs once before it is measured.
+Each case builds a correct submission in a temporary folder. It runs the grader and the other side by turns, and takes
+the median. All files are in the page cache: each side runs once before it is measured.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians of a side's runs, elapsed and of all cores, and the peak of its processes' resident memory, in bytes."""
+    """Medians of a side's runs, elapsed and CPU seconds, and the peak resident memory of its processes, in bytes."""
 
     seconds: float
     cpu_seconds: float
@@ -63,7 +63,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """What is graded, and its targets: seconds, times those of the other side, bytes. None: no target."""
+    """The submission, and its targets: seconds, ratio to the other side's seconds, bytes. None: no target."""
 
     title: str
     sides: Callable[[Path], contextlib.AbstractContextManager[tuple[Side, Side | None]]]
@@ -138,10 +138,10 @@ CASES: dict[str, Case] = {
 
 
 def measure(sides: Sequence[Side], times: int) -> list[Measured]:
-    """Each side by turns, once to warm up and then `times` times.
+    """Run the sides by turns, once to warm up and then `times` times.
 
     Raises:
-        RuntimeError: a process failed; a measurement of that is none.
+        RuntimeError: a process failed, so nothing was measured.
     """
     seconds: list[list[float]] = [[] for _ in sides]
     cpu: list[list[float]] = [[] for _ in sides]
@@ -162,7 +162,7 @@ def measure(sides: Sequence[Side], times: int) -> list[Measured]:
 
 
 def _run(command: Command, environment: Mapping[str, str]) -> resource.struct_rusage:
-    """Run to the end; what it and its children took."""
+    """Run to the end; return the usage of the process and its children."""
     with tempfile.TemporaryFile() as output:
         words = [str(word) for word in command]
         process = subprocess.Popen(
@@ -200,14 +200,14 @@ def _row(case: Case, times: int) -> tuple[str, ...]:
 def main() -> int:
     """Measure the cases; exit code 1 when a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.grader", description=__doc__)
-    parser.add_argument("case", nargs="*", help=f"of {', '.join(CASES)}; all without any")
-    parser.add_argument("--times", type=int, default=5, help="runs of each side (5)")
+    parser.add_argument("case", nargs="*", help=f"one or more of {', '.join(CASES)} (default: all)")
+    parser.add_argument("--times", type=int, default=5, help="runs of each side (default 5)")
     parser.add_argument(
-        "--write", action="store_true", help="record it in docs/measured/bench/, for docs/benchmarks.md"
+        "--write", action="store_true", help="record the result in docs/measured/bench/, for docs/benchmarks.md"
     )
     options = parser.parse_args()
     if set(options.case) - set(CASES):
-        parser.error(f"cases are {', '.join(CASES)}")
+        parser.error(f"there is no such case; choose from {', '.join(CASES)}")
     rows = []
     for name in options.case or CASES:
         rows.append(_row(CASES[name], options.times))
@@ -228,7 +228,7 @@ NOTES = (
     """,
     """
     Memory is the peak of resident memory. Its target is under 1 GiB. A process never shows less than the measuring
-    process, which starts it. So where both sides show the same figure, it is an upper bound.
+    process, which starts it. So if both sides show the same figure, it is only an upper bound.
     """,
 )
 

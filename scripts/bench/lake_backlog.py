@@ -1,11 +1,15 @@
-"""A backlog from Kafka to the lake: ours and the naive baseline; and what our store of order_ids costs.
+"""A backlog from Kafka to the lake: ours and the naive baseline. Also: the cost of our store of order_ids.
 
     .venv/bin/python -m scripts.bench.lake_backlog [--rows 1000000]
 
-Each consumer runs alone on a stack of its own. It is paused while the messages are published, and done when the
-sink log has all of their rows. First a hundredth of the rows, then a tenth, then all; and then all once more, in
-batches that look up every order_id in a store that has a million already; and then small ones, as a course has them.
-Those batches are compared, one by one, with the same consumer's without its store.
+Each consumer runs alone on a stack of its own. It is paused while the messages are published. It is done when the sink
+log has all of their rows. The backlogs, one after the other:
+
+- a hundredth of the rows, a tenth, all
+- all once more: every order_id is looked up in a store that already has a million
+- small batches, as in a course
+
+The last two are compared, batch by batch, with the same consumer without its store.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from statistics import median
 
 from configs.contract import ORDER_STATUSES, format_timestamp
 from configs.settings import Kafka, Settings, local_path
-from scripts.bench.backlog import FIRST_MOMENT, IDLE, ROWS, STEP, TIMEOUT, Figures, Passage, figures_row, sizes
+from scripts.bench.backlog import FIRST_MOMENT, IDLE, ROWS, STEP, TIMEOUT, Figures, Timing, figures_row, sizes
 from scripts.bench.page import record, section
 from scripts.bench.subject import running_program
 from scripts.pipeline import position
@@ -39,8 +43,10 @@ SMALL_BATCHES, SMALL_ROWS = 20, 100
 
 @dataclass(frozen=True)
 class LakeFigures:
-    """What was measured of one consumer; `batches` are the seconds of each batch of the last backlog but its rest,
-    `small_batches` of each batch of SMALL_ROWS after it.
+    """The measurements of one consumer.
+
+    `batches`: seconds for each full batch of the last backlog. `small_batches`: seconds for each batch of SMALL_ROWS
+    after it.
     """
 
     figures: Figures
@@ -71,7 +77,7 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
         KitError: it ended, or took longer than TIMEOUT.
     """
     environment = {} if with_store else {"PYTHONPATH": str(WITHOUT_STORE)}
-    # A fifth of the largest backlog is a batch: of a million, as many rows as the config says.
+    # A batch is a fifth of the largest backlog. For a million rows that is the config's default.
     changes = {"streaming": {"max_offsets_per_trigger": max(backlogs) // BATCHES}}
     with temporary_stack(changes, rollnumber="2025bench01", programs=programs) as stack:
         settings = stack.settings
@@ -79,17 +85,17 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
         make_topic(settings.kafka)
         publish_orders(settings.kafka, WARM_UP)
         with running_program(stack, "consumer", environment) as consumer:
-            consumer.wait(lambda: _is_through(settings), "the first rows in the lake", TIMEOUT)
+            consumer.wait(lambda: _is_consumed(settings), "the first rows in the lake", TIMEOUT)
             time.sleep(IDLE)
             idle = consumer.memory
-            done: list[Passage] = []
+            done: list[Timing] = []
             published = WARM_UP
             for rows in backlogs:
                 with consumer.paused():
                     publish_orders(settings.kafka, rows, published)
                 started = time.time()
-                consumer.wait(lambda: _is_through(settings), f"{rows} more rows in the lake", TIMEOUT)
-                done.append(Passage(rows, _last_log_entry(settings) - started))
+                consumer.wait(lambda: _is_consumed(settings), f"{rows} more rows in the lake", TIMEOUT)
+                done.append(Timing(rows, _last_log_entry(settings) - started))
                 published += rows
             figures = Figures(tuple(done), idle, consumer.peak)
             if programs != OURS:
@@ -98,12 +104,12 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
             for _ in range(SMALL_BATCHES):
                 with consumer.paused():
                     publish_orders(settings.kafka, SMALL_ROWS, published)
-                consumer.wait(lambda: _is_through(settings), f"{SMALL_ROWS} more rows in the lake", TIMEOUT)
+                consumer.wait(lambda: _is_consumed(settings), f"{SMALL_ROWS} more rows in the lake", TIMEOUT)
                 published += SMALL_ROWS
             return LakeFigures(figures, batches, _batches(settings, SMALL_ROWS, SMALL_BATCHES))
 
 
-def _is_through(settings: Settings) -> bool:
+def _is_consumed(settings: Settings) -> bool:
     """Whether the lake's stream has finished all of the topic."""
     stream = position.lake_stream(settings)
     return stream.planned is not None and stream.has_finished(end_offsets(settings.kafka))
@@ -116,14 +122,14 @@ def _last_log_entry(settings: Settings) -> float:
 
 
 def _batches(settings: Settings, rows: int, count: int) -> tuple[float, ...]:
-    """Seconds from plan to end of the last `count` batches that have `rows`, or nearly so."""
+    """Seconds from plan to commit of the last `count` batches that have about `rows` rows."""
     checkpoint, topic = local_path(settings.streaming.checkpoint_location), settings.kafka.topic
     seconds: list[float] = []
     before = 0
     for batch in range((position.lake_stream(settings).finished or 0) + 1):
         plan = checkpoint / "offsets" / str(batch)
         end = sum(json.loads(plan.read_text(encoding="utf-8").splitlines()[-1])[topic].values())
-        if end - before > 0.9 * rows:  # Spark shares them out over the partitions, and rounds
+        if end - before > 0.9 * rows:  # Spark divides them among the partitions and rounds
             seconds.append((checkpoint / "commits" / str(batch)).stat().st_mtime - plan.stat().st_mtime)
         before = end
     return tuple(seconds[-count:])
@@ -131,12 +137,12 @@ def _batches(settings: Settings, rows: int, count: int) -> tuple[float, ...]:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.lake_backlog")
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"of the largest backlog (default {ROWS})")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of the largest backlog (default {ROWS})")
     parser.add_argument("--dry-run", action="store_true", help="record nothing in docs/measured/bench/")
     options = parser.parse_args(arguments)
     backlogs = (*sizes(options.rows), options.rows)
     ours = measure_consumer(OURS, backlogs)
-    rate = max(ours.figures.passages, key=lambda passage: passage.rows).rows_a_second
+    rate = max(ours.figures.timings, key=lambda timing: timing.rows).rows_per_second
     rows = [figures_row(ours.figures, "ours", rate)]
     print(rows[-1], ours.batches, flush=True)
     without = measure_consumer(OURS, backlogs, with_store=False)
@@ -145,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     rows.append(figures_row(measure_consumer(NAIVE, backlogs).figures, "naive baseline", rate))
     sizes_text = [f"{size:,} rows" for size in backlogs]
     sizes_text[-1] += " more"
-    headers = ("consumer", *sizes_text, "rows a second", "ours, times this", "memory, idle", "memory, peak")
+    headers = ("consumer", *sizes_text, "rows per second", "ours, times this", "memory, idle", "memory, peak")
     cost = store_cost(ours, without)
     command = f"python -m scripts.bench.lake_backlog --rows {options.rows}"
     measured = section("From Kafka to the lake", command, headers, rows, (*NOTES, *cost))
@@ -156,11 +162,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def store_cost(ours: LakeFigures, without: LakeFigures) -> tuple[str, ...]:
-    """What share of a batch's time the store takes: a sentence for each of the two sizes of batches."""
-    large = max(passage.rows for passage in ours.figures.passages) // BATCHES
+    """The share of a batch's time that the store takes: one text for each of the two batch sizes."""
+    large = max(timing.rows for timing in ours.figures.timings) // BATCHES
     return tuple(
         f"Batches of {rows:,} rows, median of {len(slow)} each: {median(slow):.3f} s with the store and "
-        f"{median(fast):.3f} s without; it takes {1 - median(fast) / median(slow):.0%} of such a batch's time."
+        f"{median(fast):.3f} s without. The store takes {1 - median(fast) / median(slow):.0%} of such a batch's time."
         for rows, slow, fast in (
             (large, ours.batches, without.batches),
             (SMALL_ROWS, ours.small_batches, without.small_batches),
@@ -180,9 +186,9 @@ NOTES = (
     Without the store the same batches go through the same shuffle, and repeats are kept.
     """,
     """
-    What the store costs, once it holds the order_ids of all backlogs. Target: at most 15% of a batch's time. For each
-    key it takes a lookup and a write in RocksDB. Java calls them one by one, in the single task of
-    `state_partitions: 1`. Two partitions would share them, and leave two files for each date and batch in place of one.
+    The cost of the store when it holds the order_ids of all backlogs. Target: at most 15% of a batch's time. Each key
+    needs a lookup and a write in RocksDB. Java calls them one by one, in the single task of `state_partitions: 1`. Two
+    partitions would share them, but would leave two files for each date and batch instead of one.
     """,
 )
 

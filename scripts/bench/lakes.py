@@ -1,4 +1,4 @@
-"""Submissions with large lakes, made fast, for measurements: correct ones, as Spark 3.5.1 would leave them."""
+"""Correct submissions with large lakes, for measurements: made fast, and like those of Spark 3.5.1."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 _FIRST_DAY = datetime(2025, 11, 1, tzinfo=timezone.utc)
 _DAY_US = 86_400_000_000
-_PARTITIONS = 4  # of the topic; a batch leaves a file for each, as the hand-out's consumer does
+_PARTITIONS = 4  # of the topic; a batch leaves a file for each, like the assignment's consumer
 
 
 @dataclass(frozen=True)
 class Plan:
     """A lake of `rows` rows with order_ids 1 to `rows`, in `files` files over `days` dates.
 
-    Four files make a batch, which lies within one date; `rows` must divide by `files`, and `files` by four.
+    Four files are one batch, with one date; `rows` must divide by `files`, and `files` by four.
     """
 
     rows: int
@@ -35,7 +35,7 @@ class Plan:
 
 
 def columns(plan: Plan, order_ids: npt.NDArray[np.int64]) -> pa.Table:
-    """The orders with these ids, as their table in Postgres has them too: made of the id alone."""
+    """The orders with these ids, the same as in their table in Postgres. All values depend only on the id."""
     import numpy as np
     import pyarrow as pa
 
@@ -96,7 +96,7 @@ def build(settings: Settings, plan: Plan) -> None:
 
 
 def _files(plan: Plan) -> Iterator[tuple[str, pa.Table]]:
-    """Relative path and rows of each file. Kafka deals a batch's rows out by chance, so that the files' ids overlap."""
+    """Relative path and rows of each file. Kafka distributes a batch's rows at random, so its files' ids overlap."""
     import numpy as np
 
     rng = np.random.default_rng(5)

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m scripts.bench.latency [--inserts 60]
 
-An order is inserted when its transaction has been committed, and in the lake when the sink log has the batch with its
-file. Each design runs on a stack of its own, one after the other, with the same moments.
+Time counts from the commit of the order's transaction until the sink log has the batch with the order's file. The
+designs run one after the other, each on a stack of its own, with the same pauses between inserts.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from scripts.services.stack import OURS, Programs, Stack
 
 INSERTS = 60
 PAUSES = (1.0, 4.0)  # seconds between two inserts, at random: from less than a poll to several
-WARM_UP = 5  # inserts before those that count: both JVMs compile what they then run
+WARM_UP = 5  # inserts before those that count, so that both JVMs have compiled their code
 TIMEOUT = 120.0
-REST = 15.0  # seconds without a new row, after which the rest will not come: the naive baseline loses some
+REST = 15.0  # seconds without a new row, after which no more will come: the naive baseline loses some
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,9 @@ SETUPS = (
 
 @dataclass(frozen=True)
 class Latencies:
-    """Seconds from the commit of each insert until it was on the topic, and until it was in the lake; those that came
-    to neither are `lost`.
+    """Seconds from the commit of each insert until it was on the topic, and until it was in the lake.
+
+    `lost`: inserts that did not reach the lake.
     """
 
     to_topic: tuple[float, ...]
@@ -101,7 +102,7 @@ def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
 
 
 def _insert(stack: Stack, consumer: Subject, inserts: int, seed: int) -> dict[int, float]:
-    """order_id -> when its insert was committed, in seconds since 1970. Waits until the lake has all that come."""
+    """order_id -> when its insert was committed (seconds since 1970). Waits until no more rows come into the lake."""
     rng = random.Random(seed)
     committed = {}
     with contextlib.closing(connect(stack.settings.postgres)) as connection:
@@ -117,7 +118,7 @@ def _insert(stack: Stack, consumer: Subject, inserts: int, seed: int) -> dict[in
         found = position.lake_rows(stack.settings)
         return found >= rows or (found > 0 and quiet())
 
-    consumer.wait(is_at_rest, "at rest", TIMEOUT, interval=1)
+    consumer.wait(is_at_rest, "idle again", TIMEOUT, interval=1)
     return committed
 
 
@@ -138,7 +139,7 @@ def _arrivals(stack: Stack) -> Mapping[int, float]:
         names = [lake / FOLDER / str(batch), lake / FOLDER / f"{batch}.compact"]
         moment = next(name for name in names if name.is_file()).stat().st_mtime
         for file in files:
-            # Its path as the log has it is absolute; what follows the lake's own is what the lake reads it by.
+            # In the log the path is absolute; reading needs the path relative to the lake.
             path = str(Path(file.path).relative_to(lake))
             for order_id in read_table(lake, path, ["order_id"]).column("order_id").to_pylist():
                 arrivals.setdefault(order_id, moment)
@@ -151,7 +152,9 @@ def percentile_95(seconds: tuple[float, ...]) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.latency")
-    parser.add_argument("--inserts", type=int, default=INSERTS, help=f"single inserts a design (default {INSERTS})")
+    parser.add_argument(
+        "--inserts", type=int, default=INSERTS, help=f"single inserts for each design (default {INSERTS})"
+    )
     parser.add_argument("--dry-run", action="store_true", help="record nothing in docs/measured/bench/")
     options = parser.parse_args(arguments)
     found = {}
@@ -190,10 +193,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 NOTES = (
     f"""
-    Single inserts, {PAUSES[0]:g} to {PAUSES[1]:g} s apart at random. Each design gets the same moments and a stack of
-    its own, one after the other. Time counts from the commit until the sink log has the batch with the row's file. "to
-    naive" is the median divided by the naive baseline's. A lost row was inserted between two of the naive baseline's
-    readings of one batch, and is never read.
+    Single inserts, {PAUSES[0]:g} to {PAUSES[1]:g} s apart at random. Each design gets the same pauses and a stack of
+    its own. They run one after the other. Time counts from the commit until the sink log has the batch with the row's
+    file. "to naive" is the median divided by the naive baseline's. The naive baseline reads a batch more than once; a
+    row that is inserted in between is lost.
     """,
     """
     Target at the defaults: at most 0.75 of the naive baseline. Half of a poll interval, 1 s, is waiting. Target at the

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, made from docs/measured/bench/: a file for each section, written by the command it names."""
+"""docs/benchmarks.md, written from docs/measured/bench/. That folder has one file for each section of the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ run compares holds elsewhere too. `make bench` measures all of them.
 
 
 class Section(BaseModel):
-    """One measurement: its command and machine, a table, and notes, one string a paragraph.
+    """One measurement: its command and machine, a table, and notes, one string for each paragraph.
 
     Cells are the text that the page shows, with their units.
     """
@@ -45,7 +45,7 @@ class Section(BaseModel):
         return tabulate(self.rows, headers=self.headers, disable_numparse=True)
 
     def markdown(self) -> str:
-        """The section as the page has it."""
+        """The section for the page."""
         table = tabulate(self.rows, headers=self.headers, tablefmt="github", disable_numparse=True)
         notes = [textwrap.fill(note, _WIDTH, break_long_words=False, break_on_hyphens=False) for note in self.notes]
         return "\n\n".join([f"## {self.title}", f"`{self.command}`, on {self.machine}.", table, *notes]) + "\n"
@@ -57,7 +57,7 @@ _SECTION = TypeAdapter(Section)
 def section(
     title: str, command: str, headers: Sequence[str], rows: Sequence[Sequence[object]], notes: Sequence[str] = ()
 ) -> Section:
-    """What was measured just now, on this machine. Line breaks within a note do not count."""
+    """A measurement of this moment on this machine. Line breaks within a note are ignored."""
     return Section(
         title=title,
         command=command,
@@ -85,7 +85,7 @@ def benchmarks_markdown(sections: Sequence[Section]) -> str:
 
 
 def read_sections(folder: Path = FOLDER) -> list[Section]:
-    """What was last measured, in the order of the page; sections without a measurement are left out.
+    """The last measurements, in the order of the page; sections without a measurement are left out.
 
     Raises:
         KitError: a file does not hold a section.
@@ -95,7 +95,7 @@ def read_sections(folder: Path = FOLDER) -> list[Section]:
 
 
 def record(name: str, measured: Section) -> None:
-    """Keep a measurement in docs/measured/bench/<name>.json, and write the page."""
+    """Record a measurement in docs/measured/bench/<name>.json, and write the page."""
     write_measured(FOLDER / f"{name}.json", _SECTION, measured)
     BENCHMARKS.write()
 

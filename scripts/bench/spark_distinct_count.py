@@ -1,4 +1,4 @@
-"""The second check of a lake in the hand-out: spark-submit spark_distinct_count.py LAKE."""
+"""The second check of a lake in the assignment: spark-submit spark_distinct_count.py LAKE."""
 
 from __future__ import annotations
 

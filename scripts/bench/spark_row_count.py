@@ -1,4 +1,4 @@
-"""The first check of a lake in the hand-out, run as an instructor does: spark-submit spark_row_count.py LAKE."""
+"""The first check of a lake in the assignment, run as an instructor runs it: spark-submit spark_row_count.py LAKE."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _SAMPLE_INTERVAL = 0.5
 
 
 class Subject:
-    """A running program, its log, and what it has taken of the memory (resident, bytes, with all its children)."""
+    """A running program, its log, and its memory (resident, in bytes, with all its children)."""
 
     def __init__(self, name: str, process: psutil.Process, log: Path) -> None:
         self.name = name
@@ -32,12 +32,12 @@ class Subject:
 
     @property
     def peak(self) -> int:
-        """The most memory seen since the start, looking twice a second."""
+        """The maximum memory since the start, sampled twice a second."""
         return self._peak
 
     @property
     def memory(self) -> int:
-        """The memory of this moment."""
+        """The memory now."""
         return family_memory(self._process)
 
     def wait(self, condition: Callable[[], bool], what: str, timeout: float, interval: float = 0.05) -> None:
@@ -53,11 +53,13 @@ class Subject:
             return condition()
 
         if not wait_until(holds, timeout=timeout, interval=interval):
-            raise KitError(f"{self.name}: not {what} in {timeout:.0f} s. Its log:\n{last_lines(self._log, 20)}")
+            raise KitError(
+                f"{self.name}: not {what} within {timeout:.0f} s. The end of its log:\n{last_lines(self._log, 20)}"
+            )
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """SIGSTOP to all of the program, and at the end SIGCONT."""
+        """SIGSTOP to all processes of the program, and at the end SIGCONT."""
         suspend(self._process)
         try:
             yield

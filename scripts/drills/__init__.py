@@ -1,6 +1,6 @@
-"""The drills: faults that are brought about in a running pipeline, one a file: scripts/drills/<category>/<name>.py.
+"""The drills: faults that are injected into a running pipeline. Each is one file: scripts/drills/<category>/<name>.py.
 
-A file that is there is a drill: nothing to register.
+Every such file is a drill: there is nothing to register.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def all_drills() -> Mapping[str, Drill]:
     """name -> drill, ordered by category and name.
 
     Raises:
-        TypeError: a file holds no drill of its own name.
+        TypeError: a file has no drill with the name of the file.
     """
     from scripts.drills.model import Drill
 
@@ -31,7 +31,7 @@ def all_drills() -> Mapping[str, Drill]:
             found = getattr(importlib.import_module(f"{package.__name__}.{name}"), name, None)
             if not isinstance(found, Drill):
                 raise TypeError(
-                    f"scripts/drills/{category}/{name}.py has no drill named {name}: decorate it with @drill(...)"
+                    f"scripts/drills/{category}/{name}.py has no drill named {name}. Decorate it with @drill(...)"
                 )
             drills[name] = found
     return drills

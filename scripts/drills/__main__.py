@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 
 from configs.errors import KitError, run_command
 from configs.settings import PROJECT
+from configs.wording import counted
 from scripts.drills import all_drills
 from scripts.drills.documentation import MEASURED_FILE, read_report, record
 from scripts.drills.errors import DrillError
@@ -24,7 +25,7 @@ from scripts.pipeline.programs import NAIVE
 from scripts.services.stack import OURS, Programs, programs_with_scripts
 
 RANDOM = "random"
-DEFAULT_RANDOM_RUNS = 5  # after the named drills, where nothing is asked for
+DEFAULT_RANDOM_RUNS = 5  # after the named drills, if RUNS is not given
 
 
 def plan(drill: str | None, seed: int, runs: int | None) -> list[Planned]:
@@ -42,7 +43,7 @@ def plan(drill: str | None, seed: int, runs: int | None) -> list[Planned]:
     chosen: list[Drill] = []
     for name in drill.split(","):
         if name not in known:
-            raise KitError(f"DRILL is {name!r}; there is no such drill. There are: {', '.join(known)}, {RANDOM}.")
+            raise KitError(f"DRILL is {name!r}, but there is no such drill. Choose from: {', '.join(known)}, {RANDOM}.")
         chosen.append(known[name])
     return [Planned(item, seed + number) for number in range(runs or 1) for item in chosen]
 
@@ -65,7 +66,7 @@ def programs_under_test(name: str | None) -> Programs:
     for script in (chosen.producer, chosen.consumer):
         if not os.access(script, os.X_OK):
             raise KitError(
-                f"PROGRAMS is {name!r}; allowed are ours, naive, or a folder with an executable script {script}."
+                f"PROGRAMS is {name!r}; allowed: ours, naive, or a folder. {script} is missing or not executable."
             )
     return chosen
 
@@ -81,28 +82,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.drills", description="What `make drills` calls.")
     parser.add_argument("--out", type=Path, help="the JSON report (default: reports/drills.json, or drills_<programs>)")
     arguments = parser.parse_args()
-    # A background job is started with Ctrl-C ignored; either signal ends the run in order, with its stack removed.
+    # A background job starts with Ctrl-C ignored. Both signals must end the run and remove its stack.
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.default_int_handler)
     return run_command(
-        lambda: drill_command(arguments.out), interrupted="Interrupted; the stack of the drills is removed."
+        lambda: drill_command(arguments.out), interrupted="Interrupted. The stack of the drills is removed."
     )
 
 
 def drill_command(out: Path | None) -> int:
-    """Run what the environment asks for; exit code 1 when a drill was not clean."""
+    """Run the drills that the environment names; exit code 1 if one was not clean."""
     under_test = programs_under_test(os.environ.get("PROGRAMS"))
     planned = plan(os.environ.get("DRILL") or None, _number("SEED") or 1, _number("RUNS"))
     name = "drills.json" if under_test == OURS else f"drills_{under_test.name}.json"
     out = out or PROJECT / "reports" / name
-    print(f"{len(planned)} drills of {under_test.name}, on a stack of their own", flush=True)
+    print(f"Running {counted(len(planned), 'drill')} against {under_test.name}, on a separate stack", flush=True)
     clock = time.monotonic()
     results: list[Result] = []
 
     def report(result: Result) -> None:
         results.append(result)
         print(line(result), flush=True)
-        write_json(out, under_test.name, results)  # each at once: an interrupted run keeps what it has seen
+        write_json(out, under_test.name, results)  # after each drill: an interrupted run keeps its results
 
     try:
         run_drills(planned, under_test, report)
@@ -110,10 +111,10 @@ def drill_command(out: Path | None) -> int:
         raise DrillError(str(error)) from error
     failed = [result for result in results if not result.is_clean]
     print(f"\n{table(results)}\n\n{len(results) - len(failed)} of {len(results)} clean in", end=" ")
-    print(f"{time.monotonic() - clock:.0f} s. Also in {out}")
+    print(f"{time.monotonic() - clock:.0f} s. The full report is in {out}")
     if os.environ.get("RECORD"):
         record([read_report(out)])
-        print(f"Recorded in {MEASURED_FILE}; docs/drills.md is written from it.")
+        print(f"Recorded in {MEASURED_FILE}. docs/drills.md is written from it.")
     return 1 if failed else 0
 
 

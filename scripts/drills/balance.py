@@ -1,4 +1,4 @@
-"""The account of a drill: what was in Postgres, on the topic, in the lake and in the quarantine must add up."""
+"""Reconciles a drill: what was in Postgres, on the topic, in the lake and in the quarantine must add up."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-Values = tuple[object, ...]  # of a row, in the contract's order, amount and created_at in a normal form
+Values = tuple[object, ...]  # of a row, in the contract's order, with amount and created_at normalized
 Place = tuple[int, int]  # of a message: partition, offset
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message of the topic; `order_id` is None where the text has none that is a whole number."""
+    """A message of the topic; `order_id` is None if the text has none that is a whole number."""
 
     place: Place
     order_id: int | None
@@ -20,18 +20,18 @@ class Message:
 
 @dataclass(frozen=True)
 class Balance:
-    """The account of one drill; `is_clean` when nothing but `rows`, `messages`, `in_lake`, `in_quarantine` and
-    `repeats_removed` is above 0.
+    """The figures of one drill. It `is_clean` when only `rows`, `messages`, `in_lake`, `in_quarantine` and
+    `repeats_removed` are above 0.
 
     rows                good rows inserted into Postgres
-    messages            on the topic, `in_lake` of them became rows, `in_quarantine` were kept with a reason,
-                        `repeats_removed` had an order_id that was there before
+    messages            on the topic: `in_lake` of them became rows, `in_quarantine` were kept with a reason,
+                        `repeats_removed` had an order_id that came before
     lost                good rows that are not in the lake
-    repeated            rows of the lake whose order_id it already has
-    altered             rows of the lake with other values, or in another date folder, than Postgres says
-    unexpected          rows of the lake that are no good row of Postgres
-    unaccounted         messages that are in none of lake, quarantine and repeats, and rows that no message explains
-    state_ahead         rows of Postgres that the state has passed and that were never published
+    repeated            rows of the lake whose order_id is already in it
+    altered             rows of the lake with other values than in Postgres, or in another date folder
+    unexpected          rows of the lake that are not a good row of Postgres
+    unaccounted         messages that are not in lake, quarantine or repeats; rows that no message explains
+    state_ahead         rows of Postgres that the state has passed but that were never published
     """
 
     rows: int
@@ -69,11 +69,11 @@ def balance(
     in_lake_before: Set[int],
     quarantine: Sequence[Place],
 ) -> Balance:
-    """Reconcile what came since the drill began.
+    """Reconcile what was added since the drill began.
 
     `good`: order_id -> values of the rows that must reach the lake. `passed_by_state`: ids of all the drill's rows in
     Postgres with created_at up to the state. `published_before` and `in_lake_before`: ids from before the drill.
-    `lake` and `quarantine`: what has been added, with its repeats.
+    `lake` and `quarantine`: what was added, with repeats.
     """
     times = Counter(order_id for order_id, _ in lake)
     extra = {order_id: count - (order_id not in in_lake_before) for order_id, count in times.items()}

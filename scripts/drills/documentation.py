@@ -1,7 +1,7 @@
-"""docs/drills.md, made from the drills and from docs/measured/drills.json.
+"""docs/drills.md, written from the drills and from docs/measured/drills.json.
 
-`python -m scripts.drills.documentation REPORT ...` records what reports of `make drills` say, drill by drill, and
-writes the page. `make drills RECORD=1` records its own report.
+`python -m scripts.drills.documentation REPORT ...` records reports of `make drills` and writes the page.
+`make drills RECORD=1` records its own report.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from configs.errors import KitError, run_command
 from configs.settings import PROJECT
+from configs.wording import counted
 from scripts.drills import all_drills
 from scripts.drills.model import Drill
 from scripts.drills.random_faults import BUDGET, FAULTS
@@ -59,7 +60,7 @@ Afterwards nothing may be lost, repeated, altered or left unexplained.
 
     make drills                          all of them, and a few random ones
     make drills DRILL=late_commit        one, or several separated by commas
-    make drills DRILL=random SEED=7      the random drill of seed 7; RUNS=200 goes on to seed 206
+    make drills DRILL=random SEED=7      the random drill of seed 7; RUNS=200 continues to seed 206
     make drills PROGRAMS=naive           against the naive baseline; or PROGRAMS=folder, with
                                          scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh in it
     make drills RECORD=1                 keeps the figures in docs/measured/drills.json, for this page
@@ -88,8 +89,8 @@ without the fault: see concurrent_writers.
 """
 
 
-def take_over(measured: Measured, reports: Iterable[Mapping[str, Any]]) -> Measured:
-    """`measured` with the figures of reports in place of those of the same programs and drill."""
+def merge_reports(measured: Measured, reports: Iterable[Mapping[str, Any]]) -> Measured:
+    """`measured`, with the figures of reports. They replace those of the same programs and drill."""
     merged = {programs: dict(drills) for programs, drills in measured.items()}
     runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for report in reports:
@@ -115,7 +116,7 @@ def _figures(runs: Sequence[Mapping[str, Any]]) -> Figures:
 
 
 def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:
-    """docs/drills.md; "-" where a drill was not measured."""
+    """docs/drills.md; "-" if a drill was not measured."""
     ours, naive = measured.get(OURS.name, {}), measured.get(NAIVE.name, {})
     lines = [
         head("The drills", "scripts/drills/", "docs/measured/drills.json") + _INTRODUCTION,
@@ -123,13 +124,14 @@ def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name in (*drills, RANDOM):
-        mine, theirs = ours.get(name), naive.get(name)
+        of_ours, of_naive = ours.get(name), naive.get(name)
         label = f"[{name}](#{name})"
-        if name == RANDOM and mine is not None:
-            label += f", {mine.runs} runs, seeds {mine.seeds[0]} to {mine.seeds[1]}, {mine.clean} clean"
-            if mine.seeds_not_clean:
-                label += f", not clean: {', '.join(map(str, mine.seeds_not_clean))}"
-        lines.append(f"| {label} | {_ours(mine)} | {_naive(theirs)} |")
+        if name == RANDOM and of_ours is not None:
+            seeds = f"seeds {of_ours.seeds[0]} to {of_ours.seeds[1]}"
+            label += f", {counted(of_ours.runs, 'run')}, {seeds}, {of_ours.clean} clean"
+            if of_ours.seeds_not_clean:
+                label += f", not clean: {', '.join(map(str, of_ours.seeds_not_clean))}"
+        lines.append(f"| {label} | {_ours(of_ours)} | {_naive(of_naive)} |")
     category = ""
     for drill in drills.values():
         if drill.category != category:
@@ -159,7 +161,7 @@ def _random_text() -> list[str]:
         "**Several faults at once, drawn from a seed, while writers insert.**",
         "",
         "The seed alone decides how many writers there are. It also decides which faults come, after how many rows and",
-        "for how long. The run says what it has injected. Where in a batch a kill falls is up to the machine: a seed",
+        "for how long. The run says what it has injected. The machine decides when in a batch a kill happens: a seed",
         "that was clean once can find something another time. Faults are drawn until they cost the pipeline about",
         f"{BUDGET:.0f} seconds:",
         "",
@@ -168,12 +170,12 @@ def _random_text() -> list[str]:
 
 
 def record(reports: Iterable[Mapping[str, Any]]) -> None:
-    """Keep what reports of `make drills` say in docs/measured/drills.json, and write the page.
+    """Record reports of `make drills` in docs/measured/drills.json, and write the page.
 
     Raises:
         KitError: docs/measured/drills.json does not hold figures.
     """
-    measured = take_over(read_measured(MEASURED_FILE, _MEASURED) or {}, reports)
+    measured = merge_reports(read_measured(MEASURED_FILE, _MEASURED) or {}, reports)
     write_measured(MEASURED_FILE, _MEASURED, measured)
     DRILLS.write()
 
@@ -182,15 +184,15 @@ def read_report(path: Path) -> Mapping[str, Any]:
     """A report of `make drills`.
 
     Raises:
-        KitError: it cannot be read, or is no such report.
+        KitError: it cannot be read, or is not such a report.
     """
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         if {"programs", "runs"} <= set(report):
             return dict(report)
     except (OSError, ValueError, TypeError) as error:
-        raise KitError(f"{path} cannot be read: {error}. `make drills` writes reports/drills.json.") from error
-    raise KitError(f"{path} is not a report of drills. `make drills` writes reports/drills.json.")
+        raise KitError(f"{path} cannot be read: {error}. Run `make drills`: it writes reports/drills.json.") from error
+    raise KitError(f"{path} is not a report of drills. Run `make drills`: it writes reports/drills.json.")
 
 
 DRILLS = Document(

@@ -1,9 +1,9 @@
-"""What a drill says when it could not be carried out."""
+"""The error of a drill that could not be carried out."""
 
 from configs.errors import KitError
 
 
 class DrillError(KitError):
-    """The drill could not do what it set out to do. The message says what was not seen, and where to look."""
+    """The drill could not inject its fault. The message says what was not seen, and where to look."""
 
     exit_code = 2

@@ -1,4 +1,4 @@
-"""What a drill reads: Postgres, the topic, the lake and the quarantine, each time only what has been added."""
+"""What a drill reads: Postgres, the topic, the lake and the quarantine. Each time it reads only what is new."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scripts.pipeline.topic import Ends, TopicWatch, read_messages
 
 @dataclass(frozen=True)
 class Gathered:
-    """What has been added since the last look. Values as of `normal_table`, with the row's date folder."""
+    """What is new since the last call. Values are as from `normal_table`, with the row's date folder."""
 
     messages: tuple[Message, ...]
     lake: tuple[tuple[int | None, Values], ...]
@@ -29,7 +29,7 @@ class Gathered:
 
 
 class EvidenceReader:
-    """Reads a stack's topic, lake and quarantine; `published` and `in_lake` are the order_ids of all looks so far."""
+    """Reads a stack's topic, lake and quarantine; `published` and `in_lake` are the order_ids of all calls."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -39,14 +39,14 @@ class EvidenceReader:
         self.in_lake: set[int] = set()
 
     def gather(self) -> Gathered:
-        """What came since the last call."""
+        """What is new since the last call."""
         lake = tuple(self._new_rows(local_path(self._settings.datalake.path)))
         quarantine = tuple(self._new_places(local_path(self._settings.datalake.quarantine_path)))
         messages = tuple(self._new_messages())
         return Gathered(messages, lake, quarantine)
 
     def remember(self, gathered: Gathered) -> None:
-        """Count what was gathered as known from now on."""
+        """From now on, treat what was gathered as known."""
         self.published |= {message.order_id for message in gathered.messages if message.order_id is not None}
         self.in_lake |= {order_id for order_id, _ in gathered.lake if order_id is not None}
 
@@ -71,7 +71,7 @@ class EvidenceReader:
             yield from zip(table.column("partition").to_pylist(), table.column("offset").to_pylist(), strict=True)
 
     def _new_files(self, folder: Path) -> Iterator[tuple[str, str | None]]:
-        """The files that count, by the sink log, and that no earlier look has read."""
+        """The files in the sink log that no earlier call has read."""
         if not folder.is_dir():
             return
         for file in Lake(folder).files:
@@ -82,20 +82,20 @@ class EvidenceReader:
 
 
 def _exact(value: object) -> object:
-    """An amount as the float nearest to its decimal: a DECIMAL that was made a float by division may be beside it."""
+    """An amount as the float nearest to its decimal. A DECIMAL that became a float by division may differ a little."""
     return round(value, AMOUNT_SCALE) if isinstance(value, float) else value
 
 
 @dataclass(frozen=True)
 class Source:
-    """The rows of Postgres that a drill has inserted: the good ones with their values, and created_at of all."""
+    """The rows of Postgres that a drill has inserted: the good ones with their values, and the created_at of all."""
 
     good: dict[int, Values]
     created_at: dict[int, datetime]
 
 
 def read_source(connection: psycopg2.extensions.connection, table: str, after_id: int) -> Source:
-    """The rows with an order_id above `after_id`. Good is what the lake can hold: see configs/contract.py."""
+    """The rows with an order_id above `after_id`. A good row is one that the lake can hold: see configs/contract.py."""
     largest = 10 ** (AMOUNT_PRECISION - AMOUNT_SCALE)
     with connection.cursor() as cursor:
         cursor.execute(

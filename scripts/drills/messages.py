@@ -1,4 +1,4 @@
-"""Messages that are put straight on the topic: rejects of every kind, and copies of orders."""
+"""Messages that are sent directly to the topic: rejects of every kind, and copies of orders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIELDS: Mapping[str, str] = {
     "order_status": '"PLACED"',
     "created_at": '"2025-11-18T12:24:00.123456Z"',
 }
-FIRST_ID = 900_000_001  # no row of Postgres has such an id; each reject has its own, so that none hides another
+FIRST_ID = 900_000_001  # no row of Postgres has such an id; each reject has a different one, so that none hides another
 
 
 def _event(order_id: int, changes: Mapping[str, str | None]) -> bytes:
@@ -27,7 +27,7 @@ def _event(order_id: int, changes: Mapping[str, str | None]) -> bytes:
     return ("{" + ",".join(f'"{name}":{text}' for name, text in fields.items() if text is not None) + "}").encode()
 
 
-# By what is wrong with them: not one JSON object,
+# Mistake -> message. Either it is not one JSON object,
 _NO_OBJECTS: Mapping[str, bytes | None] = {
     "no value": None,
     "empty": b"",
@@ -43,7 +43,7 @@ _NO_OBJECTS: Mapping[str, bytes | None] = {
     "two orders, a line each": _event(FIRST_ID - 3, {}) + b"\n" + _event(FIRST_ID - 4, {}),
     "words after an order": _event(FIRST_ID - 5, {}) + b" and so on",
 }
-# or one field of an order.
+# or one field of the order is wrong.
 _WRONG_FIELDS: Mapping[str, Mapping[str, str | None]] = {
     "order_id missing": {"order_id": None},
     "order_id null": {"order_id": "null"},
@@ -67,7 +67,7 @@ _WRONG_FIELDS: Mapping[str, Mapping[str, str | None]] = {
     "created_at the year 1": {"created_at": '"0001-01-01T00:00:00Z"'},
     "created_at no such day": {"created_at": '"2025-02-30T12:00:00Z"'},
 }
-# Every one must be in the quarantine, and none in the lake.
+# All of them must be in the quarantine, and none in the lake.
 REJECTS: Mapping[str, bytes | None] = {
     **_NO_OBJECTS,
     **{name: _event(FIRST_ID + number, changes) for number, (name, changes) in enumerate(_WRONG_FIELDS.items())},
@@ -82,16 +82,16 @@ FROM {table} WHERE amount BETWEEN 0 AND 1000000 ORDER BY order_id DESC LIMIT {co
 
 
 def send(pipeline: Pipeline, values: Iterable[bytes | None]) -> None:
-    """Put messages on the topic, past the producer.
+    """Send messages to the topic, without the producer.
 
     Raises:
-        KitError: the broker has not acknowledged every one.
+        KitError: the broker has not acknowledged all of them.
     """
     publish(pipeline.settings.kafka, values)
 
 
 def copies_of_orders(pipeline: Pipeline, count: int) -> list[bytes]:
-    """The newest orders as events, as a producer publishes them: on the topic already, or soon."""
+    """The newest orders as events, as a producer publishes them. It has published them already, or soon will."""
     with pipeline.connect() as connection, connection.cursor() as cursor:
         cursor.execute(_COPIES.format(table=pipeline.table, count=count))
         return [text.encode() for (text,) in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""The vocabulary of the drills: a Drill injects a fault, a Result says what the lake holds afterwards."""
+"""The types of the drills: a Drill injects a fault, a Result says what the lake holds afterwards."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Inject: TypeAlias = "Callable[[Pipeline], None]"
 
 @dataclass(frozen=True)
 class Drill:
-    """One fault: `inject` brings it about in a running pipeline and returns, however the pipeline took it.
+    """One fault. `inject` causes it in a running pipeline and returns, whatever the pipeline does.
 
-    `title` is the first line of the docstring and `doc` the rest of it: what is injected. `naive` says what the naive
-    baseline makes of it, `withstands` why ours does not.
+    `title` is the first line of the docstring and `doc` the rest of it: what is injected. `naive` says what it does
+    to the naive baseline, `withstands` why our pipeline survives it.
     """
 
     name: str
@@ -36,7 +36,7 @@ def drill(*, naive: str, withstands: str) -> Callable[[Inject], Drill]:
     """Make a drill of a function: its name is the drill's, its docstring the documentation.
 
     Raises:
-        TypeError: the function has no docstring, or lies outside scripts/drills/<category>/<name>.py.
+        TypeError: the function has no docstring, or is not in scripts/drills/<category>/<name>.py.
     """
 
     def make(inject: Inject) -> Drill:
@@ -46,7 +46,7 @@ def drill(*, naive: str, withstands: str) -> Callable[[Inject], Drill]:
             raise TypeError(f"drill {inject.__name__} needs a docstring: its first line says what happens")
         if module != inject.__name__:
             raise TypeError(
-                f"drill {inject.__name__} is in {module}.py; put it in {inject.__name__}.py, one drill a file"
+                f"drill {inject.__name__} is in {module}.py; put it in {inject.__name__}.py: one drill in each file"
             )
         first, _, rest = text.partition("\n")
         return Drill(
@@ -64,7 +64,7 @@ def drill(*, naive: str, withstands: str) -> Callable[[Inject], Drill]:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a drill. `ended`: programs that ended by themselves. `problem`: why the drill was cut short."""
+    """The result of a drill. `ended`: programs that ended by themselves. `problem`: why the drill was cut short."""
 
     drill: str
     seed: int

@@ -37,15 +37,15 @@ from scripts.services.stack import PROGRAM_NAMES, Stack
 Answer = TypeVar("Answer")
 
 FAULT_POINT = Path(__file__).with_name("fault_point")
-MAX_ENDS = 3  # a program that ends by itself so often in one drill is not started again
-# Compiling less while a program lives for seconds: it starts a good deal earlier on a machine with few cores.
+MAX_ENDS = 3  # a program that ends by itself this often in one drill is not started again
+# Compile less, because a program lives only for seconds: on a machine with few cores it then starts much faster.
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 WAIT_TIMEOUT = 90.0
 MAX_TRIES = 40
 
 
 class GivenUpError(DrillError):
-    """A program ends again and again: waiting for what it should do has no end."""
+    """A program ends again and again, so there is no point in waiting for it."""
 
 
 class Pipeline:
@@ -57,9 +57,9 @@ class Pipeline:
         self.rng = random.Random(0)
         self.faults: list[str] = []
         self.ended: list[str] = []
-        self._wanted: dict[str, dict[str, str]] = {}
+        self._supervised: dict[str, dict[str, str]] = {}  # program -> its extra environment
         self._given_up: set[str] = set()
-        self._away: set[str] = set()  # services that are stopped
+        self._stopped_services: set[str] = set()
         self._watch: TopicWatch | None = None
         self._connection: psycopg2.extensions.connection | None = None
         self._table = ""
@@ -68,13 +68,13 @@ class Pipeline:
         self.lake = local_path(self.settings.datalake.path)
 
     def begin(self, seed: int) -> None:
-        """Forget what the drill before has counted."""
+        """Forget the counts of the last drill."""
         self.rng = random.Random(seed)
         self.faults, self.ended, self._given_up = [], [], set()
 
     def close(self) -> None:
         """End both programs and the connections."""
-        self._wanted.clear()
+        self._supervised.clear()
         for name in (*PROGRAM_NAMES, *(f"second_{name}" for name in PROGRAM_NAMES)):
             self.end(name)
         if self._watch is not None:
@@ -89,12 +89,12 @@ class Pipeline:
     # -- the programs
 
     def start(self, name: str, environment: Mapping[str, str] | None = None) -> None:
-        """Start a program; from now on it is wanted, and one that ends by itself is started again and reported."""
-        self._wanted[name] = dict(environment or {})
-        self._launch(name, name, self._wanted[name])
+        """Start a program and supervise it: if it ends by itself, it is started again and reported."""
+        self._supervised[name] = dict(environment or {})
+        self._launch(name, name, self._supervised[name])
 
     def start_second(self, name: str) -> str:
-        """Start a program beside the one that runs; return the name that it goes by. Nobody starts it again."""
+        """Start a program next to the one that runs; return its name. It is not supervised."""
         second = f"second_{name}"
         self._launch(name, second, {})
         self.note(f"second {name}")
@@ -105,19 +105,19 @@ class Pipeline:
 
     def stop(self, name: str) -> None:
         """Ask a program to stop, as `make stop` does."""
-        self._wanted.pop(name, None)
+        self._supervised.pop(name, None)
         programs.stop(self.stack, [name])
 
     def kill(self, name: str) -> None:
         """kill -9 of a program: its JVM, its Python and the script around them."""
-        self._wanted.pop(name, None)
+        self._supervised.pop(name, None)
         self.end(name)
         self.note(f"kill -9 {name}")
 
     def start_what_is_missing(self) -> None:
         """What an operator or a supervisor does after a crash."""
         for name in PROGRAM_NAMES:
-            if name not in self._wanted and name not in self._given_up:
+            if name not in self._supervised and name not in self._given_up:
                 self.start(name)
 
     def freeze(self, name: str) -> None:
@@ -133,10 +133,13 @@ class Pipeline:
 
     @contextlib.contextmanager
     def full_disk(self, name: str) -> Iterator[None]:
-        """Make every write of a program to a file fail, as on a full disk: with "file too large" in place of "no space
-        left on device", by the limit on the size of files (RLIMIT_FSIZE), which needs no root and no disk to fill.
-        Of the consumer, that is all it writes, its log too; of the producer only what its Python writes, which is the
-        state file: Spark's own temporary files may be on another disk.
+        """Make every write of a program to a file fail, as on a full disk.
+
+        The cause is the limit on the size of files (RLIMIT_FSIZE), which needs no root and fills no disk. So the error
+        is "file too large", not "no space left on device".
+
+        - Consumer: everything that it writes fails, also its log.
+        - Producer: only what its Python writes fails: the state file. Spark's temporary files may be on another disk.
         """
         before = {}
         for process in programs.family(self.stack, name):
@@ -159,7 +162,7 @@ class Pipeline:
         programs.kill(self.stack, name)
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        """What a program gets on top: the fault points watched for, and less compiling."""
+        """The extra environment of a program: fault points, and less compiling."""
         state = state_file(local_path(self.settings.streaming.last_processed_timestamp_location))
         return {
             "PYTHONPATH": str(FAULT_POINT),
@@ -172,11 +175,11 @@ class Pipeline:
     # -- waiting, always for evidence
 
     def wait(self, condition: Callable[[], bool], what: str, timeout: float = WAIT_TIMEOUT) -> None:
-        """Wait until a condition holds; meanwhile a wanted program that has ended is started again.
+        """Wait until a condition holds. Meanwhile a supervised program that has ended is started again.
 
         Raises:
             GivenUpError: a program has ended too often.
-            DrillError: the condition did not come to hold in `timeout` seconds.
+            DrillError: the condition did not hold within `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         while not condition():
@@ -187,16 +190,16 @@ class Pipeline:
             time.sleep(0.02)
 
     def _supervise(self) -> None:
-        for name, environment in list(self._wanted.items()):
+        for name, environment in list(self._supervised.items()):
             if self.is_alive(name):
                 continue
             self.ended.append(name)
-            if self._away:
-                del self._wanted[name]  # nobody starts it before its service is back
+            if self._stopped_services:
+                del self._supervised[name]  # it is not started before its service is back
                 continue
             if self.ended.count(name) >= MAX_ENDS:
                 self._given_up.add(name)
-                del self._wanted[name]
+                del self._supervised[name]
                 raise GivenUpError(
                     f"the {name} ended by itself {MAX_ENDS} times. The end of its log:\n"
                     f"{last_lines(self.stack.log(name), 4)}"
@@ -204,10 +207,10 @@ class Pipeline:
             self.start(name, environment)
 
     def catch(self, name: str, condition: Callable[[], bool], what: str, timeout: float = WAIT_TIMEOUT) -> None:
-        """Stop a program (SIGSTOP) while a condition holds that does so for milliseconds only.
+        """Stop a program (SIGSTOP) while a condition holds that lasts only milliseconds.
 
-        The condition is looked at again once the program stands still: only then is the moment caught. Otherwise the
-        program goes on, and the next moment is waited for.
+        When the program is stopped, the condition is tested again. If it still holds, the moment is caught. Otherwise
+        the program continues, and we wait for the next moment.
 
         Raises:
             DrillError: no such moment was caught in `timeout` seconds.
@@ -222,7 +225,7 @@ class Pipeline:
                 self.thaw(name)
             now = time.monotonic()
             if now > deadline:
-                raise DrillError(f"no moment was caught within {timeout:.0f} s in which {what}")
+                raise DrillError(f"not seen within {timeout:.0f} s: a moment in which {what}")
             if now > look_after:
                 self._supervise()
                 look_after = now + 0.5
@@ -231,7 +234,7 @@ class Pipeline:
         """Insert rows, and stop the producer (SIGSTOP) while they are on the topic and the state has not moved.
 
         Raises:
-            DrillError: the producer was quicker every time.
+            DrillError: the producer was faster every time.
         """
         watch = self._topic_watch()
         for _ in range(MAX_TRIES):
@@ -244,15 +247,15 @@ class Pipeline:
             if self.reached() == reached:
                 return
             self.thaw(PRODUCER)
-        raise DrillError(f"the producer moved its state within a millisecond or so of publishing, {MAX_TRIES} times")
+        raise DrillError(f"the producer moved its state about a millisecond after publishing, in all {MAX_TRIES} tries")
 
     def wait_for_polls(self, count: int) -> None:
         """Wait until the producer has read the table `count` times more, as Postgres counts.
 
-        Ours reads once a poll; the naive baseline three times where a poll finds rows.
+        Ours reads it once in each poll. The naive baseline reads it three times if a poll finds rows.
         """
         before = self._scans()
-        # The statistics of a session come with its end: one that had begun before counts too.
+        # Postgres counts a session when it ends, so one that had begun earlier counts too.
         self.wait(lambda: self._scans() > before + count, f"{count} more polls of the producer")
 
     def settle(self, timeout: float = WAIT_TIMEOUT) -> None:
@@ -268,7 +271,7 @@ class Pipeline:
                 self._is_settled, "the state at the newest row and all of the topic read by the consumer", timeout
             )
             ended = len(self.ended)
-            self._supervise()  # one may have finished its last batch, and then ended
+            self._supervise()  # a program may have finished its last batch and then ended
             if len(self.ended) == ended:
                 return
 
@@ -276,11 +279,11 @@ class Pipeline:
         return position.is_settled(self.settings, self._newest(), self._topic_watch().ends())
 
     def is_all_published(self) -> bool:
-        """The state is at the newest row of Postgres."""
+        """Whether the state is at the newest row of Postgres."""
         return position.is_published(self.settings, self._newest())
 
     def is_topic_read(self) -> bool:
-        """The consumer has finished all that is on the topic; where it has a quarantine, that too."""
+        """Whether the consumer has finished all that is on the topic. If it has a quarantine, that stream too."""
         return position.is_read(self.settings, self._topic_watch().ends())
 
     # -- evidence
@@ -298,18 +301,18 @@ class Pipeline:
         return self._watch
 
     def batch(self) -> StreamPosition:
-        """Where the consumer's stream into the lake stands."""
+        """The position of the consumer's stream into the lake."""
         return position.lake_stream(self.settings)
 
     def last_attempt(self) -> int:
-        """When the consumer has last begun to write a batch's plan, also one that failed (ns since 1970)."""
+        """When the consumer last began to write a batch's plan, also if that failed (ns since 1970)."""
         try:
             return (self.checkpoint / "offsets").stat().st_mtime_ns
         except OSError:
             return 0
 
     def is_batch_under_way(self) -> bool:
-        """A batch is planned and not finished."""
+        """Whether a batch is planned and not finished."""
         checkpoint = Checkpoint(self.checkpoint)
         return _or_none_yet(checkpoint.last_offset_batch) > _or_none_yet(checkpoint.last_commit_batch)
 
@@ -318,11 +321,11 @@ class Pipeline:
         return _or_none_yet(Checkpoint(self.checkpoint).last_offset_batch)
 
     def last_logged_batch(self) -> int:
-        """The last batch of which the lake's log (`_spark_metadata`) knows, -1 for none."""
+        """The last batch in the lake's log (`_spark_metadata`), -1 for none."""
         return _or_none_yet(SinkLog(self.lake / SINK_LOG).last_batch)
 
     def has_data_file_since(self, moment: int) -> bool:
-        """Whether the lake has a Parquet file, with anything in it, written at or after `moment` (ns since 1970)."""
+        """Whether the lake has a Parquet file that is not empty, written at or after `moment` (ns since 1970)."""
         for day in self.lake.glob("date=*"):
             with contextlib.suppress(OSError), os.scandir(day) as entries:
                 for entry in entries:
@@ -333,10 +336,10 @@ class Pipeline:
                                 return True
         return False
 
-    # -- exact points of the state file's writing
+    # -- exact points while the state file is written
 
     def arm(self, point: str) -> None:
-        """Let the producer end at a point of fault_point/sitecustomize.py, the next time that it comes there."""
+        """Let the producer end at a point of fault_point/sitecustomize.py, the next time that it reaches it."""
         temporary = self._fault_file.with_suffix(".new")
         temporary.write_text(point, encoding="utf-8")
         temporary.replace(self._fault_file)
@@ -348,16 +351,16 @@ class Pipeline:
         """Whether the point has not been reached yet."""
         return self._fault_file.exists()
 
-    def kill_at(self, point: str, *, is_sure: bool = False) -> bool:
-        """Insert rows and let the producer end at a point; False if it published them without passing there.
+    def kill_at(self, point: str, *, required: bool = False) -> bool:
+        """Insert rows and let the producer end at a point; False if it published them without reaching the point.
 
         Raises:
-            DrillError: it did, and `is_sure` says that every producer passes there.
+            DrillError: it did, and `required` says that every producer must reach the point.
         """
         self.arm(point)
         ids = self.insert(5)
         moved = self._newest()
-        self._wanted.pop(PRODUCER, None)
+        self._supervised.pop(PRODUCER, None)
 
         def passed() -> bool:
             reached = self.reached()
@@ -369,8 +372,8 @@ class Pipeline:
         self.end(PRODUCER)
         if hit:
             self.note(f"kill -9 producer {point}")
-        elif is_sure:
-            raise DrillError(f"the producer moved its state and did not pass {point}: nothing was injected")
+        elif required:
+            raise DrillError(f"the producer moved its state and did not reach {point}, so no fault was injected")
         return hit
 
     # -- Postgres and Kafka
@@ -399,7 +402,7 @@ class Pipeline:
         return self._kept(ask)
 
     def _kept(self, ask: Callable[[psycopg2.extensions.connection], Answer]) -> Answer:
-        """Ask through a connection that is kept, and opened again where a drill has cut it."""
+        """Query through one connection that is kept open; reopen it if a drill has closed it."""
         for _ in range(2):
             if self._connection is None or self._connection.closed:
                 self._connection = self.connect()
@@ -409,27 +412,27 @@ class Pipeline:
                 return ask(self._connection)
             except psycopg2.OperationalError:
                 self._connection.close()
-        raise DrillError(f"Postgres cuts every connection at {self.settings.postgres.host}")
+        raise DrillError(f"Postgres at {self.settings.postgres.host} closes every connection")
 
     def execute(self, statement: str) -> None:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(statement)
 
     def insert(self, orders: int | Sequence[NewOrder]) -> list[int]:
-        """Insert so many rows, or these, in one transaction: all have one created_at. Return their order_ids."""
+        """Insert this many rows, or these, in one transaction: all get the same created_at. Return their order_ids."""
         with contextlib.closing(self.connect()) as connection:
             return insert_orders(connection, self.table, orders)
 
     def writers(
         self, count: int, *, pause: float = 0.2, max_rows: int | None = None
     ) -> contextlib.AbstractContextManager[Writers]:
-        """`count` writers that insert meanwhile, drawn from the drill's seed: see scripts/pipeline/writers.py."""
+        """`count` writers that insert during the block, by the drill's seed: see scripts/pipeline/writers.py."""
         seed = self.rng.randrange(1 << 30)
         return writers(self.settings.postgres, self.table, count, seed=seed, pause=pause, max_rows=max_rows)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg2.extensions.connection]:
-        """A transaction that has begun, and with it the created_at of its rows; it commits at the end."""
+        """A transaction that has begun, so the created_at of its rows is fixed; it commits at the end."""
         connection = self.connect()
         connection.autocommit = False
         try:
@@ -441,35 +444,35 @@ class Pipeline:
             connection.close()
 
     def stop_postgres(self, *, crash: bool = False) -> None:
-        """Stop the server: in order, or as a power cut does, so that it recovers at its next start."""
+        """Stop the server. With `crash` it ends as in a power cut, and recovers at its next start."""
         process = self.stack.pid_file(postgres.NAME).process()
         if crash and process is not None:
             process.send_signal(signal.SIGQUIT)  # Postgres ends at once, without a checkpoint
             psutil.wait_procs([process], timeout=30)
         postgres.down(self.stack)
-        self._away.add(postgres.NAME)
+        self._stopped_services.add(postgres.NAME)
         self.note("Postgres crashes" if crash else "Postgres stops")
 
     def start_postgres(self) -> None:
         postgres.up(self.stack)
-        self._away.discard(postgres.NAME)
+        self._stopped_services.discard(postgres.NAME)
 
     def stop_kafka(self, *, crash: bool = False) -> None:
-        """Stop the broker: in order, or with kill -9."""
+        """Stop the broker: with an orderly shutdown, or by kill -9."""
         process = self.stack.pid_file(kafka.NAME).process()
         if crash and process is not None:
             process.kill()
             psutil.wait_procs([process], timeout=30)
         kafka.down(self.stack)
-        self._away.add(kafka.NAME)
+        self._stopped_services.add(kafka.NAME)
         self.note("Kafka crashes" if crash else "Kafka stops")
 
     def start_kafka(self) -> None:
         kafka.up(self.stack)
-        self._away.discard(kafka.NAME)
+        self._stopped_services.discard(kafka.NAME)
 
     def log_size(self, name: str) -> int:
-        """Bytes of a program's log: it grows when the program has something to say."""
+        """Bytes of a program's log: it grows when the program reports something."""
         try:
             return self.stack.log(name).stat().st_size
         except OSError:

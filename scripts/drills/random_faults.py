@@ -1,4 +1,4 @@
-"""Random drills: a plan that derives from the seed alone, carried out while writers insert."""
+"""Random drills: a plan that depends only on the seed, carried out while writers insert."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from configs.wording import counted
 from scripts.drills import messages
 from scripts.drills.crashes.consumer_killed_before_sink_log import is_before_sink_log
 from scripts.drills.errors import DrillError
@@ -18,19 +19,19 @@ from scripts.pipeline.orders import insert_orders
 
 @dataclass(frozen=True)
 class Step:
-    """A fault: injected once the writers have committed `after_rows` rows more. `length` in seconds, where it lasts."""
+    """A fault, injected when the writers have committed `after_rows` more rows. `length`: how many seconds it lasts."""
 
     fault: str
     after_rows: int
     length: float
 
     def __str__(self) -> str:
-        return f"{self.fault} after {self.after_rows} rows ({self.length:.2f} s)"
+        return f"{self.fault} after {counted(self.after_rows, 'row')} ({self.length:.2f} s)"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one seed stands for: how many writers, the longest pause between their transactions, the faults."""
+    """The plan of one seed: how many writers, the longest pause between their transactions, the faults."""
 
     writers: int
     pause: float
@@ -39,7 +40,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Fault:
-    """`cost`: seconds that it takes the pipeline to be over it; `weight`: how often it is drawn."""
+    """`cost`: seconds until the pipeline has recovered; `weight`: how often it is drawn."""
 
     cost: float
     weight: int
@@ -68,20 +69,21 @@ def make_plan(seed: int) -> Plan:
 
 
 def random_drill(seed: int) -> Drill:
-    """The drill that carries a seed's plan out."""
+    """The drill that carries out a seed's plan."""
     plan = make_plan(seed)
 
     def inject(pipeline: Pipeline) -> None:
         with pipeline.writers(plan.writers, pause=plan.pause, max_rows=MAX_ROWS) as load:
             for step in plan.steps:
                 goal = min(load.committed + step.after_rows, MAX_ROWS)
-                pipeline.wait(lambda goal=goal: load.committed >= goal, f"{step.after_rows} more rows committed")  # type: ignore[misc]
+                what = f"{counted(step.after_rows, 'more row')} committed"
+                pipeline.wait(lambda goal=goal: load.committed >= goal, what)  # type: ignore[misc]
                 pipeline.start_what_is_missing()
                 FAULTS[step.fault].inject(pipeline, step.length)
             pipeline.start_what_is_missing()
 
     steps = "; ".join(map(str, plan.steps))
-    return Drill("random", "random", f"{plan.writers} writers: {steps}", "", "", "", inject)
+    return Drill("random", "random", f"{counted(plan.writers, 'writer')}: {steps}", "", "", "", inject)
 
 
 def _kill(name: str) -> Callable[[Pipeline, float], None]:
@@ -102,8 +104,8 @@ def _kill_at(point: str) -> Callable[[Pipeline, float], None]:
 
 def _kill_consumer_when(condition: Callable[[Pipeline], bool]) -> Callable[[Pipeline, float], None]:
     def inject(pipeline: Pipeline, _: float) -> None:
-        with contextlib.suppress(DrillError):  # the moment may not come by: then it is killed at another
-            pipeline.catch(CONSUMER, lambda: condition(pipeline), "a batch is under way", CATCH_TIMEOUT)
+        with contextlib.suppress(DrillError):  # the moment may not come: then it is killed at any time
+            pipeline.catch(CONSUMER, lambda: condition(pipeline), "a batch is running", CATCH_TIMEOUT)
         pipeline.kill(CONSUMER)
 
     return inject
@@ -173,7 +175,7 @@ def _rejects(pipeline: Pipeline, _: float) -> None:
 
 def _copies(pipeline: Pipeline, _: float) -> None:
     messages.send(pipeline, messages.copies_of_orders(pipeline, 6))
-    pipeline.note("6 orders published by another hand")
+    pipeline.note("6 orders published by another program")
 
 
 def _full_disk(name: str) -> Callable[[Pipeline, float], None]:
@@ -191,7 +193,7 @@ FAULTS = {
     "kill the producer before its state write": Fault(5, 3, _kill_at("before_state_write")),
     "kill the producer in its state write": Fault(5, 3, _kill_at("in_state_write")),
     "kill the producer before its state's rename": Fault(5, 2, _kill_at("before_state_rename")),
-    "kill the consumer in mid-batch": Fault(6, 3, _kill_consumer_when(Pipeline.is_batch_under_way)),
+    "kill the consumer during a batch": Fault(6, 3, _kill_consumer_when(Pipeline.is_batch_under_way)),
     "kill the consumer before the sink log": Fault(6, 3, _kill_consumer_when(is_before_sink_log)),
     "pause the producer": Fault(1, 4, _pause(PRODUCER)),
     "pause the consumer": Fault(1, 4, _pause(CONSUMER)),

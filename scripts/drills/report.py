@@ -1,4 +1,4 @@
-"""What came of the drills: a line each, a table, JSON."""
+"""The results of drills: one line each, a table, and JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from configs.wording import counted
 from scripts.drills.model import Result
 
 
@@ -21,7 +22,7 @@ def verdict(result: Result) -> str:
         "altered": balance.altered,
         "unexpected": balance.unexpected,
         "unaccounted": balance.unaccounted,
-        "passed by the state and not published": balance.state_ahead,
+        "passed by the state but not published": balance.state_ahead,
     }
     words = [f"{count} {word}" for word, count in found.items() if count]
     words += [f"{name} ended by itself" for name in dict.fromkeys(result.ended)]
@@ -29,17 +30,19 @@ def verdict(result: Result) -> str:
 
 
 def line(result: Result) -> str:
-    """A line to follow a run by."""
+    """One line for each drill, shown while they run."""
     balance = result.balance
     return (
-        f"{result.drill} (seed {result.seed}): {balance.rows} rows, {balance.messages} messages = {balance.in_lake} in"
-        f" the lake + {balance.in_quarantine} in the quarantine + {balance.repeats_removed} repeats,"
-        f" {len(result.faults)} faults [{', '.join(result.faults)}], {result.seconds:.1f} s: {verdict(result)}"
+        f"{result.drill} (seed {result.seed}): {counted(balance.rows, 'row')},"
+        f" {counted(balance.messages, 'message')} = {balance.in_lake} in the lake + {balance.in_quarantine} in the"
+        f" quarantine + {counted(balance.repeats_removed, 'repeat')},"
+        f" {counted(len(result.faults), 'fault')} [{', '.join(result.faults)}], {result.seconds:.1f} s:"
+        f" {verdict(result)}"
     )
 
 
 def table(results: Sequence[Result]) -> str:
-    """The evidence lines; random runs are added up in one."""
+    """One row for each drill; random runs are added up in one row."""
     named = [result for result in results if result.drill != "random"]
     mixed = [result for result in results if result.drill == "random"]
     rows = [_row(result.drill, [result]) for result in named]
@@ -68,7 +71,7 @@ def _row(name: str, results: Iterable[Result]) -> list[object]:
 
 
 def write_json(path: Path, programs: str, results: Iterable[Result]) -> None:
-    """All that is known of each run."""
+    """Write everything that is known about each run."""
     runs = [
         {**asdict(result), "seconds": round(result.seconds, 2), "clean": result.is_clean, "verdict": verdict(result)}
         for result in results

@@ -1,4 +1,4 @@
-"""Runs drills one after the other on a stack of their own, and reconciles what came of each."""
+"""Runs drills one after the other on a separate stack, and reconciles the results of each."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from scripts.pipeline.temporary_stack import Changes, temporary_stack
 from scripts.pipeline.topic import make_topic
 from scripts.services.stack import Programs
 
-# Small and fast, so that every drill goes through many polls and batches: a limit below the size of one transaction.
+# Small and fast, so that every drill has many polls and batches. The limit is below the size of one transaction.
 CHANGES: Changes = {
     "cdc": {"poll_interval_sec": 0.4, "batch_limit": 20},
     "streaming": {"batch_interval": "400 milliseconds"},
 }
 
 
-KEPT_LOGS = PROJECT / "reports" / "drills"  # of drills that did not come out clean
+KEPT_LOGS = PROJECT / "reports" / "drills"  # of drills that were not clean
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Planned:
 
 
 class Session:
-    """A stack with both programs running and nothing left to do. Drills follow each other on it: ids go on."""
+    """A stack with both programs running and nothing left to do. Several drills use it; their order_ids continue."""
 
     def __init__(self, under_test: Programs) -> None:
         self._held = contextlib.ExitStack()
@@ -67,7 +67,7 @@ class Session:
         self._held.close()
 
     def keep_logs(self, folder: Path) -> None:
-        """Copy what the programs and services have said, which would go with the stack."""
+        """Copy the logs of programs and services, which would be removed with the stack."""
         shutil.copytree(self.pipeline.stack.logs, folder, dirs_exist_ok=True)
 
     def run(self, planned: Planned) -> Result:
@@ -84,25 +84,25 @@ class Session:
             problem = str(error)
         except (KitError, KafkaException, psycopg2.Error, OSError) as error:
             problem = f"{type(error).__name__}: {error}"
-        account = self._account(first_id)
+        figures = self._reconcile(first_id)
         return Result(
             drill=planned.drill.name,
             seed=planned.seed,
             faults=tuple(pipeline.faults),
-            balance=account,
+            balance=figures,
             ended=tuple(pipeline.ended),
             problem=problem,
             seconds=time.monotonic() - clock,
         )
 
-    def _account(self, first_id: int) -> Balance:
+    def _reconcile(self, first_id: int) -> Balance:
         pipeline, reader = self.pipeline, self.reader
-        services_of(pipeline.stack).up()  # a drill that broke off may have left one stopped
-        reached = pipeline.reached()  # before the topic is read: what it has passed must be there by then
+        services_of(pipeline.stack).up()  # a drill that failed may have left one stopped
+        reached = pipeline.reached()  # before the topic is read: the topic must have what the state has passed
         gathered = reader.gather()
         with contextlib.closing(pipeline.connect()) as connection:
             source = read_source(connection, pipeline.table, first_id)
-        account = balance(
+        figures = balance(
             good=source.good,
             passed_by_state=[
                 order_id
@@ -116,11 +116,11 @@ class Session:
             quarantine=gathered.quarantine,
         )
         reader.remember(gathered)
-        return account
+        return figures
 
 
 def run_drills(planned: Iterable[Planned], under_test: Programs, report: Callable[[Result], None]) -> list[Result]:
-    """Run drills in order. One that did not come out clean leaves a stack that proves nothing: the next gets a new one.
+    """Run drills in order. After one that was not clean the stack proves nothing, so the next drill gets a new one.
 
     Raises:
         KitError, DrillError: a stack could not be started.

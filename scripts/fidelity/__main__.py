@@ -1,7 +1,7 @@
-"""`make fidelity`: plant every mistake, record which check caught it, and write docs/fidelity.md from the record.
+"""`make fidelity`: plant every mistake, record which check caught it, and write docs/fidelity.md from that.
 
-LIVE=1 also runs the faulty programs against real services, 20 to 30 minutes; LIVE=name,name only some. Without it the
-results of the last live run stay.
+LIVE=1 also runs the faulty programs against real services, in 20 to 30 minutes; LIVE=name,name runs only some. Without
+LIVE the results of the last live run stay.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scripts.fidelity.table import CORPUS_FILE, FIDELITY, ExampleResult, read_li
 
 
 def main() -> int:
-    """Exit code 0: every mistake was caught by its check and there is no false positive; 1: not so."""
+    """Exit code 0: every mistake was caught by its check, and there is no false positive. Otherwise 1."""
     outcomes = grade_corpus()
     live = read_live()
     asked = os.environ.get("LIVE", "")
@@ -30,10 +30,10 @@ def main() -> int:
         print(f"{outcome.case.example.name} ({outcome.case.check.id}):", *outcome.unexpected, sep="\n  ")
     for kind, is_mutant in (("mutants, each with one mistake", True), ("correct variants", False)):
         some = [outcome for outcome in outcomes if outcome.case.is_mutant is is_mutant]
-        print(f"{len(some)} {kind}: {sum(not outcome.unexpected for outcome in some)} judged as they should be")
+        print(f"{kind}: {sum(not outcome.unexpected for outcome in some)} of {len(some)} judged correctly")
     missed = [program for program in live if not program.is_right]
-    print(f"{len(live)} faulty and correct programs run live: {len(live) - len(missed)} judged as they should be")
-    print(f"Recorded in {CORPUS_FILE}; {FIDELITY.path} is written from it.")
+    print(f"faulty and correct programs, run live: {len(live) - len(missed)} of {len(live)} judged correctly")
+    print(f"Recorded in {CORPUS_FILE}. {FIDELITY.path} is written from it.")
     return 1 if wrong or missed else 0
 
 

@@ -1,4 +1,4 @@
-"""The mistakes that are planted in the two correct programs of programs/: each a change of their text."""
+"""The mistakes that are planted in the two correct programs in programs/. Each mistake changes their text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PRODUCER, CONSUMER = "producer.py", "consumer.py"
 
 @dataclass(frozen=True)
 class Change:
-    """`old`, which stands once in `program`, becomes `new`."""
+    """Replace `old`, which is in `program` exactly once, by `new`."""
 
     program: str
     old: str
@@ -22,9 +22,11 @@ class Change:
 class Faulty:
     """A pair of programs with one mistake, and the checks of which at least one must catch it.
 
-    An empty `fault` is no mistake. `is_kit`: not this pair but the kit's own producer and consumer. `is_killed`: both
-    programs get kill -9 under load and are started again. `ends_killed`: the producer gets one at the end.
-    `consumer_first`: the consumer begins before anything is on the topic; else after the base rows are.
+    - An empty `fault`: no mistake.
+    - `is_kit`: run the kit's own producer and consumer, not this pair.
+    - `is_killed`: both programs get kill -9 under load and are started again.
+    - `ends_killed`: the producer gets kill -9 at the end.
+    - `consumer_first`: the consumer starts before anything is on the topic; otherwise after the base rows are on it.
     """
 
     name: str
@@ -261,13 +263,13 @@ def program_text(name: str, changes: tuple[Change, ...]) -> str:
     """The text of a program with its changes.
 
     Raises:
-        ValueError: what is to be changed does not stand there exactly once.
+        ValueError: the text to change is not there exactly once.
     """
     text = (FOLDER / name).read_text(encoding="utf-8")
     for change in changes:
         if change.program != name:
             continue
         if text.count(change.old) != 1:
-            raise ValueError(f"{name}: {change.old!r} stands there {text.count(change.old)} times, not once")
+            raise ValueError(f"{name}: {change.old!r} is there {text.count(change.old)} times, not once")
         text = text.replace(change.old, change.new)
     return text

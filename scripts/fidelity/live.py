@@ -1,7 +1,7 @@
-"""Faulty programs run for real: Postgres, Kafka and Spark, the rounds, and a load between them; then graded.
+"""Run faulty programs for real, with Postgres, Kafka and Spark: the rounds, and a load between them. Then grade them.
 
-One Postgres and one Kafka serve all, and each pair of programs has a roll number of its own, and with it a table, a
-topic, a lake, a checkpoint and a state.
+All pairs of programs share one Postgres and one Kafka. Each pair has its own roll number, and so its own table, topic,
+lake, checkpoint and state.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _OPTIONS: dict[str, dict[str, object]] = {
 
 
 def run_live(names: Collection[str], on_progress: Callable[[str], None]) -> tuple[LiveResult, ...]:
-    """Run the pairs of programs of these names, all for none, one after the other; write each result as it comes.
+    """Run the pairs of programs with these names, one after the other; without names, all. Write each result at once.
 
-    Earlier results of the others stay as they are.
+    Earlier results of the other pairs stay.
 
     Raises:
         KitError: there is no pair of such a name, or Postgres or Kafka cannot start.
@@ -56,17 +56,20 @@ def run_live(names: Collection[str], on_progress: Callable[[str], None]) -> tupl
     known = [faulty.name for faulty in FAULTY]
     unknown = sorted(set(names) - set(known))
     if unknown:
-        raise KitError(f"LIVE names {', '.join(unknown)}; there are: {', '.join(known)}. LIVE=1 runs all.")
+        raise KitError(
+            f"LIVE names unknown programs: {', '.join(unknown)}. Choose from: {', '.join(known)}. LIVE=1 runs all."
+        )
     results = {result.name: result for result in read_live() if result.name in known}
-    wanted = [faulty for faulty in FAULTY if not names or faulty.name in names]
+    chosen = [faulty for faulty in FAULTY if not names or faulty.name in names]
     with temporary_stack(rollnumber="2025fidelity") as services:
         services_of(services).up()
-        for number, faulty in enumerate(wanted):
+        for number, faulty in enumerate(chosen):
             result = _run(faulty, services, f"2025live{number:02d}", on_progress)
             results[faulty.name] = result
             write_live([results[name] for name in known if name in results])
             on_progress(
-                f"{faulty.name}: {'as it should be' if result.is_right else 'NOT'}; failed: {', '.join(result.failed)}"
+                f"{faulty.name}: judged {'correctly' if result.is_right else 'WRONGLY'}. Failed checks: "
+                f"{', '.join(result.failed) or 'none'}"
             )
     return read_live()
 
@@ -80,7 +83,7 @@ def _run(faulty: Faulty, services: Stack, rollnumber: str, on_progress: Callable
         stack = replace(stack, programs=OURS if faulty.is_kit else _write_programs(Path(folder), faulty))
         try:
             _start_both(stack, faulty, consumer_first=faulty.consumer_first)
-            _go_through(stack, faulty)
+            _run_rounds(stack, faulty)
         finally:
             for name in PROGRAM_NAMES:
                 programs.kill(stack, name)
@@ -124,11 +127,11 @@ def _write_programs(folder: Path, faulty: Faulty) -> Programs:
     return Programs(faulty.name, paths[PRODUCER], paths[CONSUMER])
 
 
-def _go_through(stack: Stack, faulty: Faulty) -> None:
-    """The rounds with a load between them. What a faulty pair does not get through is left out."""
+def _run_rounds(stack: Stack, faulty: Faulty) -> None:
+    """Run the rounds with a load between them. If a faulty pair ends, the later rounds are left out."""
     for number in (1, 2, 3):
         if not all(programs.is_alive(stack, name) for name in PROGRAM_NAMES):
-            return  # a round would start the one that has ended
+            return  # a round would start the program that has ended
         with contextlib.suppress(KitError):
             run_round(stack, number, on_progress=lambda _: None)
         if number == 1:
@@ -141,7 +144,7 @@ def _go_through(stack: Stack, faulty: Faulty) -> None:
             if faulty.is_killed:
                 _start_both(stack, faulty, consumer_first=True)
                 _wait_for_batch(stack)
-            # A faulty pair may never settle: wait until the lake stops growing.
+            # A faulty pair may never read everything, so wait until the lake stops growing.
             wait_until(position.Quiet(stack.settings, QUIET_SECONDS), timeout=ROUND_TIMEOUT, interval=0.5)
     if faulty.ends_killed:
         with _load(stack):
@@ -157,7 +160,7 @@ def _wait_for_batch(stack: Stack) -> None:
 
 
 def _load(stack: Stack) -> contextlib.AbstractContextManager[Writers]:
-    """Writers that insert all the while, in transactions of every kind."""
+    """Writers that insert during the block, in transactions of every kind."""
     postgres = stack.settings.postgres
     with contextlib.closing(require_connection(postgres)) as connection:
         table = require_table(connection, stack.settings).name
@@ -177,7 +180,7 @@ def _start_both(stack: Stack, faulty: Faulty, *, consumer_first: bool) -> None:
 
 
 def _kill_after_state_change(stack: Stack) -> None:
-    """kill -9 of the producer at the moment in which its state has moved: what comes after that is undone."""
+    """kill -9 of the producer at the moment when its state has moved: what should come after that does not happen."""
     state = local_path(stack.settings.streaming.last_processed_timestamp_location)
 
     def stamp() -> int:

@@ -1,4 +1,4 @@
-"""docs/fidelity.md, made from docs/measured/: what was planted, what caught it, and the false positives."""
+"""docs/fidelity.md, written from docs/measured/: what was planted, what caught it, and the false positives."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _INTRODUCTION = """\
 class ExampleResult(BaseModel):
     """What the grader reported of one example of a check.
 
-    `caught_by` are the checks that failed, `also` those that may fail beside `check`. `unexpected` has a line for each
-    check that did not answer as it should.
+    `caught_by` are the checks that failed, `also` those that may fail together with `check`. `unexpected` has a
+    line for each check with the wrong result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,9 +44,10 @@ class ExampleResult(BaseModel):
 class LiveResult(BaseModel):
     """One program run for real: its fault ("" for the correct ones), what must catch it, and what failed.
 
-    `rows` are the rows in Postgres at the end, `seconds` how long it ran, `found` what the first of the checks that had
-    to fail, or wrongly did, said.
-    `is_right` when one of `expected` failed, or, for a correct program, nothing with marks did.
+    - `rows`: the rows in Postgres at the end
+    - `seconds`: how long it ran
+    - `found`: what the first check reported that had to fail, or that failed wrongly
+    - `is_right`: one of `expected` failed; for a correct program: no check with marks failed
     """
 
     model_config = ConfigDict(frozen=True)
@@ -161,7 +162,7 @@ def _live_table(live: Sequence[LiveResult]) -> str:
 
 
 def _wrong(mutants: Sequence[ExampleResult]) -> int:
-    """Checks that failed and may not."""
+    """How many checks failed that must not fail."""
     return sum(len(set(result.caught_by) - {result.check, *result.also}) for result in mutants)
 
 

@@ -1,4 +1,4 @@
-"""docs/measured/: what measurements found. Only a measurement writes there; pages only read it."""
+"""docs/measured/: the results of measurements. Only a measurement writes there; pages only read it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def read_measured(path: Path, adapter: TypeAdapter[T]) -> T | None:
-    """The content of a file of docs/measured/; None where nothing was measured yet.
+    """The content of a file of docs/measured/; None if nothing was measured yet.
 
     Raises:
         KitError: the file does not hold what a measurement writes.
@@ -31,6 +31,6 @@ def read_measured(path: Path, adapter: TypeAdapter[T]) -> T | None:
 
 
 def write_measured(path: Path, adapter: TypeAdapter[T], value: T) -> None:
-    """Put a measurement in place of the one before."""
+    """Replace the earlier measurement."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(adapter.dump_json(value, indent=1) + b"\n")

@@ -1,4 +1,4 @@
-"""One running pipeline: its services, table and topic, its two programs, and where every stage of it stands.
+"""One running pipeline: its services, table and topic, its two programs, and the position of every stage.
 
-Rounds, drills, benchmarks, fidelity and the verbs are built on this package, and nothing here knows them.
+Rounds, drills, benchmarks, fidelity and the commands use this package. It does not import them.
 """

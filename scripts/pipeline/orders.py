@@ -1,4 +1,4 @@
-"""Orders for the table: what they contain, and the one INSERT that puts them there."""
+"""Orders for the table: their content, and the one INSERT that writes them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def make_orders(seed: str, count: int) -> tuple[NewOrder, ...]:
 def insert_statement(table: str, source: str, *, with_created_at: bool = False) -> str:
     """INSERT of the contract's columns into the quoted `table`, from VALUES or a SELECT.
 
-    order_id comes from the table's sequence, and created_at from its default unless `with_created_at`.
+    order_id comes from the table's sequence. created_at comes from its default, unless `with_created_at`.
     """
     columns = [name for name in COLUMN_NAMES if name != "order_id" and (with_created_at or name != "created_at")]
     return f"INSERT INTO {table} ({', '.join(columns)}) {source}"
@@ -65,9 +65,9 @@ def insert_statement(table: str, source: str, *, with_created_at: bool = False) 
 def insert_orders(
     connection: psycopg2.extensions.connection, table: str, orders: Sequence[NewOrder] | int
 ) -> list[int]:
-    """Insert with one statement, so that all have one created_at by the table's default; return the order_ids.
+    """Insert with one statement, so that all get the same default created_at; return the order_ids.
 
-    `orders` may be a number: so many of some kind.
+    `orders` may be a number: then that many orders are made up.
     """
     rows = make_orders("some", orders) if isinstance(orders, int) else orders
     with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
-"""Where every stage of a running pipeline stands, and the one answer to "has everything arrived?".
+"""The position of every stage of a running pipeline, and the one answer to "has everything arrived?".
 
-Nothing here raises for what is missing, half-written or just being replaced: that counts as not there yet.
+A file that is missing, half-written or just being replaced raises no error: it counts as not there yet.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ NO_TOLERANCE = timedelta(0)
 
 @dataclass(frozen=True)
 class StreamPosition:
-    """Where one stream of the consumer stands: its last planned and last finished batch, None for none yet.
+    """The position of one stream of the consumer: its last planned and its last finished batch; None for none yet.
 
-    `ends`: partition -> exclusive end offset of the planned batch; empty while that is being written.
+    `ends`: partition -> exclusive end offset of the planned batch; empty while the plan is being written.
     """
 
     planned: int | None
@@ -68,7 +68,7 @@ def committed_ends(settings: Settings) -> Mapping[int, int]:
 
 
 def newest_created_at(connection: psycopg2.extensions.connection, table: str) -> datetime | None:
-    """The newest created_at of the quoted table that is not in the future, which a producer leaves for its time."""
+    """The newest created_at of the quoted table that is not in the future: a producer does not read later ones yet."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT max(created_at) FROM {table} WHERE created_at < now() AT TIME ZONE 'UTC'")
         row = cursor.fetchone()
@@ -81,7 +81,7 @@ def state_text(settings: Settings) -> str | None:
 
 
 def reached(settings: Settings) -> datetime | None:
-    """The state file's timestamp; None where there is none, or it holds none."""
+    """The state file's timestamp; None if there is no file, or no timestamp in it."""
     text = state_text(settings)
     try:
         return parse_state(text).timestamp if text else None
@@ -96,9 +96,9 @@ def is_published(settings: Settings, newest: datetime | None, tolerance: timedel
 
 
 def is_read(settings: Settings, topic_ends: Mapping[int, int], *, with_quarantine: bool = True) -> bool:
-    """Whether the consumer has finished all that is on the topic; where it keeps a quarantine, that too."""
-    aside = quarantine_stream(settings) if with_quarantine else None
-    return all(stream.has_finished(topic_ends) for stream in (lake_stream(settings), aside) if stream is not None)
+    """Whether the consumer has finished all that is on the topic. If it has a quarantine, that stream too."""
+    quarantine = quarantine_stream(settings) if with_quarantine else None
+    return all(stream.has_finished(topic_ends) for stream in (lake_stream(settings), quarantine) if stream is not None)
 
 
 def is_settled(
@@ -114,9 +114,9 @@ def is_settled(
 
 
 class Quiet:
-    """Called again and again, says whether the lake has had no new row for `seconds`.
+    """When called again and again, tells whether the lake got no new row for `seconds`.
 
-    For programs that lose rows, and so never settle.
+    For programs that lose rows: `is_settled` never holds for them.
     """
 
     def __init__(self, settings: Settings, seconds: float) -> None:
@@ -135,7 +135,7 @@ class Quiet:
 def lake_files(settings: Settings) -> tuple[LakeFileRecord, ...]:
     """The data files that count, by path, each with its size, sha256 and rows.
 
-    Reads every file whole: take it before and after a round, not to wait by.
+    Reads every file completely: use it before and after a round, not to wait for rows.
     """
     lake = _lake(settings)
 

@@ -1,4 +1,4 @@
-"""The two programs of a stack: which they are, and the one way to start, stop, kill and pause them."""
+"""The two programs of a stack: which they are, and how to start, stop, kill and pause them."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from scripts.services.processes import last_lines, wait_until
 from scripts.services.spark_environment import spark_environment
 from scripts.services.stack import PROGRAM_NAMES, Stack, programs_with_scripts
 
-# What the reference is compared with: producer and consumer as the hand-out suggests them.
+# The baseline for comparisons: producer and consumer as the assignment suggests them.
 NAIVE = programs_with_scripts("naive", PROJECT / "tests" / "naive_baseline")
 BATCH_TIMEOUT = 30.0  # seconds: the kit's own programs finish the batch that is under way
 STOP_TIMEOUT = 10.0
 FIRST_LOOK = 0.5  # a program that cannot start at all has ended by then
-# What would change the settings of a stack that was loaded without the caller's environment.
+# Variables that would change the settings of a stack that was loaded without the caller's environment.
 _SETTING_VARIABLES = ("CONFIG", "ROLLNUMBER", "SPARK_MASTER", "SERVICES", "PYTHONPATH")
 
 
 def is_alive(stack: Stack, name: str) -> bool:
-    """Whether the process that was started under this name is there."""
+    """Whether the process that was started under this name exists."""
     return stack.pid_file(name).process() is not None
 
 
 def is_running(stack: Stack, name: str) -> bool:
-    """Whether the program runs or is starting, from whichever terminal it was started."""
+    """Whether the program runs or is starting. It may have been started in any terminal."""
     return is_alive(stack, name) or is_locked(lock_file(stack.settings, name))
 
 
 def start(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[Outcome]:
-    """Start in the background what does not run.
+    """Start in the background each program that does not run.
 
     Raises:
-        KitError: a program imports what is not here, or ended at once.
+        KitError: a program imports a module that is not installed, or ended at once.
     """
     outcomes = []
     for name in names:
         if is_running(stack, name):
-            outcomes.append(Outcome(f"The {name} is running already", changed=False))
+            outcomes.append(Outcome(f"The {name} is already running", changed=False))
             continue
         process = launch(stack, name)
-        line = f"The {name} is starting (pid {process.pid}), log {stack.log(name)}"
+        line = f"The {name} is starting (pid {process.pid}). Its log: {stack.log(name)}"
         outcomes.append(Outcome(line, changed=True))
     started = [name for name, outcome in zip(names, outcomes, strict=False) if outcome.changed]
     if started and wait_until(lambda: not all(is_alive(stack, name) for name in started), timeout=FIRST_LOOK):
@@ -62,13 +62,13 @@ def start(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[Outcome]:
 def launch(
     stack: Stack, program: str, *, name: str | None = None, environment: Mapping[str, str] | None = None
 ) -> psutil.Process:
-    """Start the "producer" or "consumer", whether or not it runs.
+    """Start the "producer" or "consumer", also if it already runs.
 
-    `name` is the one that its log and pid file go by, where it is not the program's own. `environment` comes on top of
-    what a program of this stack gets.
+    `name`: the name of its log and pid file, if not the program's own. `environment` is added to what a program of this
+    stack gets.
 
     Raises:
-        KitError: it imports what is not here.
+        KitError: it imports a module that is not installed.
     """
     name = name or program
     return stack.launcher.launch(
@@ -102,8 +102,8 @@ def working_folder(stack: Stack, program: str) -> Path | None:
 
 
 def program_environment(stack: Stack) -> dict[str, str]:
-    """The caller's environment, or what of it does not change the settings (see Stack.reads_environment), with what
-    the submit script needs to know.
+    """The caller's environment, or its variables that do not change the settings (see Stack.reads_environment), and
+    what the submit script needs.
 
     Raises:
         KitError: there is no Java 17, or a jar is missing.
@@ -128,7 +128,7 @@ def stop(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[str]:
         if stopped and not is_running(stack, name):
             lines.append(f"The {name} has stopped")
         elif is_running(stack, name):
-            lines.append(f"The {name} runs, but `make start` did not start it: stop it with Ctrl-C in its terminal")
+            lines.append(f"The {name} runs, but `make start` did not start it. Stop it with Ctrl-C in its terminal")
         else:
             lines.append(f"The {name} was not running")
     return lines
@@ -140,35 +140,33 @@ def kill(stack: Stack, name: str) -> None:
 
 
 def pause(stack: Stack, name: str) -> list[psutil.Process]:
-    """SIGSTOP to all of a program; the processes that it has."""
+    """SIGSTOP to all processes of a program; return them."""
     process = stack.pid_file(name).process()
     return [] if process is None else processes.suspend(process)
 
 
 def resume(stack: Stack, name: str) -> None:
-    """SIGCONT to all of a program."""
+    """SIGCONT to all processes of a program."""
     process = stack.pid_file(name).process()
     if process is not None:
         processes.resume(process)
 
 
 def family(stack: Stack, name: str) -> list[psutil.Process]:
-    """The script, Spark's JVM and Python of a program; empty where it does not run."""
+    """The script, Spark's JVM and Python of a program; empty if it does not run."""
     process = stack.pid_file(name).process()
     return [] if process is None else processes.family(process)
 
 
 def run_in_foreground(stack: Stack, name: str, debug: bool) -> None:
-    """Become the program.
+    """Replace this process by the program.
 
     Raises:
-        KitError: it runs already, or imports what is not here.
+        KitError: it already runs, or imports what is not here.
     """
     process = stack.pid_file(name).process()
     if process is not None:
-        raise KitError(
-            f"The {name} runs already (pid {process.pid}). `make stop` stops it; `make logs` shows what it says."
-        )
+        raise KitError(f"The {name} already runs (pid {process.pid}). `make stop` stops it. `make logs` shows its log.")
     words = [str(word) for word in command(stack, name)]
     environment = program_environment(stack)
     stack.pid_file(name).write(psutil.Process())  # exec keeps pid and start time
@@ -178,7 +176,7 @@ def run_in_foreground(stack: Stack, name: str, debug: bool) -> None:
 
 
 def require_alive(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> None:
-    """Make sure that what was started still runs.
+    """Make sure that the programs that were started still run.
 
     Raises:
         KitError: one has ended; the message has its last error, or else the end of its log.

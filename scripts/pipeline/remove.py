@@ -1,4 +1,4 @@
-"""`make clean` and `make reset`: remove what running made, and nothing else."""
+"""`make clean` and `make reset`: remove what the kit wrote, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache")
 
 
 def clean(stack: Stack) -> list[str]:
-    """Remove reports, caches, and the logs of what does not run."""
+    """Remove reports, caches, and the logs of programs and services that do not run."""
     for name in REPORTS:
         (stack.settings.root / "reports" / name).unlink(missing_ok=True)
-    # Not for a stack of a test or a drill, which lies elsewhere: its end is no reason to slow the project's next run.
+    # Not for the stack of a test or a drill, which is in another folder: the project keeps its caches.
     if stack.settings.root == PROJECT:
         for cache in [*(PROJECT / name for name in CACHES), *_bytecode()]:
             shutil.rmtree(cache, ignore_errors=True)
@@ -28,7 +28,7 @@ def clean(stack: Stack) -> list[str]:
         if stack.pid_file(log.stem).process() is None:
             log.unlink()
     return [
-        "Reports, caches and the logs of what does not run are removed; data, state and checkpoints are kept "
+        "Removed: reports, caches, and the logs of what does not run. Kept: data, state and checkpoints "
         "(`make reset` removes them)"
     ]
 
@@ -46,7 +46,7 @@ def reset(stack: Stack) -> list[str]:
     services = services_of(stack)
     lines = [*programs.stop(stack), *services.down()]
     if any(programs.is_running(stack, name) for name in PROGRAM_NAMES):
-        return [*lines, "Nothing was removed: a program still runs"]
+        return [*lines, "Nothing was removed, because a program still runs. Stop it, then run `make reset` again"]
     services.remove()
     settings = stack.settings
     made = {
@@ -59,7 +59,7 @@ def reset(stack: Stack) -> list[str]:
         if (folder / mark).exists():
             shutil.rmtree(folder)
         elif folder.is_dir() and any(folder.iterdir()):
-            lines.append(f"Left alone: {folder} has no {mark}, so no Spark stream of this kit made it")
+            lines.append(f"Left alone: {folder}. It has no {mark}, so no Spark stream of this kit wrote it")
     state = state_file(local_path(settings.streaming.last_processed_timestamp_location))
     for path in [
         state,
@@ -70,13 +70,13 @@ def reset(stack: Stack) -> list[str]:
     for folder in [*made, state, settings.rounds_folder / "round1.json"]:
         _remove_empty(folder.parent, settings.root)
     clean(stack)
-    if stack.home.exists():  # not where nothing was ever started
+    if stack.home.exists():  # it does not, if nothing was ever started
         shutil.rmtree(stack.home)
-    return [*lines, "Data, lake, checkpoints, state and rounds are removed"]
+    return [*lines, "Removed: data, lake, checkpoints, state and rounds"]
 
 
 def _remove_empty(folder: Path, root: Path) -> None:
-    """Remove a folder and those above it while they are empty, below the project's own three."""
+    """Remove a folder and its parents while they are empty; never the top folders in the project."""
     while root in folder.parents and folder.parent != root and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

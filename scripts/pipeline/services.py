@@ -1,4 +1,4 @@
-"""The services of a stack, whichever way they are run: embedded, in Docker, or external."""
+"""The services of a stack, in each way to run them: embedded, in Docker, or external."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMPOSE_FILE = Path(__file__).with_name("docker-compose.yml")
 
 @dataclass(frozen=True)
 class Port:
-    """A port that a service of the stack will listen on: whose it is, its pid file's name, and the config's key."""
+    """A port of a service: the service's name, the name of its pid file, the port, and the config's key."""
 
     service: str
     name: str
@@ -33,7 +33,7 @@ class Port:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service: "up", "down" or "external", its process where the kit runs it, and its address."""
+    """One service: "up", "down" or "external"; its process if the kit runs it; its address."""
 
     name: str
     state: str
@@ -45,7 +45,7 @@ class Services(Protocol):
     """Postgres and Kafka of one stack. Each call may be repeated."""
 
     def up(self) -> list[Outcome]:
-        """Start what does not run.
+        """Start each service that does not run.
 
         Raises:
             KitError: a service cannot start or does not answer.
@@ -68,7 +68,7 @@ class Services(Protocol):
 
 
 def services_of(stack: Stack) -> Services:
-    """How this stack's services are run."""
+    """The services of this stack, by its `services`."""
     kinds: dict[str, Callable[[Stack], Services]] = {"embedded": Embedded, "docker": Docker, "external": External}
     return kinds[stack.services](stack)
 
@@ -104,7 +104,7 @@ class Embedded:
 
 @dataclass(frozen=True)
 class External:
-    """Whatever the config names; the kit neither starts nor stops it."""
+    """The services that the config names. The kit does not start or stop them."""
 
     stack: Stack
 
@@ -112,7 +112,7 @@ class External:
         return _require_answers(self.stack, "as the config names it")
 
     def down(self) -> list[str]:
-        return ["Postgres and Kafka are external: left as they are"]
+        return ["Postgres and Kafka are external: the kit does not stop them"]
 
     def remove(self) -> None:
         """External services keep their data."""
@@ -148,7 +148,7 @@ class Docker:
         return _statuses(self.stack, "external")
 
     def environment(self) -> Mapping[str, str]:
-        """What docker-compose.yml asks for, from the config."""
+        """The variables of docker-compose.yml, from the config."""
         settings = self.stack.settings
         return {
             "POSTGRES_DB": settings.postgres.db,
@@ -163,12 +163,13 @@ class Docker:
     def _compose(self, *words: str) -> None:
         if shutil.which("docker") is None:
             raise KitError(
-                "SERVICES=docker needs Docker, and there is no `docker` here. The default, embedded, needs none."
+                "SERVICES=docker needs Docker, but there is no `docker` on this machine. Install it, or use the "
+                "default, SERVICES=embedded, which needs no Docker."
             )
         command = ["docker", "compose", "--file", str(COMPOSE_FILE), "--project-name", "food-orders-kit", *words]
         done = subprocess.run(command, env={**os.environ, **self.environment()}, check=False)
         if done.returncode:
-            raise KitError(f"`docker compose {words[0]}` failed; its output is above. Is the Docker engine running?")
+            raise KitError(f"`docker compose {words[0]}` failed. Its output is above. Is the Docker engine running?")
 
 
 def _require_answers(stack: Stack, where: str) -> list[Outcome]:

@@ -12,6 +12,7 @@ from configs import orders_table
 from configs.contract import table_spellings
 from configs.errors import KitError
 from configs.settings import PROJECT, Settings
+from configs.wording import counted
 from scripts.services.outcome import Outcome
 from scripts.services.postgres import require_connection
 
@@ -27,14 +28,14 @@ class Table:
 
 
 def find_table(connection: psycopg2.extensions.connection, settings: Settings) -> Table | None:
-    """Look the configured table up, quoted as it stands or folded to lower case."""
+    """Find the configured table, by its name as written or in lower case."""
     name = orders_table.find_table(connection, settings.postgres.table)
     if name is None:
         return None
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {name}")
-        counted = cursor.fetchone()
-    return Table(name, counted[0] if counted else 0)
+        found = cursor.fetchone()
+    return Table(name, found[0] if found else 0)
 
 
 def require_table(connection: psycopg2.extensions.connection, settings: Settings) -> Table:
@@ -50,7 +51,7 @@ def require_table(connection: psycopg2.extensions.connection, settings: Settings
 
 
 def make_table(settings: Settings) -> Outcome:
-    """Create the table and its base rows where they are missing.
+    """Create the table and its base rows if they are missing.
 
     Raises:
         KitError: Postgres does not answer, or refuses.
@@ -70,4 +71,5 @@ def make_table(settings: Settings) -> Outcome:
                 raise KitError(f"db/orders.sql failed: {error.diag.message_primary or error}") from None
         after = require_table(connection, settings)
     changed = before is None or before.rows == 0
-    return Outcome(f"Table {after.name} {'is ready' if changed else 'is there already'}: {after.rows} rows", changed)
+    state = "is ready" if changed else "already exists"
+    return Outcome(f"Table {after.name} {state}: {counted(after.rows, 'row')}", changed)

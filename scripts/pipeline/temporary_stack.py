@@ -1,4 +1,4 @@
-"""A whole stack beside the user's: ports, data, lake and logs of its own, in a folder that goes away with it."""
+"""A complete stack next to the user's: with its own ports, data, lake and logs, in a folder that is removed with it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Changes = Mapping[str, Mapping[str, Any]]  # section -> key -> value, over the p
 def temporary_stack(
     changes: Changes | None = None, *, rollnumber: str = "2025test01", programs: Programs = OURS
 ) -> Iterator[Stack]:
-    """A stack with nothing started, in a new folder. At the end, also after an error, all that runs in it is stopped
-    and all of it is removed.
+    """A stack in a new folder, with nothing started. At the end, also after an error, everything in it is stopped and
+    removed.
     """
     folder = Path(tempfile.mkdtemp(prefix="food-orders-stack-"))
     stack = None
@@ -43,7 +43,7 @@ def temporary_stack(
 def write_config(folder: Path, changes: Changes, rollnumber: str, ports: tuple[int, int] | None = None) -> Path:
     """configs/orders_stream.yml in `folder`: the project's values, with `changes`.
 
-    `ports` are those of Postgres and Kafka; without them, two that are free now and that nobody holds.
+    `ports`: of Postgres and Kafka. Without them: two that are free now, and not reserved.
     """
     if ports is None:
         with held_ports(1) as postgres_port, held_ports(2) as kafka_port:
@@ -63,11 +63,10 @@ def write_config(folder: Path, changes: Changes, rollnumber: str, ports: tuple[i
 
 @contextlib.contextmanager
 def held_ports(count: int) -> Iterator[int]:
-    """The first of `count` consecutive ports that nothing listens on, and that nobody else is given meanwhile.
+    """The first of `count` consecutive ports that nothing listens on, reserved until the end of the block.
 
-    A socket stays bound to each, without listening: the system then hands the port to no one who asks for a free one,
-    while a service that asks for this number gets it, since both allow the address to be used again (SO_REUSEADDR, as
-    Postgres and Java do).
+    A socket stays bound to each port, without listening. So the system gives the port to nobody who asks for any free
+    port. A service that asks for this number still gets it, because both use SO_REUSEADDR, as Postgres and Java do.
 
     Raises:
         OSError: there are none.
@@ -87,7 +86,7 @@ def held_ports(count: int) -> Iterator[int]:
 
 def _bound(held: contextlib.ExitStack, port: int) -> int:
     holder = held.enter_context(socket.socket())
-    if port:  # a port by number must be free, and not only allow to be shared with another holder
+    if port:  # a port chosen by number must be free, not only shareable with another socket
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

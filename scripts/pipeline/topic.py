@@ -19,15 +19,15 @@ from scripts.services import kafka as kafka_service
 from scripts.services.kafka import admin_client, require_broker
 from scripts.services.processes import wait_until
 
-REPLICATION_FACTOR = 1  # of the hand-out: one broker
-READ_TIMEOUT = 10.0  # seconds without a message of a topic that has more
+REPLICATION_FACTOR = 1  # one broker, as in the assignment
+READ_TIMEOUT = 10.0  # seconds to wait for the next message of a topic that has more
 DELIVERY_TIMEOUT = 30.0
 Ends = dict[int, int]  # partition -> the offset that its next message will have
 
 
 @dataclass(frozen=True)
 class TopicMessage:
-    """A message as it lies on the topic; `value` is None for an empty one, `timestamp` Kafka's, in milliseconds."""
+    """A message on the topic. `value` is None if it has none; `timestamp` is Kafka's, in milliseconds."""
 
     partition: int
     offset: int
@@ -36,12 +36,12 @@ class TopicMessage:
 
     @property
     def text(self) -> str:
-        """The value as UTF-8, with a mark for each byte that is none."""
+        """The value as UTF-8; bytes that are not UTF-8 become a replacement character."""
         return (self.value or b"").decode("utf-8", errors="replace")
 
     @property
     def order_id(self) -> int | None:
-        """The order_id of the message, None where it has none that is a whole number."""
+        """The order_id of the message; None if it has none, or one that is not a whole number."""
         try:
             event = json.loads(self.value or b"")
         except ValueError:
@@ -51,7 +51,7 @@ class TopicMessage:
 
 
 def make_topic(kafka: Kafka) -> str:
-    """Create the topic where it is missing; return the topics of the broker and the partitions of this one.
+    """Create the topic if it is missing; return the topics of the broker and the partitions of this one.
 
     Raises:
         KitError: Kafka does not answer, or refuses.
@@ -67,7 +67,7 @@ def make_topic(kafka: Kafka) -> str:
             raise KitError(f"Kafka did not create the topic {kafka.topic}: {error.args[0].str()}") from None
         created = False
     if not wait_until(lambda: _is_ready(kafka), timeout=15):
-        raise KitError(f"Kafka created the topic {kafka.topic} but does not serve it. See `make logs`.")
+        raise KitError(f"Kafka created the topic {kafka.topic}, but no partition answers. See `make logs`.")
     topics = admin.list_topics(timeout=kafka_service.ANSWER_TIMEOUT).topics
     names = sorted(name for name in topics if not name.startswith("__"))
     ends = end_offsets(kafka)
@@ -77,14 +77,14 @@ def make_topic(kafka: Kafka) -> str:
     ]
     return "\n".join(
         [
-            f"Topic {kafka.topic} {'is ready' if created else 'is there already'}. This broker has: {', '.join(names)}",
+            f"Topic {kafka.topic} {'is ready' if created else 'already exists'}. The broker has: {', '.join(names)}",
             tabulate(rows, headers=["partition", "replicas", "end offset"]),
         ]
     )
 
 
 def _is_ready(kafka: Kafka) -> bool:
-    """Whether the topic is listed and each partition has its leader, which comes a moment after the listing."""
+    """Whether the topic is listed and each partition has its leader. The leader comes a moment after the listing."""
     try:
         return len(end_offsets(kafka)) > 0
     except KafkaException:
@@ -95,7 +95,7 @@ def end_offsets(kafka: Kafka) -> Ends:
     """The end offset of each partition; empty while there is no such topic.
 
     Raises:
-        KafkaException: no broker answers, or a partition has no leader, as for a moment after a start of Kafka.
+        KafkaException: no broker answers, or a partition has no leader. Just after its start Kafka may have none.
     """
     with contextlib.closing(TopicWatch(kafka, patience=kafka_service.ANSWER_TIMEOUT)) as watch:
         return watch.ends()
@@ -105,7 +105,7 @@ def _client(kafka: Kafka) -> Consumer:
     return Consumer(
         {
             "bootstrap.servers": kafka.brokers,
-            "group.id": "food-orders-kit",  # never joined: partitions are assigned by hand, and nothing is committed
+            "group.id": "food-orders-kit",  # no group is joined: partitions are assigned, nothing is committed
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "log_level": 0,
@@ -114,9 +114,9 @@ def _client(kafka: Kafka) -> Consumer:
 
 
 class TopicWatch:
-    """Watches the topic through one connection, which learns of a new message within a millisecond or two.
+    """Watches the topic through one connection. It sees a new message within a millisecond or two.
 
-    `patience`: seconds for which a broker that does not answer is asked again, as right after its start.
+    `patience`: for how many seconds a broker that does not answer is asked again, for example just after its start.
     """
 
     def __init__(self, kafka: Kafka, patience: float = READ_TIMEOUT) -> None:
@@ -150,7 +150,7 @@ class TopicWatch:
         return sum(self.ends().values())
 
     def from_here(self) -> None:
-        """Forget what is on the topic so far."""
+        """Skip what is on the topic so far."""
         ends = self.ends()
         self._client.assign([TopicPartition(self._kafka.topic, partition, end) for partition, end in ends.items()])
         self._client.poll(0.05)  # the first request takes longer than those that follow
@@ -182,13 +182,15 @@ def read_messages(kafka: Kafka, start: Mapping[int, int], end: Mapping[int, int]
         while unread:
             message = client.poll(READ_TIMEOUT)
             if message is None:
-                raise TimeoutError(f"Kafka at {kafka.brokers} sent nothing of {kafka.topic} for {READ_TIMEOUT:.0f} s")
+                raise TimeoutError(
+                    f"Kafka at {kafka.brokers} sent no message of {kafka.topic} for {READ_TIMEOUT:.0f} s"
+                )
             partition, offset, error = message.partition(), message.offset(), message.error()
             if partition is None or offset is None or partition not in unread:
                 continue
             if error is None and offset < end[partition]:
                 yield TopicMessage(partition, offset, message.timestamp()[1], message.value())
-            # What transactions leave at the end of a partition is an offset without a message.
+            # A Kafka transaction leaves an offset without a message at the end of a partition.
             is_at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
             if is_at_end or (error is None and offset >= end[partition] - 1):
                 unread.discard(partition)
@@ -197,7 +199,7 @@ def read_messages(kafka: Kafka, start: Mapping[int, int], end: Mapping[int, int]
 def find_on_topic(kafka: Kafka, start: Mapping[int, int], end: Mapping[int, int]) -> dict[int, tuple[int, int]]:
     """order_id -> (partition, offset) of the messages from `start` to before `end`; the last one of an id counts.
 
-    Where Kafka stops sending, those found so far.
+    If Kafka stops sending: those found so far.
     """
     found: dict[int, tuple[int, int]] = {}
     with contextlib.suppress(TimeoutError):
@@ -208,7 +210,7 @@ def find_on_topic(kafka: Kafka, start: Mapping[int, int], end: Mapping[int, int]
 
 
 def publish(kafka: Kafka, values: Iterable[bytes | None], keys: Iterable[bytes] | None = None) -> None:
-    """Put messages straight on the topic, past the producer; done when the broker has acknowledged every one.
+    """Send messages directly to the topic, without the producer. Returns when the broker has acknowledged all of them.
 
     Raises:
         KitError: Kafka did not take one.

@@ -1,4 +1,4 @@
-"""Writers that insert rows all the time, in transactions of every kind, while something else goes on."""
+"""Writers that insert rows all the time, in transactions of every kind, while something else runs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from scripts.pipeline.orders import insert_orders
 class Writers:
     """Threads that insert in transactions of every kind until they are stopped: prompt, slow, large, rolled back.
 
-    Each draws from its own random numbers, so that one seed gives one series of transactions a writer. A connection
-    that breaks is opened again: what had been committed is in the table, and the table is what is counted.
+    Each writer has its own random numbers, so one seed always gives it the same series of transactions. A connection
+    that breaks is opened again. What was committed is in the table, and only the table counts.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Writers:
                     connection = connect(self._postgres)
                     connection.autocommit = False
                 self._transaction(connection, rng)
-            except psycopg2.Error:  # Postgres is away
+            except psycopg2.Error:  # Postgres is down
                 if connection is not None:
                     connection.close()
                 connection = None
@@ -71,7 +71,7 @@ class Writers:
     def _transaction(self, connection: psycopg2.extensions.connection, rng: random.Random) -> None:
         kind = rng.choice(("prompt", "prompt", "prompt", "slow", "late", "large", "rolled back"))
         rows = rng.randint(21, 30) if kind == "large" else rng.randint(1, 4)
-        if kind == "slow":  # it has read and not written yet: the created_at of its rows is fixed all the same
+        if kind == "slow":  # it has only read, but the created_at of its rows is already fixed
             with connection.cursor() as cursor:
                 cursor.execute("SELECT now()")
             self._stop.wait(rng.uniform(0, 0.6))

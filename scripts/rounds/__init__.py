@@ -1,1 +1,1 @@
-"""The rounds: rows are inserted, waited for, and what changed at every stage is recorded for the grader."""
+"""The rounds: insert rows, wait until the lake has them, and record for the grader what changed at every stage."""

@@ -1,4 +1,4 @@
-"""The bad half of round 3: two rows that Postgres accepts, three messages that only the topic can carry."""
+"""The bad half of round 3: two rows that Postgres accepts, and three messages that only the topic can have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scripts.rounds.insert_test_orders import insert_test_orders
 def send_dirty_rows(
     settings: Settings, connection: psycopg2.extensions.connection, table: str, pattern: NewOrder
 ) -> tuple[tuple[OrderRow, ...], tuple[RejectedRow, ...]]:
-    """Send five bad ones, each bad in one way and otherwise like `pattern`; return those in Postgres, and all five.
+    """Send five bad rows, each with one mistake and otherwise like `pattern`; return those in Postgres, and all five.
 
     Raises:
         KitError: Kafka did not take a message.

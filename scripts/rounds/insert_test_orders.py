@@ -1,4 +1,4 @@
-"""Test orders: what they contain depends on the roll number and a label alone, when they were made on the clock."""
+"""Test orders. Their content depends only on the roll number and a label. Their created_at is from the clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from configs.contract import UTC, OrderRow, format_timestamp
 from configs.settings import PROJECT
 from scripts.pipeline.orders import NewOrder, make_orders
 
-INSERT_SQL = PROJECT / "scripts" / "insert_test_orders.sql"  # where the hand-out has it
+INSERT_SQL = PROJECT / "scripts" / "insert_test_orders.sql"  # the assignment asks for this path
 
 
 def make_test_orders(rollnumber: str, label: str, count: int) -> tuple[NewOrder, ...]:
@@ -22,7 +22,7 @@ def make_test_orders(rollnumber: str, label: str, count: int) -> tuple[NewOrder,
 def insert_test_orders(
     connection: psycopg2.extensions.connection, table: str, orders: Sequence[NewOrder]
 ) -> tuple[OrderRow, ...]:
-    """Insert in one transaction, each row later than the one before; return the rows as Postgres has them."""
+    """Insert in one transaction, each row later than the last; return the rows as Postgres has them."""
     statement = INSERT_SQL.read_text(encoding="utf-8").replace("{table}", table)
     inserted = []
     with connection, connection.cursor() as cursor:

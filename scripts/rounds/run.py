@@ -18,6 +18,7 @@ from configs.errors import KitError
 from configs.orders_table import future_orders
 from configs.program import first_line
 from configs.settings import Settings
+from configs.wording import counted
 from scripts.pipeline import position, programs
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table, require_table
@@ -31,26 +32,26 @@ from scripts.services.stack import Stack
 
 ROWS = 5
 DIRTY_ROUND = 3
-QUARANTINE_PATIENCE = 20.0  # seconds; ours has a batch every 2 s
-# A state file is often finer than what was published, or cut to seconds: formats of handed-in work.
+QUARANTINE_PATIENCE = 20.0  # seconds; this kit's quarantine has a batch every 2 s
+# In submissions the state file may have more digits than the published rows, or may be cut to seconds.
 STATE_TOLERANCE = timedelta(seconds=1)
 OnProgress = Callable[[str], None]
 
 
 def run_round(stack: Stack, number: int, on_progress: OnProgress = print) -> RoundRun:
-    """Run a round and write its record; the record is written also when rows did not arrive in time.
+    """Run a round and write its record, also if rows did not arrive in time.
 
     Raises:
-        KitError: an earlier round is missing, a service or program does not run or went away meanwhile (then there is
-            no record), or rows are stuck: the message says where.
+        KitError: an earlier round is missing. Or a service or program does not run, or stopped during the round: then
+            there is no record. Or rows are stuck: the message says where.
     """
     try:
         return _run(stack, number, on_progress)
     except (KafkaException, psycopg2.Error) as error:
         service = "Kafka" if isinstance(error, KafkaException) else "Postgres"
         raise KitError(
-            f"{service} went away during round {number}: {first_line(error)}. The round is not in the record; rows "
-            f"that it has inserted stay, and arrive later. Run `make round{number}` again: it inserts new ones."
+            f"{service} stopped answering during round {number}: {first_line(error)}. The round is not in the record. "
+            f"Rows that it has inserted stay and arrive later. Run `make round{number}` again: it inserts new rows."
         ) from None
 
 
@@ -69,26 +70,25 @@ def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
     deadline = time.monotonic() + settings.rounds.timeout_sec
     with contextlib.closing(require_connection(settings.postgres)) as connection:
         table = require_table(connection, settings).name
-        _refuse_the_future(connection, table)
+        _require_no_future_orders(connection, table)
         _catch_up(stack, connection, table, deadline)
         has_quarantine = _has_live_quarantine(settings, on_progress)
         before = take_snapshot(settings, connection, table)
-        on_progress(f"Caught up: {before.postgres_rows} rows in Postgres, {before.lake_rows} in the lake")
+        on_progress(f"Caught up: {counted(before.postgres_rows, 'row')} in Postgres, {before.lake_rows} in the lake")
         label = f"round{number}" if not record.runs else f"round{number} again {len(record.runs)}"
         started = datetime.now(UTC)
         orders = make_test_orders(settings.rollnumber, label, ROWS)
         inserted = insert_test_orders(connection, table, orders)
         clock = time.monotonic()
         ids = [row.order_id for row in inserted]
-        on_progress(f"Inserted {len(ids)} rows: order_id {ids[0]} to {ids[-1]}")
+        on_progress(f"Inserted {counted(len(ids), 'row')}: order_id {ids[0]} to {ids[-1]}")
         rejected: tuple[RejectedRow, ...] = ()
         if number == DIRTY_ROUND:
             dirty, rejected = send_dirty_rows(settings, connection, table, orders[0])
             inserted += dirty
             for row in rejected:
-                on_progress(
-                    f"Sent a bad one: {row.mistake} ({f'order_id {row.order_id}' if row.order_id else 'on the topic'})"
-                )
+                place = f"order_id {row.order_id}" if row.order_id else "directly to the topic"
+                on_progress(f"Sent a bad row: {row.mistake} ({place})")
         complete = _wait_for(stack, ids, before, clock + settings.rounds.timeout_sec)
         seconds = time.monotonic() - clock
         complete = complete and wait_until(
@@ -112,26 +112,26 @@ def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
         if not complete:
             raise KitError(_stuck(stack, ids, before, f"Round {number}"))
     again = f" (run {len(record.runs) + 1} of this round)" if record.runs else ""
-    clean = "clean rows" if rejected else "rows"
-    on_progress(
-        f"Round {number}{again}: all {len(ids)} {clean} in the lake after {seconds:.1f} s. Recorded in {record_file}"
-    )
+    arrived = f"all {counted(len(ids), 'clean row' if rejected else 'row')} are in the lake after {seconds:.1f} s"
+    on_progress(f"Round {number}{again}: {arrived}. Recorded in {record_file}")
     on_progress(_changes(before, after))
     return run
 
 
 def read_record(path: Path) -> RoundRecord | None:
-    """A round's record, None if there is none.
+    """A round's record; None if there is none.
 
     Raises:
-        KitError: it is there and cannot be read.
+        KitError: it exists and cannot be read.
     """
     try:
         return RoundRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        raise KitError(f"{path} is no record of a round. Move it away; the round then begins a new one.") from None
+        raise KitError(
+            f"{path} is not a record of a round. Move it away: the round then starts a new record."
+        ) from None
 
 
 def write_record(path: Path, record: RoundRecord) -> None:
@@ -142,7 +142,7 @@ def write_record(path: Path, record: RoundRecord) -> None:
 
 
 def take_snapshot(settings: Settings, connection: psycopg2.extensions.connection, table: str) -> Snapshot:
-    """Where every stage stands."""
+    """The position of every stage."""
     files, stream = position.lake_files(settings), position.lake_stream(settings)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
@@ -161,7 +161,7 @@ def take_snapshot(settings: Settings, connection: psycopg2.extensions.connection
 def _is_settled(
     settings: Settings, connection: psycopg2.extensions.connection, table: str, *, with_quarantine: bool
 ) -> bool:
-    """Whether everything has arrived. Not while Kafka is away, which the programs wait for too."""
+    """Whether everything has arrived. Not while Kafka is down: the programs then wait for it too."""
     ends = _topic_ends(settings)
     return ends is not None and position.is_settled(
         settings,
@@ -173,7 +173,7 @@ def _is_settled(
 
 
 def _topic_ends(settings: Settings) -> Ends | None:
-    """The topic's end offsets; None while Kafka is away."""
+    """The topic's end offsets; None while Kafka is down."""
     try:
         return end_offsets(settings.kafka)
     except KafkaException:
@@ -181,29 +181,29 @@ def _topic_ends(settings: Settings) -> Ends | None:
 
 
 def _has_live_quarantine(settings: Settings, on_progress: OnProgress) -> bool:
-    """Whether the consumer keeps up a quarantine: its checkpoint follows the topic, as the lake's already does.
+    """Whether the consumer has a live quarantine: one whose checkpoint follows the topic, as the lake's already does.
 
-    One that an earlier consumer has left behind never will, and no round must wait for it.
+    A checkpoint that an earlier consumer has left behind never moves, and no round may wait for it.
     """
     if position.quarantine_stream(settings) is None:
         return False
     if wait_until(lambda: _quarantine_is_read(settings), timeout=QUARANTINE_PATIENCE, interval=0.2):
         return True
     on_progress(
-        f"The quarantine's checkpoint {settings.streaming.quarantine_checkpoint_location} stands still: this consumer "
-        "has none, and none is waited for"
+        f"The quarantine's checkpoint {settings.streaming.quarantine_checkpoint_location} does not move: this "
+        "consumer writes no quarantine. The round does not wait for it"
     )
     return False
 
 
 def _quarantine_is_read(settings: Settings) -> bool:
-    """The quarantine has read what is on the topic."""
+    """Whether the quarantine's stream has read what is on the topic."""
     ends, stream = _topic_ends(settings), position.quarantine_stream(settings)
     return ends is not None and stream is not None and stream.has_finished(ends)
 
 
-def _refuse_the_future(connection: psycopg2.extensions.connection, table: str) -> None:
-    """A round's rows are later than every other: they would wait for the time of one that lies in the future.
+def _require_no_future_orders(connection: psycopg2.extensions.connection, table: str) -> None:
+    """A round's rows are later than all others. With a row in the future they would be read only after its time.
 
     Raises:
         KitError: there is such a row.
@@ -211,9 +211,9 @@ def _refuse_the_future(connection: psycopg2.extensions.connection, table: str) -
     future = future_orders(connection, table)
     if future:
         raise KitError(
-            f"Order {future.last_order_id} has the created_at {future.last_created_at} (UTC), in the future: the "
-            "rows of a round come after it, and would be read only then. Correct or delete it, or wait. The round has "
-            "inserted nothing."
+            f"Order {future.last_order_id} has the created_at {future.last_created_at} (UTC), in the future. The rows "
+            "of a round come after it, so they would be read only then. Correct or delete that order, or wait. The "
+            "round has inserted nothing."
         )
 
 
@@ -227,14 +227,14 @@ def _catch_up(stack: Stack, connection: psycopg2.extensions.connection, table: s
     state = position.state_text(stack.settings)
     raise KitError(
         f"The pipeline has not caught up with the table within {stack.settings.rounds.timeout_sec:.0f} s, so the round "
-        f"has inserted nothing. State {state or 'not there'}; topic end offsets {end_offsets(stack.settings.kafka)}, "
-        f"the consumer's {dict(position.lake_stream(stack.settings).ends)}. Look at {stack.logs}/producer.log and "
-        "consumer.log."
+        f"has inserted nothing. State: {state or 'empty or missing'}. End offsets of the topic: "
+        f"{end_offsets(stack.settings.kafka)}; of the consumer: {dict(position.lake_stream(stack.settings).ends)}. "
+        f"Read {stack.logs}/producer.log and consumer.log."
     )
 
 
 def _wait_for(stack: Stack, ids: Iterable[int], before: Snapshot, deadline: float) -> bool:
-    """Look for the rows in the files that came since `before`, however large the lake is."""
+    """Look for the rows only in the files that are new since `before`, because the lake may be large."""
     expected, known = frozenset(ids), frozenset(file.path for file in before.lake_files)
 
     def arrived() -> bool:
@@ -255,8 +255,9 @@ def _stuck(stack: Stack, ids: Iterable[int], before: Snapshot, what: str) -> str
         in_lake=position.lake_ids(settings),
     )
     where = explain(journey, state=position.state_text(settings), logs=str(stack.logs))
-    arrived = f"{len(journey.in_lake)} of {len(tuple(ids))} rows are in the lake"
-    where = where or "  All arrived; the checkpoint or the state has not followed."
+    count = len(tuple(ids))
+    arrived = f"{len(journey.in_lake)} of {counted(count, 'row')} {'is' if count == 1 else 'are'} in the lake"
+    where = where or "  All rows arrived, but the checkpoint or the state is still behind."
     return f"{what} gave up after {settings.rounds.timeout_sec:.0f} s: {arrived}.\n{where}"
 
 

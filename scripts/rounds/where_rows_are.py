@@ -1,4 +1,4 @@
-"""Where rows of a round are on their way: in Postgres, on the topic, in a batch, in the lake."""
+"""Where the rows of a round are: in Postgres, on the topic, in a batch or in the lake."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Journey:
-    """order_ids by how far they have come. Every id asked for is in exactly one of the five."""
+    """order_ids by their place. Every id is in exactly one of the five."""
 
     in_postgres: tuple[int, ...]
     published: tuple[int, ...]
@@ -25,7 +25,7 @@ def locate(
     committed: Mapping[int, int],
     in_lake: frozenset[int],
 ) -> Journey:
-    """Sort ids by the furthest place that shows them.
+    """Sort ids by the last place that has them.
 
     `on_topic`: id -> (partition, offset). `planned` and `committed`: partition -> exclusive end offset of the
     consumer's last batch in offsets/ and of the last one in commits/. A message below `committed` whose row is not in
@@ -49,21 +49,21 @@ def locate(
 
 
 def explain(journey: Journey, *, state: str | None, logs: str) -> str:
-    """What keeps the rows that are not in the lake, and what to look at."""
+    """Why rows are not in the lake yet, and where to look."""
     reasons = {
         journey.in_postgres: (
-            f"still in Postgres: the producer has not published them. Its state is {state or 'not there'}; a row whose "
-            "created_at is not above that is never read. One in the future (times must be UTC) waits for its time, and "
-            f"an open transaction holds later rows back: {logs}/producer.log names both"
+            f"still in Postgres: the producer has not published them. Its state is {state or 'empty or missing'}. A "
+            "row whose created_at is not above the state is never read. A row in the future (times must be UTC) waits "
+            f"for its time. Rows also wait for an open transaction that began earlier. {logs}/producer.log names both"
         ),
-        journey.published: f"on the topic, not yet read by the consumer. Look at {logs}/consumer.log",
+        journey.published: f"on the topic, but the consumer has not read them yet. Read {logs}/consumer.log",
         journey.in_unfinished_batch: (
-            "in a batch that the consumer has begun and not finished (an id in the checkpoint's offsets/ without one "
-            f"in commits/). Look at {logs}/consumer.log"
+            "in a batch that the consumer has begun and not finished (its id is in the checkpoint's offsets/ and not "
+            f"in commits/). Read {logs}/consumer.log"
         ),
         journey.rejected: (
-            "read by the consumer and not written: rejected, or dropped as a repeat. Look at the quarantine folder and "
-            f"at {logs}/consumer.log"
+            "read by the consumer but not written: rejected, or dropped as a repeat. Read the quarantine folder and "
+            f"{logs}/consumer.log"
         ),
     }
     lines = [f"order_id {', '.join(map(str, ids))}: {reason}" for ids, reason in reasons.items() if ids]

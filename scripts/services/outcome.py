@@ -1,4 +1,4 @@
-"""What a command that may be repeated has done."""
+"""The result of a command that may be repeated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """A line for the user, and whether anything was changed or all was as wanted already."""
+    """A line for the user, and whether anything was changed."""
 
     line: str
     changed: bool

@@ -24,30 +24,31 @@ from scripts.services.processes import is_root, last_lines, require_free_port, s
 from scripts.services.stack import Stack, require_local
 
 NAME = "postgres"
-# Where the data and a copy of the binaries go when root runs the kit: Postgres refuses to run as root, and the user it
-# runs as instead cannot be expected to reach a clone below, say, /root. Nothing above this folder is changed.
+# The data and a copy of the binaries are here if root runs the kit. Postgres refuses to run as root, and its other user
+# may have no access to a clone below /root, for example. Nothing above this folder is changed.
 ROOT_FOLDER = Path("/var/lib/food-orders-kit")
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 30.0
 
 
 def require_connection(settings: PostgresSettings) -> psycopg2.extensions.connection:
-    """A connection as of `connect`.
+    """A connection, as from `connect`.
 
     Raises:
-        KitError: no connection; the message says where and what to do.
+        KitError: no connection. The message says where and what to do.
     """
     try:
         return connect(settings)
     except psycopg2.OperationalError as error:
         raise KitError(
-            f"Postgres does not let us in at {settings.host}:{settings.port}, database {settings.db}: "
-            f"{_first_line(error)}. Is it up (`make status`, `make up`)? Are user and password in the config right?"
+            f"No connection to Postgres at {settings.host}:{settings.port}, database {settings.db}: "
+            f"{_first_line(error)}. Is it up? `make status` shows it, `make up` starts it. Are user and password in "
+            "the config right?"
         ) from None
 
 
 def up(stack: Stack) -> Outcome:
-    """Start the server if it does not run, and make the database if it is missing.
+    """Start the server if it does not run, and create the database if it is missing.
 
     Raises:
         KitError: it cannot start.
@@ -104,15 +105,15 @@ def remove(stack: Stack) -> None:
 
 
 def abandoned() -> list[Path]:
-    """Data folders that root's clones left below ROOT_FOLDER: their clone no longer leads to them."""
+    """Data folders below ROOT_FOLDER whose clone is gone or no longer links to them."""
     return [
         owner.parent
         for owner in sorted(ROOT_FOLDER.glob("*/owner"))
-        if not _leads_to(Path(owner.read_text(encoding="utf-8").strip()), owner.parent)
+        if not _links_to(Path(owner.read_text(encoding="utf-8").strip()), owner.parent)
     ]
 
 
-def _leads_to(link: Path, folder: Path) -> bool:
+def _links_to(link: Path, folder: Path) -> bool:
     return link.is_symlink() and link.readlink() == folder
 
 
@@ -131,7 +132,7 @@ def _binaries(uid_gid: tuple[int, int] | None) -> Path:
         _make_root_folder()
         with tempfile.TemporaryDirectory(dir=ROOT_FOLDER, prefix=".copying-") as temporary:
             making = Path(temporary) / version
-            # The binaries look for their libraries in a folder beside the package.
+            # The binaries look for their libraries in a folder next to the package.
             for folder in (inside, Path(f"{packaged.name}.libs")):
                 if (packaged.parent / folder).is_dir():
                     shutil.copytree(packaged.parent / folder, making / folder, symlinks=True)
@@ -151,20 +152,22 @@ def _make_root_folder() -> None:
         ROOT_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise KitError(
-            f"Run as root, the kit keeps Postgres in {ROOT_FOLDER}, and that cannot be made ({error.strerror}). "
-            "Run as another user, or use SERVICES=external."
+            f"As root, the kit keeps Postgres in {ROOT_FOLDER}, but that folder cannot be created ({error.strerror}). "
+            "Run the kit as another user, or use SERVICES=external."
         ) from None
 
 
 def _server_user() -> tuple[int, int]:
-    """Who the server runs as when root starts it: the system's postgres user if there is one, else nobody."""
+    """The user and group of a server that root starts: the system's user postgres if it exists, else nobody."""
     for name in ("postgres", "nobody"):
         try:
             found = pwd.getpwnam(name)
         except KeyError:
             continue
         return found.pw_uid, found.pw_gid
-    raise KitError("Postgres does not run as root, and this machine has neither a user postgres nor nobody. Make one.")
+    raise KitError(
+        "Postgres does not run as root, and this machine has no user postgres or nobody. Create one of them."
+    )
 
 
 def _data_folder(stack: Stack, uid_gid: tuple[int, int] | None) -> Path:
@@ -172,14 +175,13 @@ def _data_folder(stack: Stack, uid_gid: tuple[int, int] | None) -> Path:
     if uid_gid is None:
         if link.is_symlink():
             raise KitError(
-                f"{link} leads to data that root made. Go on as root, or run `make reset` as root to start over as you."
+                f"{link} links to data of root. Continue as root. Or run `make reset` as root, then start over as "
+                "yourself."
             )
         link.mkdir(parents=True, exist_ok=True)
         return link
     if link.is_dir() and not link.is_symlink():
-        raise KitError(
-            f"{link} holds data that another user made. Go on as that user, or run `make reset` to start over."
-        )
+        raise KitError(f"{link} holds data of another user. Continue as that user, or run `make reset` to start over.")
     if link.is_symlink() and link.is_dir():
         return link.readlink()
     _make_root_folder()
@@ -193,7 +195,7 @@ def _data_folder(stack: Stack, uid_gid: tuple[int, int] | None) -> Path:
 
 
 def _initdb(binaries: Path, data: Path, settings: PostgresSettings, uid_gid: tuple[int, int] | None) -> None:
-    """Make the data folder beside its place and move it there, so that a killed initdb leaves no half of one."""
+    """Create the data folder under another name, then rename it: a killed initdb leaves no half of one."""
     making = data.with_name("data.making")
     shutil.rmtree(making, ignore_errors=True)
     with tempfile.NamedTemporaryFile("w", dir=data.parent, suffix=".password") as password:
@@ -211,13 +213,13 @@ def _initdb(binaries: Path, data: Path, settings: PostgresSettings, uid_gid: tup
     if done.returncode:
         reason = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise KitError(
-            f"Postgres could not make its data folder {data}: {reason[-1] if reason else 'no reason given'}."
+            f"Postgres could not create its data folder {data}: {reason[-1] if reason else 'no reason given'}."
         )
     making.rename(data)
 
 
 def _remove_stale_lock(data: Path) -> None:
-    """Postgres refuses to start if the pid in a left-over postmaster.pid belongs to any process, after a reboot say."""
+    """Without this, Postgres does not start if any process has the pid in an old postmaster.pid, as after a reboot."""
     lock = data / "postmaster.pid"
     try:
         pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])
@@ -226,13 +228,13 @@ def _remove_stale_lock(data: Path) -> None:
     try:
         command = psutil.Process(pid).cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return  # Postgres itself removes the file when no such process is there
+        return  # if no process has that pid, Postgres removes the file itself
     if str(data) not in command:
         lock.unlink()
         return
     raise KitError(
-        f"A Postgres that this kit has lost track of (pid {pid}) still uses {data}. Stop it with `kill -INT {pid}`, "
-        "then run `make up` again."
+        f"A Postgres that this kit does not know any more (pid {pid}) still uses {data}. Stop it with "
+        f"`kill -INT {pid}`, then run `make up` again."
     )
 
 
@@ -249,8 +251,8 @@ def _wait_for_server(process: psutil.Process, settings: PostgresSettings, log: P
             problem = _first_line(error)
             if "authentication failed" in problem or "does not exist" in problem:
                 raise KitError(
-                    f"The data of this stack's Postgres was made with another user or password: {problem}. Put the old "
-                    "ones back into the config, or run `make reset` to start over (that removes the data)."
+                    f"The data of this Postgres was created with another user or password: {problem}. Put the old ones "
+                    "back into the config, or run `make reset` to start over (that removes the data)."
                 ) from None
             return False
         return True

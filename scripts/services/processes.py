@@ -1,4 +1,4 @@
-"""Background processes that outlive the command that started them, known by pid and start time."""
+"""Background processes that continue after the command that started them, known by pid and start time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from configs.errors import KitError
 
 @dataclass(frozen=True)
 class PidFile:
-    """Remembers a process by pid and start time, so that a pid that was given away is not taken for it."""
+    """Remembers a process by pid and start time: another process may get the same pid later."""
 
     path: Path
 
@@ -46,7 +46,7 @@ class PidFile:
         try:
             recorded = json.loads(self.path.read_text(encoding="utf-8"))
             process = psutil.Process(recorded["pid"])
-            # The start time is stored to 0.01 s by the kernel, and reported from a boot time that may be adjusted.
+            # The kernel stores the start time to 0.01 s, relative to a boot time that may be adjusted.
             if abs(process.create_time() - recorded["create_time"]) < 2 and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         except FileNotFoundError:
@@ -62,7 +62,7 @@ Limits = Mapping[int, tuple[int, int]]  # resource.RLIMIT_... -> its soft and ha
 
 
 class Launcher(Protocol):
-    """How a process is started: on this machine as it is, or, by another implementation, in a sandbox."""
+    """How a process is started: directly on this machine, or by another implementation in a sandbox."""
 
     def launch(
         self,
@@ -75,15 +75,15 @@ class Launcher(Protocol):
         limits: Limits | None = None,
         uid_gid: tuple[int, int] | None = None,
     ) -> psutil.Process:
-        """Start a command that outlives this one, note it in `pid_file`, and add what it prints to `log`.
+        """Start a command that continues after this one; record it in `pid_file`, and append its output to `log`.
 
-        `environment` None: the caller's. `folder` is its working directory. `uid_gid`: whom it runs as, from root only.
+        `environment` None: the caller's. `folder`: its working directory. `uid_gid`: its user and group, for root only.
         """
         ...
 
 
 class LocalLauncher:
-    """Starts a process on this machine, in a session of its own: neither Ctrl-C nor a closed terminal reaches it."""
+    """Starts a process on this machine, in its own session: Ctrl-C or a closed terminal does not end it."""
 
     def launch(
         self,
@@ -127,7 +127,7 @@ LOCAL = LocalLauncher()
 
 
 def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> bool:
-    """Ask the process to stop; after `timeout` seconds end it and its children. False: it was not running.
+    """Ask the process to stop; after `timeout` seconds kill it and its children. False: it was not running.
 
     Nothing that it started is left: neither what came after the signal, nor what lost its parent.
     """
@@ -180,7 +180,7 @@ def _end(processes: Sequence[psutil.Process]) -> None:
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:
-    """A process and all its children; the process alone where it has just ended."""
+    """A process and all its children; only the process if it has just ended."""
     try:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -188,10 +188,10 @@ def family(process: psutil.Process) -> list[psutil.Process]:
 
 
 def suspend(process: psutil.Process) -> list[psutil.Process]:
-    """SIGSTOP to a process and all its children, which are returned.
+    """SIGSTOP to a process and all its children; return them.
 
-    Repeated until there are no new ones: one that had not been stopped yet may have started another. Children come
-    first: of a Spark program that is Python, which moves the state.
+    Repeated until there are no new ones, because a child that was not stopped yet may have started another. Children
+    come first: in a Spark program, Python is a child, and it moves the state.
     """
     members: list[psutil.Process] = []
     while len(found := family(process)) > len(members):
@@ -219,7 +219,7 @@ def family_memory(process: psutil.Process) -> int:
 
 
 def wait_until(condition: Callable[[], bool], *, timeout: float, interval: float = 0.05) -> bool:
-    """Look at a condition until it holds; False if it does not within `timeout` seconds."""
+    """Wait until a condition holds; False if it does not within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
@@ -229,21 +229,21 @@ def wait_until(condition: Callable[[], bool], *, timeout: float, interval: float
 
 
 def require_free_port(port: int, host: str, service: str, key: str) -> None:
-    """Make sure that a port can be listened on.
+    """Make sure that a port is free.
 
     Raises:
-        KitError: it is taken; the message names the process where the system tells it.
+        KitError: it is in use; the message names the process, if the system shows it.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except PermissionError:
-            raise KitError(f"{service} may not listen on port {port}: choose one over 1023 in {key}.") from None
+            raise KitError(f"{service} may not listen on port {port}. Choose a port above 1023 in {key}.") from None
         except OSError:
             raise KitError(
                 f"{service} cannot start: port {port} is in use{_owner(port)}. Stop that program, or choose another "
-                f"port in {key}, or, if it is the {service} you want to use, run with SERVICES=external."
+                f"port in {key}. If it is the {service} that you want to use, run with SERVICES=external."
             ) from None
 
 
@@ -259,7 +259,7 @@ def _owner(port: int) -> str:
 
 
 def last_lines(log: Path, count: int = 8) -> str:
-    """The end of a log file, indented, to show under an error."""
+    """The end of a log file, indented, for an error message."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
     except OSError:

@@ -1,4 +1,4 @@
-"""What spark_submit.sh needs to know, as shell assignments: python -m scripts.services.spark_environment CONFIG."""
+"""The values that spark_submit.sh needs, as shell assignments: python -m scripts.services.spark_environment CONFIG."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A stack: one settings file, the folder it counts from, and what runs for it. Several can run side by side.
+"""A stack: one settings file, its root folder, and what runs for it. Several stacks can run at the same time.
 
-It is a value: what starts and stops what belongs to it is in scripts/pipeline/.
+It is a value. The code that starts and stops its services and programs is in scripts/pipeline/.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUBMIT = PROJECT / "scripts" / "spark_submit.sh"
 
 @dataclass(frozen=True)
 class Programs:
-    """Whose producer and consumer run: what they are called, and a file each, a Python program or a script."""
+    """A pair of producer and consumer: its name, and a file for each, a Python program or a script."""
 
     name: str
     producer: Path
@@ -52,8 +52,8 @@ OURS = programs_with_scripts("ours", PROJECT)
 class Stack:
     """A settings file, how its services are run ("embedded", "docker" or "external"), and whose programs run.
 
-    `reads_environment` False: the settings were loaded without the caller's environment, so its programs get none of
-    the variables that would change them either.
+    `reads_environment` False: the settings were loaded without the caller's environment. So the programs do not get the
+    variables that would change them.
     """
 
     settings: Settings
@@ -64,7 +64,7 @@ class Stack:
 
     @property
     def home(self) -> Path:
-        """Where the stack keeps data, logs and pid files of what it runs."""
+        """The folder with data, logs and pid files of the stack."""
         return self.settings.root / ".kit"
 
     @property
@@ -79,19 +79,19 @@ class Stack:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """One command at a time may start or stop what this stack runs."""
+        """Only one command at a time may start or stop services and programs of this stack."""
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print("Waiting for another `make` of this project that starts or stops services ...", flush=True)
+                print("Waiting: another `make` of this project is starting or stopping services ...", flush=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
 def open_stack(config: Path | str | None = None, services: str | None = None, programs: Programs = OURS) -> Stack:
-    """The stack of a config file, as CONFIG and SERVICES in the environment say where nothing is given.
+    """The stack of a config file. CONFIG and SERVICES in the environment are the defaults.
 
     Raises:
         KitError: SERVICES is none of embedded, docker, external.
@@ -107,13 +107,13 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1")
 
 
 def require_local(host: str, key: str) -> None:
-    """Embedded services listen on this machine only.
+    """Make sure that the host is this machine: embedded services run only there.
 
     Raises:
         KitError: the config names another host.
     """
     if host not in LOCAL_HOSTS:
         raise KitError(
-            f"{key} names the host {host!r}, but SERVICES=embedded runs on this machine. Put 127.0.0.1 there, or use "
-            "the service of that host with SERVICES=external."
+            f"{key} names the host {host!r}, but SERVICES=embedded runs on this machine. Write 127.0.0.1 there. Or use "
+            "the service on that host, with SERVICES=external."
         )

@@ -1,6 +1,6 @@
-"""Let Java trust what the machine trusts: behind a proxy that signs for every site, Java's own list is not enough.
+"""Let Java trust what the machine trusts. Behind a proxy that signs every site, Java's own list is not enough.
 
-Standard library only: setup runs this before any package is there.
+Standard library only: setup runs this before any package is installed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PASSWORD = "changeit"  # of every Java's own list; it protects nothing, the con
 
 
 def machine_certificates() -> set[bytes]:
-    """The certificates (DER) of the bundle that OpenSSL and pip use here; empty where there is none."""
+    """The certificates (DER) of the bundle that OpenSSL and pip use here; empty if there is none."""
     bundle = os.environ.get("SSL_CERT_FILE") or os.environ.get("PIP_CERT") or ssl.get_default_verify_paths().cafile
     try:
         text = Path(bundle or "").read_text(encoding="utf-8", errors="replace")
@@ -36,10 +36,10 @@ def _certificates(text: str) -> Iterator[bytes]:
 
 
 def trust_options(java: Path, folder: Path) -> list[str]:
-    """JVM options under which `java` trusts its own list and the machine's; `folder` gets the list it then uses.
+    """JVM options that make `java` trust its own list and the machine's. The combined list is written to `folder`.
 
-    Empty where Java trusts all of the machine's already, or where its tools do not answer: the download then says
-    itself what is wrong.
+    Empty if Java already trusts all of the machine's certificates, or if its tools do not work. In that case the
+    download reports the problem.
     """
     machine = machine_certificates()
     keytool, own = java.with_name("keytool"), java.parent.parent / "lib" / "security" / "cacerts"

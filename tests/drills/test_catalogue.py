@@ -10,7 +10,7 @@ from configs.errors import KitError
 from scripts.drills import __main__ as command
 from scripts.drills import all_drills, documentation
 from scripts.drills.__main__ import drill_command, plan, programs_under_test
-from scripts.drills.documentation import Figures, drills_markdown, read_report, take_over
+from scripts.drills.documentation import Figures, drills_markdown, merge_reports, read_report
 from scripts.drills.messages import REJECTS
 from scripts.drills.model import Drill, drill
 from scripts.drills.random_faults import BUDGET, FAULTS, make_plan
@@ -84,7 +84,7 @@ def test_a_report_replaces_what_it_measured_again() -> None:
         "balance": {**counts, "repeats_removed": 0, "in_quarantine": 0},
     }
     before = {"naive": {"late_commit": figures(lost=9), "other": figures(lost=2)}}
-    merged = take_over(before, [{"programs": "naive", "runs": [run, {**run, "seed": 4, "clean": True}]}])["naive"]
+    merged = merge_reports(before, [{"programs": "naive", "runs": [run, {**run, "seed": 4, "clean": True}]}])["naive"]
     assert merged["other"] == figures(lost=2)
     assert merged["late_commit"] == figures(
         runs=2, rows=10, messages=10, lost=2, seeds=(3, 4), seeds_not_clean=(3,), faults=2, seconds=3.0

@@ -80,7 +80,7 @@ def test_services_table_and_topic_can_be_asked_for_twice(stack: Stack) -> None:
     assert (first.changed, second.changed) == (True, False)
     assert "10 rows" in second.line
     make_topic(stack.settings.kafka)
-    assert "is there already" in make_topic(stack.settings.kafka)
+    assert "already exists" in make_topic(stack.settings.kafka)
     assert end_offsets(stack.settings.kafka) == {0: 0, 1: 0, 2: 0}
 
 
@@ -102,7 +102,7 @@ def test_rounds_one_and_two_add_their_rows_and_nothing_else(stack: Stack) -> Non
     for number in (1, 2):
         lines: list[str] = []
         runs.append(rounds.run_round(stack, number, lines.append))
-        assert any("all 5 rows in the lake" in line for line in lines)
+        assert any("all 5 rows are in the lake" in line for line in lines)
     for run in runs:
         assert run.complete
         assert run.after.postgres_rows - run.before.postgres_rows == 5
@@ -291,7 +291,7 @@ def test_a_row_in_the_future_is_reported_and_waits(stack: Stack) -> None:
         )
         (early,) = cursor.fetchone() or (None,)
         try:
-            assert wait_until(lambda: "1 rows of" in log.read_text() and "in the future" in log.read_text(), timeout=60)
+            assert wait_until(lambda: "1 row of" in log.read_text() and "in the future" in log.read_text(), timeout=60)
             assert early not in position.lake_ids(stack.settings)
             with pytest.raises(KitError, match=rf"Order {early} has .* in the future"):
                 rounds.run_round(stack, 1, lambda _: None)

@@ -97,6 +97,6 @@ def test_a_file_that_is_no_python_imports_nothing(tmp_path: Path) -> None:
     assert imported_modules(put(tmp_path, "x.py", "def (:\n")) == ()
 
 
-def test_a_program_without_spark_is_told_apart(tmp_path: Path) -> None:
+def test_a_program_without_spark_is_recognized(tmp_path: Path) -> None:
     assert uses_spark(STUDENTS / "psycopg2_kafka_python" / "consumers" / "orders_stream_consumer.py")
     assert not uses_spark(STUDENTS / "psycopg2_kafka_python" / "producers" / "orders_cdc_producer.py")

@@ -1,4 +1,4 @@
-"""What a round says when a service goes away under it; with all there, tests/end_to_end runs the rounds."""
+"""What a round reports if a service stops answering. With all services, tests/end_to_end runs the rounds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scripts.services import kafka
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (psycopg2.OperationalError("server closed the connection unexpectedly\n\tmore"), "Postgres went away"),
-        (KafkaException(KafkaError(KafkaError._TRANSPORT)), "Kafka went away"),
+        (psycopg2.OperationalError("server closed the connection unexpectedly\n\tmore"), "Postgres stopped answering"),
+        (KafkaException(KafkaError(KafkaError._TRANSPORT)), "Kafka stopped answering"),
     ],
 )
 def test_a_service_that_goes_away_is_named_with_what_to_do(

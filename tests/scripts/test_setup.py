@@ -22,7 +22,7 @@ def clone(tmp_path: Path) -> Path:
         shutil.copy(PROJECT / "scripts" / name, folder / "scripts" / name)
     shutil.copytree(PROJECT / "scripts" / "services", folder / "scripts" / "services")
     (folder / "configs").mkdir()
-    for name in ("__init__.py", "errors.py"):
+    for name in ("__init__.py", "errors.py", "wording.py"):
         shutil.copy(PROJECT / "configs" / name, folder / "configs" / name)
     shutil.copy(PROJECT / "requirements.txt", folder)
     shutil.copy(PROJECT / "Makefile", folder)

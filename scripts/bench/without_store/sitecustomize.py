@@ -1,7 +1,7 @@
-"""Runs the consumer without its store of order_ids, for what the store costs: the same batches through the same
-shuffle, repeats kept.
+"""Runs the consumer without its store of order_ids, to measure the cost of the store. Batches and shuffle are the same,
+but repeats are kept.
 
-Python imports a module of this name at its start if it finds one on its path; only lake_backlog.py puts it there.
+At its start, Python imports a module of this name if it is on its path. Only lake_backlog.py puts it there.
 """
 
 from __future__ import annotations
@@ -15,5 +15,5 @@ def _shuffled(self: DataFrame, subset: list[str]) -> DataFrame:
 
 
 DataFrame.dropDuplicates = _shuffled  # type: ignore[method-assign,assignment]
-# The consumer's log would look for the store's own figures in it.
+# The consumer's log would look in it for the figures of the store.
 StreamingQuery.lastProgress = None  # type: ignore[method-assign,assignment]

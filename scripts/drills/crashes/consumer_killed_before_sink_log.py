@@ -3,7 +3,7 @@ from scripts.drills.pipeline import CONSUMER, Pipeline
 
 
 def is_before_sink_log(pipeline: Pipeline) -> bool:
-    """The batch under way has written a data file, and the lake's log does not name it yet."""
+    """Whether the running batch has written a data file that the lake's log does not name yet."""
     planned = pipeline.last_planned_batch()
     if planned <= pipeline.last_logged_batch():
         return False

@@ -14,6 +14,6 @@ def producer_killed_after_publish(pipeline: Pipeline) -> None:
     second time there are more rows after the batch that is repeated.
     """
     for _ in range(2):
-        pipeline.kill_at("before_state_write", is_sure=True)
+        pipeline.kill_at("before_state_write", required=True)
         pipeline.insert(3)
         pipeline.start(PRODUCER)

@@ -1,11 +1,11 @@
-"""Ends a program at an exact point of the writing of its state file, as `kill -9` at that moment would.
+"""Ends a program at an exact point while it writes its state file, as `kill -9` at that moment would.
 
-Python imports a module of this name at its start if it finds one on its path. Only the drills put this folder on the
-path, and nothing happens before a drill has named a point in the file DRILL_FAULT_FILE. It is reached once.
+At its start, Python imports a module of this name if it is on its path. Only the drills put this folder on the path.
+Nothing happens until a drill names a point in the file DRILL_FAULT_FILE. Each named point is used once.
 
     before_state_write   the batch is published, the state file has not been touched
-    in_state_write       the state file, or the new one that will replace it, is open for writing and still empty
-    before_state_rename  the new state file is written and not yet in its place
+    in_state_write       the state file, or the new file that will replace it, is open for writing and still empty
+    before_state_rename  the new state file is written but not yet renamed
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _watch(fault_file: str, state_file: str) -> None:
     opened = io.open
 
     def is_state(path: object) -> bool:
-        # A program that replaces its state writes a file beside it first, whose name holds the state file's.
+        # A program that replaces its state first writes a file next to it. Its name contains the state file's name.
         if not isinstance(path, (str, os.PathLike)):
             return False
         where, what = os.path.split(os.fspath(path))
@@ -37,7 +37,7 @@ def _watch(fault_file: str, state_file: str) -> None:
         except OSError:
             return
         os.unlink(fault_file)  # noqa: PTH108 - pathlib must not be imported before the program imports it
-        os.kill(os.getppid(), signal.SIGKILL)  # Spark's JVM, which has started this Python
+        os.kill(os.getppid(), signal.SIGKILL)  # Spark's JVM, which started this Python
         os.kill(os.getpid(), signal.SIGKILL)
 
     def open_and_end(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Time zones, full disks, programs that stand still or run twice."""
+"""Time zones, full disks, programs that are paused or run twice."""

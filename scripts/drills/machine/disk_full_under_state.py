@@ -5,7 +5,7 @@ from scripts.drills.pipeline import PRODUCER, Pipeline
 @drill(
     naive="It opens the state file in place, which empties it before the write fails. The program ends, and after its "
     "restart publishes the whole table again: every row twice.",
-    withstands="Only the write of the new file beside the state fails. The state stays, and the batch is published "
+    withstands="Only the write of the new file next to the state fails. The state stays, and the batch is published "
     "again until there is space. The consumer drops the repeats.",
 )
 def disk_full_under_state(pipeline: Pipeline) -> None:

@@ -8,7 +8,7 @@ from scripts.drills.pipeline import CONSUMER, PRODUCER, Pipeline
     "with the batch that it has planned.",
 )
 def programs_paused(pipeline: Pipeline) -> None:
-    """Each program is paused (SIGSTOP) in the middle of its work, while everything else runs on.
+    """Each program is paused (SIGSTOP) in the middle of its work, while everything else continues.
 
     The producer is paused between publish and state, until the consumer has finished the topic and more rows are
     committed. The consumer is paused in the middle of a batch, until the producer has published three more batches.

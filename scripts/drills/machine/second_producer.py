@@ -6,7 +6,7 @@ TRIES = 40  # a producer takes some seconds to start
 
 @drill(
     naive="Both read the same state and publish the same rows. From then on every row is in the lake twice.",
-    withstands="The producer holds a lock beside its state file. The second one reports who has it and ends.",
+    withstands="The producer holds a lock next to its state file. The second one reports that and ends.",
 )
 def second_producer(pipeline: Pipeline) -> None:
     """A second producer is started by mistake while the first runs.

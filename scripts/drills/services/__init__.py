@@ -1,1 +1,1 @@
-"""Postgres or Kafka that goes away."""
+"""Postgres or Kafka stops."""

@@ -14,11 +14,11 @@ def kafka_away(pipeline: Pipeline) -> None:
     """
     pipeline.stop_kafka()
     pipeline.insert(8)
-    said = pipeline.log_size(PRODUCER)
+    size = pipeline.log_size(PRODUCER)
     pipeline.wait(
-        lambda: pipeline.log_size(PRODUCER) > said or not pipeline.is_alive(PRODUCER),
-        "the producer saying that a publish failed",
-        timeout=200,  # Kafka's own client gives up after 120 s, unless told otherwise
+        lambda: pipeline.log_size(PRODUCER) > size or not pipeline.is_alive(PRODUCER),
+        "the producer reporting that a publish failed",
+        timeout=200,  # by default Kafka's client gives up after 120 s
     )
     pipeline.insert(8)
     pipeline.start_kafka()

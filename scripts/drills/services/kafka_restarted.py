@@ -11,7 +11,7 @@ from scripts.drills.pipeline import Pipeline
 def kafka_restarted(pipeline: Pipeline) -> None:
     """Kafka is stopped and started, then killed and started, while two writers insert.
 
-    Each time after more messages have reached the topic. An orderly stop lets the broker finish; kill -9 does not.
+    Before each, more messages must have reached the topic. An orderly stop lets the broker finish; kill -9 does not.
     """
     with pipeline.writers(2):
         for crash in (False, True):

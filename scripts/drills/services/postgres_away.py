@@ -14,10 +14,10 @@ def postgres_away(pipeline: Pipeline) -> None:
     pipeline.insert(5)
     pipeline.stop_postgres()
     for _ in range(3):
-        said = pipeline.log_size(PRODUCER)
+        size = pipeline.log_size(PRODUCER)
         pipeline.wait(
-            lambda said=said: pipeline.log_size(PRODUCER) > said or not pipeline.is_alive(PRODUCER),  # type: ignore[misc]
-            "the producer saying that a poll failed",
+            lambda size=size: pipeline.log_size(PRODUCER) > size or not pipeline.is_alive(PRODUCER),  # type: ignore[misc]
+            "the producer reporting that a poll failed",
         )
     pipeline.start_postgres()
     pipeline.insert(5)

@@ -7,7 +7,7 @@ ROWS = 400
 @drill(
     naive="Rows are lost in every way that the other drills show, without an error: between publish and max, by late "
     "commits, by ties at the limit.",
-    withstands="The horizon, WITH TIES and one reading of each batch work together.",
+    withstands="The horizon, WITH TIES and reading each batch once work together.",
 )
 def concurrent_writers(pipeline: Pipeline) -> None:
     """Six writers insert 400 rows at once.

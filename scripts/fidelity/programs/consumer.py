@@ -1,4 +1,4 @@
-"""A correct consumer of a student's size: what the faults of faults.py are planted in. Run by live.py."""
+"""A correct consumer, as small as a student's. faults.py plants its mistakes here, and live.py runs it."""
 
 import argparse
 from pathlib import Path

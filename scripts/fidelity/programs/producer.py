@@ -1,4 +1,4 @@
-"""A correct producer of a student's size: what the faults of faults.py are planted in. Run by live.py."""
+"""A correct producer, as small as a student's. faults.py plants its mistakes here, and live.py runs it."""
 
 import argparse
 import os
@@ -39,7 +39,7 @@ def write_state(value: str) -> None:
 
 while True:
     last = read_state()
-    # Rows of the last two seconds may still be joined by earlier ones, whose transactions are open.
+    # In the last two seconds, rows may still appear, because their transactions are open.
     query = f"""
         SELECT order_id, customer_name, restaurant_name, item, amount::float8 AS amount, order_status, created_at
         FROM "{postgres["table"]}"
