@@ -66,7 +66,7 @@ def _moment(value: object) -> object:
 
 
 def _interval(value: object) -> object:
-    """An interval for Spark, such as "7 days"; None where the config leaves it empty."""
+    """An interval for Spark, such as "7 days"; None if the config leaves it empty."""
     if value is None or (isinstance(value, str) and re.fullmatch(r"\d+ (?:second|minute|hour|day)s?", value.strip())):
         return value.strip() if isinstance(value, str) else None
     raise ValueError('empty, or an interval such as "7 days"')

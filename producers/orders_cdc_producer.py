@@ -36,8 +36,8 @@ from producers.orders_batch import Batch, find_batch, publish
 from producers.state_file import read_state, write_state
 
 NAME = "orders_cdc_producer"
-HOLDER_REPORT_AGE = 10.0  # seconds: an open transaction of this age is reported,
-REPORT_INTERVAL = 30.0  # and then again every so many seconds
+HOLDER_REPORT_AGE = 10.0  # seconds: an open transaction of this age is reported
+REPORT_INTERVAL = 30.0  # seconds until it is reported again
 # The errors of a poll while Postgres or Kafka is down. OSError and Py4JError cover Spark's own jobs.
 TRANSIENT = (psycopg2.Error, KafkaException, PySparkException, Py4JError, OSError)
 

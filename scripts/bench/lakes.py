@@ -69,7 +69,7 @@ def columns(plan: Plan, order_ids: npt.NDArray[np.int64]) -> pa.Table:
 
 
 def _decimals(unscaled: npt.NDArray[np.int64]) -> pa.Array:
-    """DECIMAL(18, 4) of non-negative unscaled values: 16 little-endian bytes, of which the upper eight are 0."""
+    """DECIMAL(18, 4) of non-negative unscaled values: 16 little-endian bytes; the upper eight are 0."""
     import numpy as np
     import pyarrow as pa
 

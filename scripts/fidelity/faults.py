@@ -20,7 +20,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Faulty:
-    """A pair of programs with one mistake, and the checks of which at least one must catch it.
+    """A pair of programs with one mistake, and checks: at least one of them must catch it.
 
     - An empty `fault`: no mistake.
     - `is_kit`: run the kit's own producer and consumer, not this pair.

@@ -169,7 +169,7 @@ class TopicWatch:
 
 
 def read_messages(kafka: Kafka, start: Mapping[int, int], end: Mapping[int, int]) -> Iterator[TopicMessage]:
-    """The messages from `start` (0 where a partition is missing) to before `end`, each partition in order.
+    """The messages from `start` (0 for a missing partition) to before `end`, each partition in order.
 
     Raises:
         TimeoutError: Kafka sent nothing for READ_TIMEOUT seconds, and not all partitions are at their end.
