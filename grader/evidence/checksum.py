@@ -45,7 +45,7 @@ def without_sidecar(folder: Path, names: Iterable[str]) -> frozenset[str]:
         return bare[place] == 1 < siblings[place] or (siblings[place] == len(lacking) == 1 < len(there))
 
     found = [name for name in lacking if is_alone(name)]
-    if found:  # while Spark runs, it moves a file shortly before its sidecar
+    if found:  # a running Spark moves a file shortly before its sidecar, and deletes it shortly after its sidecar
         time.sleep(_MOMENT_SEC)
     return frozenset(name for name in found if (folder / name).is_file() and not has_sidecar(folder / name))
 

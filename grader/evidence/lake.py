@@ -374,7 +374,7 @@ class Lake:
 
     @cached_property
     def created_at_unit_us(self) -> int:
-        """The precision of the lake's created_at: the largest of 1, 1000 and 1000000 microseconds that fits all values."""
+        """The precision of the lake's created_at: the largest of 1, 1000 and 1000000 microseconds that fits all."""
         coarsest = SECOND_US
         for file in self.files:
             coarsest = min(coarsest, unit_us(created_us(self.read(file.path, ("created_at",)).column("created_at"))))
