@@ -11,7 +11,7 @@ from itertools import accumulate
 from configs.wording import counted
 from grader.evidence.orders import SECOND_US, moment_text
 from grader.renderers import one_line
-from grader.renderers.drawing import Drawing, Line, bars, counts_over_time, times_over_time
+from grader.renderers.drawing import Drawing, Line, bars, counts_over_time, rows_text, times_over_time
 from grader.renderers.timeline import Batch, Moment, Timeline
 
 _PERIOD = re.compile(r"\d{4}(-\d{2}){0,2}", re.ASCII)
@@ -107,7 +107,7 @@ def _dates(facts: Timeline) -> Chart | None:
     return Chart(
         id="dates",
         title=f"Rows per {unit}",
-        answer=f"{sum(rows):,} {'row' if sum(rows) == 1 else 'rows'} in {counted(len(names), unit)}.",
+        answer=f"{rows_text(sum(rows))} in {counted(len(names), unit)}.",
         legend=(),
         drawing=bars(names, {"lake": rows}, {"lake": ""}),
         heads=(unit, "rows"),

@@ -94,7 +94,7 @@ def _table(report: Report, colour: bool, width: int) -> str:
     return tabulate(shown, headers=_HEADS, tablefmt="simple", disable_numparse=True)
 
 
-_HEADS = ("result", "check", "marks", "what")
+_HEADS = ("status", "check", "marks", "what")
 
 
 def _facts(report: Report, width: int) -> str:
