@@ -169,10 +169,10 @@ def _valid(table: pa.Table) -> pa.Table:
 
 
 def scan_file(folder: Path, footer: Footer, day: str | None, *, by_statistics: bool) -> FileScan:
-    """The figures of one file whose schema is right, in the folder of `day`. Never raises for what it holds.
+    """The figures of one file with a correct schema in the folder of `day`. Never raises because of its content.
 
-    `by_statistics` passes over the columns of which the footer tells enough: amounts that are all good, and times that
-    all lie in one day, that of the folder.
+    `by_statistics` skips the columns for which the footer shows enough: all amounts are good, or all times are in the
+    day of the folder.
     """
     import pyarrow.compute as pc
 

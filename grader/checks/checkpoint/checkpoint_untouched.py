@@ -13,8 +13,9 @@ from grader.model import Mismatch, check
 def checkpoint_untouched(evidence: Evidence) -> None:
     """No file of the checkpoint was edited after Spark wrote it.
 
-    Spark writes a checksum next to each file (.<name>.crc). A file was edited if its checksum does not match, or if its
-    checksum file is missing and all others are there. The check skips a checkpoint that lost all checksums in a copy.
+    Spark writes a checksum next to each file (`.<name>.crc`). A file was edited if its checksum does not match, or if
+    its checksum file is missing and all others are there. The check skips a checkpoint that lost all checksums in a
+    copy.
     """
     stale = evidence.checkpoint.stale_checksums
     if stale:

@@ -16,7 +16,7 @@ _REQUIRED = 3
 def topic_has_partitions(evidence: Evidence) -> None:
     """The topic has three partitions, as the assignment asks.
 
-    Counts the partitions in the last offsets of the checkpoint. One task reads one partition, so with one partition
+    Counts the partitions in the last offsets of the checkpoint. One task reads one partition. With only one partition,
     more cores do not help.
     """
     offsets = evidence.checkpoint.offsets

@@ -8,7 +8,7 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("config_valid",),
-    hint="Name the table <rollnumber>_orders and the topic <rollnumber>_food_orders_raw, as the assignment says.",
+    hint="Name the table `<rollnumber>_orders` and the topic `<rollnumber>_food_orders_raw`, as the assignment says.",
 )
 def names_follow_handout(evidence: Evidence) -> None:
     """Table and topic have the names that the assignment gives them.

@@ -23,8 +23,8 @@ def no_backdated_orders(evidence: Evidence) -> None:
     - An order with a lower order_id was created more than ten minutes later.
 
     There is a second cause, and it is a mistake: a query with LIMIT and without ORDER BY. In a table whose times do not
-    rise with order_id, it leaves the same picture. Nothing can distinguish the two afterwards, so no_missing_orders
-    judges neither. Needs the database.
+    rise with order_id, the result looks the same. Nothing can distinguish the two causes afterwards, so
+    no_missing_orders judges neither. Needs the database.
     """
     orders = clean(source(evidence.database))
     found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3).backdated

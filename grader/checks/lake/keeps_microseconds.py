@@ -11,8 +11,8 @@ from grader.model import Mismatch, NoEvidence, check
 def keeps_microseconds(evidence: Evidence) -> None:
     """created_at in the lake is as precise as in Postgres.
 
-    The times lost digits in the JSON if all of them are whole milliseconds or seconds, while those of Postgres or of
-    the rounds are more precise. Orders in the same millisecond then have equal times. A state that lost the same digits
+    If all times are whole milliseconds or seconds, and those of Postgres or the rounds are not, they lost digits in the
+    JSON. Orders in the same millisecond then have equal times. A state that lost the same digits
     is before its own row, and the producer sends this row again at every poll. The assignment allows it.
     """
     finest = min(

@@ -10,16 +10,17 @@ _MAX_BYTES = 16 << 20
 
 @check(
     needs=("lake_readable",),
-    hint="Only the consumer may change the lake's files. `make reset` starts over. A copy without all .crc files is "
-    "fine.",
+    hint="Only the consumer may change the lake's files. `make reset` starts over. A copy that lost all .crc files "
+    "is fine.",
 )
 def lake_untouched(evidence: Evidence) -> None:
     """No data file was changed in place after Spark wrote it.
 
-    Spark writes a checksum next to each file (.<name>.crc). A file was edited if its size is right and:
+    Spark writes a checksum next to each file (`.<name>.crc`). A file counts as edited in place if its size is the one
+    in the log, and one of these is true:
 
-    - its checksum does not match, or
-    - its checksum file is missing, and all others are there.
+    - Its checksum does not match.
+    - Its checksum file is missing, and all others are there.
 
     The check skips a lake that lost all its checksums. In a large lake it compares only the first 16 MiB.
     """

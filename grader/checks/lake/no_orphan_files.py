@@ -21,7 +21,7 @@ def no_orphan_files(evidence: Evidence) -> None:
     if lake.orphans:
         raise Mismatch(
             expected="every Parquet file in the log",
-            actual=f"{counted(len(lake.orphans), 'file')} not in it; their rows do not count",
+            actual=f"{counted(len(lake.orphans), 'file')} not in the log, so not counted",
             samples=tuple({"file": path} for path in lake.orphans[:3]),
         )
 

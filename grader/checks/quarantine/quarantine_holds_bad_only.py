@@ -11,8 +11,13 @@ from grader.model import Mismatch, check
 def quarantine_holds_bad_only(evidence: Evidence) -> None:
     """No clean order is in the quarantine instead of the lake.
 
-    A message counts as clean if it has an order_id that is a whole number, a positive amount with at most two decimal
-    places, and a created_at in ISO 8601. If its order is in the lake, it is a duplicate, and may be in the quarantine.
+    A message counts as clean if it has all of this:
+
+    - an order_id that is a whole number
+    - a positive amount with at most two decimal places
+    - a created_at in ISO 8601
+
+    If its order is in the lake, it is a duplicate, and may be in the quarantine.
     """
     clean = {message.order_id: message for message in evidence.quarantine.messages if message.is_clean}
     there = set(evidence.lake.ids.those_of(order_id for order_id in clean if order_id is not None))

@@ -32,7 +32,7 @@ def quarantine_readable(evidence: Evidence) -> None:
     if bare:
         raise Mismatch(
             expected="reason, topic, partition and offset of every message",
-            actual=f"{len(bare)} of {counted(len(messages), 'message')} without",
+            actual=f"{len(bare)} of {counted(len(messages), 'message')} incomplete",
             samples=tuple({"file": one.file, "reason": one.reason, "offset": one.offset} for one in bare[:3]),
             right=len(messages) - len(bare),
             total=len(messages),

@@ -14,7 +14,7 @@ from grader.model import Mismatch, NoEvidence, check
 def rounds_readable(evidence: Evidence) -> None:
     """Every round record can be read, belongs to this pipeline, and does not contradict itself.
 
-    state/food/<rollnumber>/rounds/round<N>.json says what a round inserted, and the state of each stage before and
+    `state/food/<rollnumber>/rounds/round<N>.json` says what a round inserted, and the state of each stage before and
     after. In a correct record:
 
     - The table is the config's table.

@@ -34,7 +34,7 @@ def state_matches_newest_order(evidence: Evidence) -> None:
       only whole milliseconds or seconds.
     - By rows that had to be rejected, or that are in the quarantine.
 
-    The check is skipped if the state is ahead, there is no database, and the consumer read messages that are neither in
+    Without a database the check is skipped if the state is ahead and the consumer read messages that are neither in
     the lake nor in a quarantine. One of these may have been the newest order, correctly rejected. If all created_at
     differ by the same offset, only no_time_shift fails.
     """
