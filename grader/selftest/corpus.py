@@ -99,7 +99,7 @@ def grade_corpus(
 
 
 def _grade_case(at: int, rubric: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """`caught_by` and `unexpected` of the case with this number in `cases()`. An error in it does not stop the others."""
+    """`caught_by` and `unexpected` of the case with this number in `cases()`. An error does not stop the others."""
     with tempfile.TemporaryDirectory(prefix="food-orders-fidelity-") as folder:
         try:
             outcome = run_case(cases()[at], Path(folder), rubric)

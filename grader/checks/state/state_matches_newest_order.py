@@ -34,9 +34,9 @@ def state_matches_newest_order(evidence: Evidence) -> None:
       only whole milliseconds or seconds.
     - By rows that had to be rejected, or that are in the quarantine.
 
-    Without a database the check is skipped if the state is ahead and the consumer read messages that are neither in
-    the lake nor in a quarantine. One of these may have been the newest order, correctly rejected. If all created_at
-    differ by the same offset, only no_time_shift fails.
+    Without a database the check is skipped if both of this is true: the state is ahead, and some messages that the
+    consumer read are neither in the lake nor in a quarantine. One of these may have been the newest order, correctly
+    rejected. If all created_at differ by the same offset, only no_time_shift fails.
     """
     value, newest = evidence.state.value, evidence.lake.greatest_created_us
     if value is None or newest is None:
