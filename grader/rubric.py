@@ -100,7 +100,7 @@ def _problem(error: ValidationError) -> str:
         case ("totals", program):
             return f"totals.{program} is {value!r}; expected marks"
         case ("advice", *_):
-            return f"advice holds {value!r}; expected a list of checks"
+            return f"advice contains {value!r}; expected a list of checks"
         case (program,):
             return f"{program} is not a mapping of checks to marks"
         case (program, check):

@@ -104,7 +104,7 @@ class Missing:
         return f"{self.total} missing: " + ", ".join(f"{count} {cause}" for cause, count in self.causes.items())
 
 
-# What stands before the bracket is also the cause in an example row.
+# The text before the bracket is also the cause in an example row.
 ABOVE = "with created_at > state (not published yet)"
 TIE = "with the created_at of a delivered order (a limit cut the tie)"
 UNDER = "with created_at <= state (skipped or dropped, so lost)"

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from configs.wording import counted
 from grader.builder import MOMENT, STATE, Submission, leave_batch_in_flight, order
 from grader.evidence import Evidence
 from grader.evidence.comparison import clean, missing, source
@@ -32,7 +33,7 @@ def no_missing_orders(evidence: Evidence) -> None:
     found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3)
     if found:
         raise Mismatch(
-            expected=f"all {orders.num_rows} clean orders of Postgres",
+            expected=f"{counted(orders.num_rows, 'clean order')} of Postgres in the lake",
             actual=found.summary,
             samples=found.rows,
             right=orders.num_rows - found.total,

@@ -27,7 +27,7 @@ def lake_readable(evidence: Evidence) -> None:
     if lake.unreadable:
         raise Mismatch(
             expected=counted(len(lake.files), "readable file"),
-            actual=f"{len(lake.unreadable)} unreadable",
+            actual=counted(len(lake.unreadable), "unreadable file"),
             samples=lake.unreadable[:3],
         )
 

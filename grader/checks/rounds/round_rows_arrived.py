@@ -24,7 +24,7 @@ def round_rows_arrived(evidence: Evidence) -> None:
     found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3, any_backdated=False)
     if found:
         raise Mismatch(
-            expected=f"{counted(len(expected), 'row')} of the rounds",
+            expected=f"{counted(len(expected), 'row')} of the rounds in the lake",
             actual=found.summary,
             samples=tuple({**row, "inserted by": expected[int(str(row["order_id"]))]} for row in found.rows),
             right=len(expected) - found.total,

@@ -27,8 +27,8 @@ def state_matches_newest_order(evidence: Evidence) -> None:
     """The state is the created_at of the newest order.
 
     Compares the state with the greatest created_at of the lake. If the state is behind it, the producer sends rows
-    again at every poll. If the state is ahead of it, the producer skips rows for ever: the state came from the clock,
-    or from rows that were not published. The state may be ahead of the lake in these cases:
+    again at every poll. If the state is ahead of it, the producer never sends the rows in between. Such a state
+    came from the clock, or from rows that were not published. The state may be ahead of the lake in these cases:
 
     - By less than a second, if neither Postgres nor a round has the exact time of the newest order. The lake may keep
       only whole milliseconds or seconds.

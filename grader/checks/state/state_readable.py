@@ -14,8 +14,8 @@ def state_readable(evidence: Evidence) -> None:
     """The producer's state file is there and contains a timestamp.
 
     The grader reads every form that submissions had so far: a timestamp, timestamp|order_id, ISO 8601 or JSON, in a
-    file or in a folder with a file. With an empty or damaged state the producer reads the whole table again, or nothing
-    any more.
+    file or in a folder with a file. With an empty or damaged state the producer reads the whole table again, or never
+    reads anything again.
     """
     state = evidence.state
     if state.value is None:
