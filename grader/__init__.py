@@ -1,6 +1,6 @@
-"""The grader: reads what a pipeline left behind and says which of the assignment's promises it kept.
+"""The grader: reads the files and tables of a pipeline, and checks the requirements of the assignment.
 
-Imports configs/ only: no pipeline code and no Spark, so that it judges any submission, whoever wrote it.
+It imports only configs/: no pipeline code and no Spark. So it can judge any submission.
 """
 
 KIT_VERSION = "0.1.0"

@@ -1,7 +1,10 @@
-"""`python -m grader`: grade a project or a submission, list the checks, explain one.
+"""`python -m grader`: grade a project or a submission, list the checks, explain one check.
 
-Exit codes of `grade`: 0 all passed (advice and skips aside), 1 something failed, 2 the grader could not decide or was
-called wrongly.
+Exit codes of `grade`:
+
+- 0: no check failed (advice does not count)
+- 1: a check failed
+- 2: the grader could not decide, or was called wrongly
 """
 
 from __future__ import annotations
@@ -24,13 +27,13 @@ if TYPE_CHECKING:
     from grader.model import Report
 
 UNDECIDED = 2
-MEMORY_LIMIT = 1000  # MiB; what is taken between two looks at it stays below 1 GiB too
+MEMORY_LIMIT = 1000  # MiB; so the peak between two measurements stays below 1 GiB
 
 
 def main(arguments: Sequence[str] | None = None, *, guarded: bool = False) -> int:
-    """Run the command line; returns the exit code. Whatever a submission does to the grader, it does not raise.
+    """Run the command line, and return the exit code. No submission can make it raise an error.
 
-    `guarded`: grade in a process of its own, which a submission can crash without harm; see limits.py.
+    `guarded`: grade in a separate process, so that a submission that crashes it does no harm; see limits.py.
     """
     options = _parser().parse_args(arguments)
     if guarded and options.run is _grade:
@@ -43,12 +46,12 @@ def _run(options: argparse.Namespace, command: Callable[[argparse.Namespace], in
         lambda: command(options),
         debug=getattr(options, "debug", False),
         prefix="grader: ",
-        interrupted="stopped before it was done; nothing was written",
+        interrupted="stopped before the end; no report was written",
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m grader", description="Grade what a pipeline left behind.")
+    parser = argparse.ArgumentParser(prog="python -m grader", description="Grade the results of a pipeline.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     grade = commands.add_parser("grade", help="grade a project or a submission", description=_grade.__doc__)
@@ -57,24 +60,26 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         type=Path,
         metavar="ROOT",
-        help="a submission: a folder, zip or tar.gz; without it, the project",
+        help="a submission: a folder, zip or tar.gz; default: your own project",
     )
-    grade.add_argument("--config", type=Path, metavar="FILE", help="its config, if not the one found in ROOT")
+    grade.add_argument("--config", type=Path, metavar="FILE", help="the config; default: the one found in ROOT")
     grade.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
     grade.add_argument(
         "--database",
         choices=("auto", "on", "off"),
         default="auto",
-        help="look into Postgres if it answers; auto: for a ROOT only on this machine, wherever its config points",
+        help="compare with Postgres if it answers; auto (default): for a ROOT only if its database is on this machine",
     )
-    grade.add_argument("--out", type=Path, metavar="DIR", help="where the reports go (ROOT/reports)")
-    grade.add_argument("--time-limit", type=float, metavar="SECONDS", default=300, help="for each check; 0: none (300)")
+    grade.add_argument("--out", type=Path, metavar="DIR", help="folder for the reports; default: ROOT/reports")
+    grade.add_argument(
+        "--time-limit", type=float, metavar="SECONDS", default=300, help="for each check; 0: no limit; default: 300"
+    )
     grade.add_argument(
         "--memory-limit",
         type=int,
         metavar="MIB",
         default=MEMORY_LIMIT,
-        help=f"for the whole grading; 0: none ({MEMORY_LIMIT})",
+        help=f"for the whole grading; 0: no limit; default: {MEMORY_LIMIT}",
     )
     grade.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
     grade.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
@@ -84,15 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     checks.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
     checks.set_defaults(run=_checks)
 
-    explain = commands.add_parser("explain", help="say what a check looks at, and what to do when it fails")
-    explain.add_argument("check", metavar="CHECK", help="its id, as `checks` lists them")
+    explain = commands.add_parser("explain", help="show what a check looks at, and what to do if it fails")
+    explain.add_argument("check", metavar="CHECK", help="the id of a check; the command `checks` lists all ids")
     explain.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
     explain.set_defaults(run=_explain)
     return parser
 
 
 def _grade(options: argparse.Namespace, on_step: OnStep = lambda _: None) -> int:
-    """Exit code 0: all passed, 1: something failed, 2: the grader could not decide or was called wrongly."""
+    """Exit code 0: no check failed, 1: a check failed, 2: the grader could not decide, or was called wrongly."""
     from grader import api
     from grader.limits import Limits, step_limit
     from grader.renderers import terminal
@@ -135,7 +140,7 @@ def _grade_guarded(options: argparse.Namespace) -> int:
 
 
 def _report_ended(options: argparse.Namespace, why: str) -> int:
-    """Every report, in place of those of an earlier grading."""
+    """Write every report, and replace the reports of an earlier grading."""
     from grader import api
     from grader.model import DID_NOT_END
 
@@ -159,7 +164,7 @@ def _write(
         raise api.UsageError(
             f"{folder}: the reports cannot be written ({error.strerror}). Name a folder with --out"
         ) from None
-    print(f"{page}, and the same as json, xml, md and for Gradescope beside it")
+    print(f"Report: {page} (in the same folder: report.json, report.xml, report.md, and results.json for Gradescope)")
 
 
 def _checks(options: argparse.Namespace) -> int:

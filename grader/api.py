@@ -1,4 +1,4 @@
-"""The grader as a library: `with grade(root) as graded:`. It prints nothing and decides no exit code."""
+"""The grader as a library: `with grade(root) as graded:`. It prints nothing and sets no exit code."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ DatabaseChoice: TypeAlias = Literal["auto", "on", "off"]
 
 
 class UsageError(KitError):
-    """The grader was called in a way it cannot serve; the message says what to do."""
+    """The grader was called wrongly; the message says what to do."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Graded:
-    """A graded submission, and the evidence that it was graded by, which the charts are drawn from."""
+    """A graded submission and its evidence. The charts are drawn from the evidence."""
 
     report: Report
     evidence: Evidence
@@ -50,22 +50,22 @@ def grade(
     on_step: OnStep = lambda _: None,
     on_error: OnError = lambda _: None,
 ) -> Iterator[Graded]:
-    """Grade a submission: a folder, or an archive, whose unpacked files go away with the context.
+    """Grade a submission: a folder or an archive. Unpacked files are deleted at the end of the context.
 
     Args:
-        root: the folder or archive; None is the user's own project, whose folder `config` says.
-        config: the submission's config, if not the one found in `root`; for None the project's own.
-        database: the orders to compare with. `auto` looks into the Postgres that the config names, `on` does so even
-            when a submission's own config names another machine, `off` never does. A `Database` is used as it is.
+        root: the folder or archive. None is the user's own project, whose folder `config` names.
+        config: the submission's config, if it is not the one found in `root`. If `root` is None: the project's config.
+        database: the orders to compare with. `auto` reads the Postgres that the config names. For a submission it does
+            so only on this machine; `on` does so on any machine. `off` never does. A `Database` is used directly.
         rubric: the marks of the checks.
-        limits: `step_seconds` for each check. `max_bytes` is for `run_guarded`, and without effect here.
-        strict: a check with marks that lacks evidence fails.
-        on_step: told the id of each check before it is judged, and what else takes time.
-        on_error: told the traceback when the grader itself broke.
+        limits: `step_seconds` for each check. `max_bytes` is only for `run_guarded`.
+        strict: fail a check with marks that lacks evidence.
+        on_step: gets the id of each check before it is judged, and the names of other steps.
+        on_error: gets the traceback if the grader itself broke.
 
     Raises:
-        KitError: `root`, `config` or `rubric` is not there or cannot be used. What is wrong inside a submission never
-            raises: it is a finding.
+        KitError: `root`, `config` or `rubric` is not there or cannot be used. A mistake in a submission never raises:
+            it is a finding.
     """
     if config is not None and not config.is_file():
         raise UsageError(f"{config}: no such config file. Name one with --config path")
@@ -91,10 +91,10 @@ def grade(
 
 
 def unfinished(root: Path | None, why: str, *, config: Path | None = None, rubric: Path = DEFAULT_RUBRIC) -> Report:
-    """The report on a submission whose grading did not end, for the reason `why`. Nothing of it is read again.
+    """The report on a submission whose grading did not finish, with the reason `why`. It reads no submission files.
 
     Raises:
-        KitError: the rubric, or for `root` None the config, cannot be used.
+        KitError: the rubric cannot be used; or `root` is None and the config cannot be used.
     """
     checks = all_checks()
     own = own_config(config) if root is None else None
@@ -102,7 +102,7 @@ def unfinished(root: Path | None, why: str, *, config: Path | None = None, rubri
 
 
 def reports_folder(root: Path | None, config: Path | None = None) -> Path:
-    """Where the reports on `root` belong: `reports` in the folder or the user's project, and beside an archive.
+    """The folder for the reports on `root`: `reports` in the folder or project, `<name>-reports` next to an archive.
 
     Raises:
         KitError: `root` is None, and the project's config cannot be used.
@@ -120,7 +120,7 @@ def _name(root: Path | None, config: Config | None) -> str:
 
 
 def _opened(root: Path | None, stack: contextlib.ExitStack) -> Opened | None:
-    """The submission as a folder, until the stack is closed; None for the user's own project."""
+    """The submission as a folder, which exists until the stack is closed; None for the user's own project."""
     if root is None:
         return None
     archives = _archives(root)
@@ -133,11 +133,11 @@ def _opened(root: Path | None, stack: contextlib.ExitStack) -> Opened | None:
 
 
 def _archives(root: Path) -> list[Path]:
-    """What must be unpacked to see the submission: `root` itself, or what lies in a folder that has nothing else."""
+    """The archives to unpack: `root` itself, or the archives in a folder that contains nothing else to grade."""
     if is_archive(root):
         return [root]
     if root.is_file():
-        raise UsageError(f"{root}: not a folder, nor one of {', '.join(SUFFIXES)}")
+        raise UsageError(f"{root}: neither a folder nor an archive ({', '.join(SUFFIXES)})")
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder. Name the folder or archive of a project or submission")
     inside = archives_in(root)
@@ -158,7 +158,7 @@ def _config(submission: Opened | None, path: Path | None) -> Config:
 
 
 def _database(choice: DatabaseChoice | Database, config: Config, *, is_config_given: bool) -> Database:
-    """The database to look into. A submission's config could name any host, and the grader would knock there."""
+    """The database to read. A submission's config could name any host, and the grader must not connect there."""
     if isinstance(choice, Database):
         return choice
     if choice == "off":
@@ -167,7 +167,7 @@ def _database(choice: DatabaseChoice | Database, config: Config, *, is_config_gi
     if choice == "auto" and is_others and config.settings is not None:
         host = config.settings.postgres.host
         if not _is_loopback(host):
-            return Database(None, f"the submission's database is at {host}; --database on looks there")
+            return Database(None, f"the submission's database is at {host}; to read it, use --database on")
     return Database(config.settings)
 
 
@@ -179,7 +179,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _renamed(report: Report, folder: str, name: str) -> Report:
-    """The report with `name` for the temporary folder: the same archive gives the same bytes."""
+    """The report with `name` instead of the temporary folder, so that the same archive gives the same bytes."""
 
     def shown(value: object) -> Any:
         return value.replace(folder, name) if isinstance(value, str) else value

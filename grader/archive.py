@@ -1,7 +1,7 @@
-"""Submissions handed in as archives: a zip or tar (gz, bz2, xz), also one in another, unpacked to a temporary folder.
+"""Unpacks submissions that are archives to a temporary folder: zip or tar (gz, bz2, xz), also nested ones.
 
-Nothing is written outside that folder, and links, devices and encrypted entries are left out. What an archive may
-unfold into is limited in bytes, in entries and in relation to its own size.
+Nothing is written outside that folder. Links, devices and encrypted entries are left out. There are limits for the
+unpacked bytes, the entries, and the unpacked size in relation to the archive's size.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from configs.errors import KitError
+from configs.wording import counted
 from grader.evidence.listing import file_names, folder_names
 
 SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar")
@@ -35,11 +36,11 @@ _OPENERS: dict[str, Callable[..., Any]] = {
     ".txz": lzma.open,
 }
 _CHUNK = 1 << 20
-_MAX_READ_AT_ONCE = 16 << 20  # a tar's headers can claim any length, and are read whole
+_MAX_READ_AT_ONCE = 16 << 20  # a tar's header can claim any length, and is read at once
 _MAX_DIRECTORY = 16 << 20  # bytes of a zip's directory of entries
-_SEARCHED_DEPTH = 4  # folders below one that was handed in with archives in it
+_SEARCHED_DEPTH = 4  # levels of folders in a submission that are searched for archives
 _END_OF_ZIP = struct.Struct("<4s4H2LH")
-_BROKEN: tuple[type[Exception], ...] = (  # what the readers of archives raise for damaged ones
+_BROKEN: tuple[type[Exception], ...] = (  # what the libraries raise for damaged archives
     OSError,
     EOFError,
     ValueError,
@@ -63,9 +64,9 @@ class ArchiveError(KitError):
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What all archives of a submission together may unfold into.
+    """Limits for all archives of a submission together.
 
-    `max_ratio` is bytes unpacked for a byte packed, and counts beyond `free_bytes`: text packs well, but not so well.
+    `max_ratio` is unpacked bytes per packed byte. It only applies above `free_bytes`. Text does not reach this ratio.
     """
 
     max_bytes: int = 4 << 30
@@ -80,7 +81,7 @@ LIMITS = ArchiveLimits()
 
 @dataclass
 class _Budget:
-    """What is left of the limits."""
+    """What was used of the limits."""
 
     limits: ArchiveLimits
     bytes: int = 0
@@ -91,41 +92,41 @@ class _Budget:
     def add_entry(self) -> None:
         self.entries += 1
         if self.entries > self.limits.max_entries:
-            raise ArchiveError(f"holds more than {self.limits.max_entries} entries")
+            raise ArchiveError(f"contains more than {self.limits.max_entries} entries")
 
     def add_bytes(self, count: int) -> None:
         self.bytes += count
         if self.bytes > self.limits.max_bytes:
-            raise ArchiveError(f"unfolds into more than {self.limits.max_bytes >> 20} MiB")
+            raise ArchiveError(f"unpacks to more than {self.limits.max_bytes >> 20} MiB")
         if self.bytes > self.limits.free_bytes and self.bytes > self.packed * self.limits.max_ratio:
-            raise ArchiveError(f"unfolds into more than {self.limits.max_ratio} times its size")
+            raise ArchiveError(f"unpacks to more than {self.limits.max_ratio} times its size")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A submission as a folder, and what a reader of the report should know of how it came to be one."""
+    """A submission as a folder, and notes on the unpacking for the reader of the report."""
 
     folder: Path
     notes: tuple[str, ...] = ()
 
 
 def is_archive(path: Path) -> bool:
-    """Whether it is named like an archive that can be unpacked."""
+    """Whether the name is that of an archive that can be unpacked."""
     return path.name.lower().endswith(SUFFIXES) and path.is_file()
 
 
 def stem(path: Path) -> str:
-    """The archive's name without .zip, .tar.gz and the like."""
+    """The archive's name without .zip, .tar.gz and similar."""
     ending = next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
     return path.name[: len(path.name) - len(ending)]
 
 
 @contextlib.contextmanager
 def opened(archives: list[Path], limits: ArchiveLimits = LIMITS) -> Iterator[Opened]:
-    """The archives unpacked into a temporary folder, which goes away with the context.
+    """The archives, unpacked into a temporary folder that is deleted at the end of the context.
 
     Raises:
-        ArchiveError: none of them can be unpacked.
+        ArchiveError: no archive can be unpacked.
     """
     with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as temporary:
         folder, budget, problems = Path(temporary).resolve(), _Budget(limits), list[str]()
@@ -135,12 +136,13 @@ def opened(archives: list[Path], limits: ArchiveLimits = LIMITS) -> Iterator[Ope
             problems += _unpack_all(archive, target, budget, depth=1)
         if problems and not any(folder.iterdir()):
             raise ArchiveError("; ".join(problems))
-        left_out = [f"archive: {budget.left_out} entries left out: links, or names that lead out of it"]
+        entries = counted(budget.left_out, "entry", "entries")
+        left_out = [f"archive: {entries} left out (links, or names that lead out of the archive)"]
         yield Opened(folder, (*(f"archive: {line}" for line in problems), *(left_out if budget.left_out else [])))
 
 
 def archives_in(root: Path) -> list[Path]:
-    """The archives in a folder, level by level, for one that was handed in with nothing else."""
+    """The archives in a folder, level by level, for a submission that contains nothing else."""
     found, level = list[Path](), [root]
     for _ in range(_SEARCHED_DEPTH):
         found += [folder / name for folder in level for name in file_names(folder) if is_archive(folder / name)]
@@ -149,7 +151,7 @@ def archives_in(root: Path) -> list[Path]:
 
 
 def _unpack_all(archive: Path, target: Path, budget: _Budget, depth: int) -> list[str]:
-    """Unpack an archive and those in it; what cannot be unpacked, a line each."""
+    """Unpack an archive and the archives in it. Returns a line for each one that cannot be unpacked."""
     try:
         budget.packed += archive.stat().st_size if depth == 1 else 0
         _unpack(archive, target, budget)
@@ -160,7 +162,7 @@ def _unpack_all(archive: Path, target: Path, budget: _Budget, depth: int) -> lis
     problems = list[str]()
     for inner in [path for path in _files_below(target) if is_archive(path)]:
         if depth >= budget.limits.max_depth:
-            problems.append(f"{inner.name} lies deeper than {budget.limits.max_depth} archives in one another")
+            problems.append(f"{inner.name} is nested deeper than {budget.limits.max_depth} archives")
             continue
         place = inner.with_name(stem(inner) or "archive")
         if place.exists():
@@ -184,18 +186,18 @@ def _unpack(archive: Path, target: Path, budget: _Budget) -> None:
     ending = PurePosixPath(archive.name.lower()).suffix
     with (
         _OPENERS.get(ending, open)(archive, "rb") as stream,
-        tarfile.open(fileobj=cast("IO[bytes]", _Careful(stream)), mode="r:") as tar,
+        tarfile.open(fileobj=cast("IO[bytes]", _LimitedReads(stream)), mode="r:") as tar,
     ):
         while (member := tar.next()) is not None:
             budget.add_entry()
             if not member.isfile() or member.issparse():
                 budget.left_out += not member.isdir()
-                budget.add_bytes(member.size)  # it is read over, which takes its time too
+                budget.add_bytes(member.size)  # skipping it takes time too
             else:
                 source = tar.extractfile(member)
                 if source is not None:
                     _write(source, target, member.name, budget)
-            tar.members = []  # type: ignore[attr-defined]  # else it keeps them all
+            tar.members = []  # type: ignore[attr-defined]  # else tarfile keeps all members in memory
 
 
 def _unpack_zip(archive: Path, target: Path, budget: _Budget) -> None:
@@ -221,12 +223,12 @@ def _require_small_directory(file: IO[bytes]) -> None:
     for at in (len(tail) - _END_OF_ZIP.size, tail.rfind(b"PK\5\6")):
         is_end = at >= 0 and tail[at : at + 4] == b"PK\5\6" and len(tail) - at >= _END_OF_ZIP.size
         if is_end and _END_OF_ZIP.unpack_from(tail, at)[5] > _MAX_DIRECTORY:
-            raise ArchiveError("holds too many entries")
+            raise ArchiveError("contains too many entries")
     file.seek(0)
 
 
 def _write(source: IO[bytes], target: Path, name: str, budget: _Budget) -> None:
-    """Write an entry to its place under `target`; a name that leads out of it is left out."""
+    """Write an entry to its path in `target`. An entry whose name leads out of it is left out."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or ".." in parts or parts[0].startswith("/") or ":" in parts[0] or "\0" in name:
         budget.left_out += 1
@@ -235,7 +237,7 @@ def _write(source: IO[bytes], target: Path, name: str, budget: _Budget) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         file = place.open("xb")
-    except OSError:  # the same name twice, a file where another entry has a folder, a name too long
+    except OSError:  # the same name twice, a file where another entry has a folder, a name that is too long
         budget.left_out += 1
         return
     with file:
@@ -244,8 +246,8 @@ def _write(source: IO[bytes], target: Path, name: str, budget: _Budget) -> None:
             file.write(chunk)
 
 
-class _Careful:
-    """A tar's bytes, of which no more than 16 MiB are read at once."""
+class _LimitedReads:
+    """A tar's bytes, with at most 16 MiB per read."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -257,5 +259,5 @@ class _Careful:
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _MAX_READ_AT_ONCE:
-            raise ArchiveError("has a header that cannot be right")
+            raise ArchiveError("has an invalid header")
         return self._stream.read(size)

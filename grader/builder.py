@@ -1,8 +1,10 @@
-"""A small correct submission, as Spark 3.5.1 would leave it, to plant mistakes in: the examples of checks are made so.
+"""Builds a small correct submission with files like those of Spark 3.5.1. The examples of checks plant mistakes in it.
 
-Ten base rows went through in one batch, then round 1 and round 2 inserted five rows each. `add_round_3` adds the round
-with bad rows, which go to a quarantine. What an example changes is a plan until `build` writes it, so that all that
-follows from a change (sizes, log, checksums, offsets) follows it too; `edit` damages the files afterwards.
+The first batch delivered ten base rows. Then round 1 and round 2 inserted five rows each. `add_round_3` adds the round
+with bad rows, which go to a quarantine.
+
+An example changes a plan, and `build` writes the plan. So everything that depends on a change (sizes, log, checksums,
+offsets) fits the change. `edit` damages the files afterwards.
 """
 
 from __future__ import annotations
@@ -81,7 +83,7 @@ streaming:
 
 
 def order(order_id: int, created_at: datetime, **values: Any) -> OrderRow:
-    """A row with plausible content."""
+    """A row with realistic content."""
     content = {
         "customer_name": f"Customer {order_id}",
         "restaurant_name": f"Restaurant {order_id % 4}",
@@ -93,7 +95,7 @@ def order(order_id: int, created_at: datetime, **values: Any) -> OrderRow:
 
 
 def _inserts() -> list[list[OrderRow]]:
-    """The base rows, and what rounds 1 and 2 inserted: over two dates, microseconds that are no whole milliseconds."""
+    """The base rows and the rows of rounds 1 and 2: on two dates, with times that are not whole milliseconds."""
     later = _START + timedelta(days=1)
     return [
         [order(n, _START + timedelta(minutes=n)) for n in range(1, 11)],
@@ -104,7 +106,7 @@ def _inserts() -> list[list[OrderRow]]:
 
 @dataclass(frozen=True)
 class BadMessage:
-    """A message that no reader lets into the lake: what is wrong with it, its text, and the consumer's reason."""
+    """A message that every consumer rejects: its mistake, its text, and the consumer's reason."""
 
     mistake: str
     raw: str
@@ -115,15 +117,18 @@ class BadMessage:
 class Submission:
     """The plan of a submission. The lists may be changed freely before `build`.
 
-    `inserts` are the rows that Postgres got: base rows, round 1, round 2. `batches` are the rows that each batch of
-    the consumer wrote. `days` puts an order into another folder than its date's. `state` is the state file's text,
-    None for what the rows make it. `types` are the lake's: order_id int32 or int64; amount decimal, double or string;
-    created_at us, ms, int96 or string. `far_us` are created_at of the lake in microseconds since 1970, of orders whose
-    year Python's datetime cannot hold.
-
-    `rejected` are order_ids of Postgres that the consumer kept out, `messages` bad ones put straight on the topic with
-    a batch's rows; both go to the quarantine. `skipped` messages were on the topic before the consumer began to read.
-    `folder_key` None leaves the lake without folders; `split` is the number of files that a batch's date gets.
+    - `inserts`: the rows in Postgres: base rows, round 1, round 2.
+    - `batches`: the rows that each batch of the consumer wrote.
+    - `days`: order_id -> folder, for an order that is not in the folder of its date.
+    - `state`: the text of the state file; None: the newest created_at of the rows.
+    - `types`: the lake's types: order_id int32 or int64; amount decimal, double or string; created_at us, ms, int96 or
+      string.
+    - `far_us`: created_at in the lake, in microseconds since 1970, for years that Python's datetime does not support.
+    - `rejected`: order_ids in Postgres that the consumer rejected. They go to the quarantine.
+    - `messages`: bad messages put directly on the topic with a batch's rows. They go to the quarantine too.
+    - `skipped`: number of messages that were on the topic before the consumer began to read.
+    - `folder_key`: the key of the lake's folders; None: no folders.
+    - `split`: the number of files per date and batch.
     """
 
     folder: Path
@@ -158,7 +163,7 @@ class Submission:
         return [row for batch in self.batches for row in batch]
 
     def add_round_3(self) -> None:
-        """Five clean rows (21 to 25), two bad ones in Postgres (26, 27), three bad messages straight on the topic."""
+        """Five clean rows (21 to 25), two bad rows in Postgres (26, 27), three bad messages directly on the topic."""
         begin = _START + timedelta(days=1, hours=1)
         clean = [order(n, begin + timedelta(seconds=n)) for n in range(21, 26)]
         bad = [order(n, begin + timedelta(seconds=n), amount=amount) for n, amount in ((26, "-126.50"), (27, "NaN"))]
@@ -178,16 +183,16 @@ class Submission:
         self.batches.append(list(rows))
 
     def insert(self, rows: Iterable[OrderRow]) -> None:
-        """More rows in Postgres, after the rounds, which nobody has published yet."""
+        """More rows in Postgres, after the rounds, which are not published yet."""
         self.inserts.append(list(rows))
 
     def change(self, order_id: int, **values: Any) -> None:
-        """Change an order wherever it is: as if it had been inserted so."""
+        """Change an order everywhere, as if it had been inserted like this."""
         for rows in (*self.inserts, *self.batches):
             rows[:] = [row.model_copy(update=values) if row.order_id == order_id else row for row in rows]
 
     def change_in_lake(self, order_id: int, **values: Any) -> None:
-        """Change an order in the lake alone: as if the pipeline had altered it."""
+        """Change an order only in the lake, as if the pipeline had altered it."""
         for rows in self.batches:
             rows[:] = [row.model_copy(update=values) if row.order_id == order_id else row for row in rows]
 
@@ -197,7 +202,7 @@ class Submission:
             rows[:] = [row for row in rows if row.order_id not in order_ids]
 
     def edit(self, action: Callable[[Path], object]) -> None:
-        """Do something to the written submission, given its folder."""
+        """Call `action` with the folder of the written submission."""
         self.edits.append(action)
 
     def write(self, path: str, text: str) -> None:
@@ -214,7 +219,7 @@ class Submission:
         self.edit(unlink)
 
     def quarantine_too(self, order_id: int, reason: str) -> None:
-        """An order that the consumer put into the quarantine: a message of the first batch, which no round knows."""
+        """Add an order to the quarantine, as a message of the first batch. No round record names this message."""
         row = next(row for rows in self.inserts for row in rows if row.order_id == order_id)
         kept = BadMessage("none", json.dumps(_event(row)), reason)
         self.messages[0] = (*self.messages.get(0, ()), kept)
@@ -228,7 +233,7 @@ class Submission:
         self.revise.append(change)
 
     def build(self) -> Path:
-        """Write all of it, and return the folder."""
+        """Write the submission, and return its folder."""
         snapshots = self._write_batches()
         _write(self.folder / CONFIG, self._config().encode())
         text = snapshots[-1].state if self.state is None else self.state
@@ -244,7 +249,7 @@ class Submission:
         return self.folder
 
     def database(self) -> Database:
-        """`inserts` as what Postgres holds; without a table where `has_database` is False."""
+        """A database that contains `inserts`; without a table if `has_database` is False."""
         from grader.evidence.database import KnownDatabase
         from grader.evidence.orders import table_of
 
@@ -269,7 +274,7 @@ class Submission:
         return text + self.extra_config
 
     def _write_batches(self) -> list[Snapshot]:
-        """Write lake and checkpoint batch by batch; where the pipeline stood after each."""
+        """Write lake and checkpoint batch by batch. Returns the state of the pipeline after each batch."""
         checkpoint = CheckpointWriter(self.folder / CHECKPOINT, self.topic)
         checkpoint.begin(_uuid("query"), _ends(self.skipped))
         snapshots, files, lines = list[Snapshot](), list[LakeFileRecord](), list[str]()
@@ -291,7 +296,7 @@ class Submission:
                 logged = lines if compact else lines[len(lines) - len(new) :]
                 spark_files.write_log(self.folder / LAKE, batch, logged, is_compact=compact)
             checkpoint.commit(batch)
-            # What the lake alone made of a time is not what the producer saw.
+            # The producer did not see a time that was only changed in the lake.
             seen = [*source, *(row for row in rows if row.order_id not in known)]
             newest = max([newest, *(parse_timestamp(row.created_at) for row in seen if row.created_at)])
             snapshots.append(
@@ -308,9 +313,9 @@ class Submission:
         return snapshots
 
     def _write_quarantine(self, batch: int, published: int, sent: int, source: list[OrderRow]) -> None:
-        """What the consumer kept out of a batch: the last of its messages. `published` were on the topic before.
+        """Write the rejected messages of a batch: the last ones. `published` messages were on the topic before.
 
-        The quarantine's stream has the batches of the lake's here; in a batch without a bad message its file is empty.
+        The quarantine's stream has the same batches as the lake's. A batch without a bad message has an empty file.
         """
         import pyarrow as pa
 
@@ -343,7 +348,7 @@ class Submission:
         checkpoint.commit(batch)
 
     def _write_files(self, batch: int, rows: list[OrderRow]) -> list[LakeFileRecord]:
-        """One Parquet file a date, as one Spark task writes them; or `split`."""
+        """Write one Parquet file per date, like one Spark task, or `split` files per date."""
         days: dict[str, list[OrderRow]] = {}
         for row in rows:
             day = row.created_at[:10] if row.created_at else "__HIVE_DEFAULT_PARTITION__"
@@ -417,13 +422,13 @@ class Submission:
 
 
 def _event(row: OrderRow) -> dict[str, Any]:
-    """The row as its message has it; Spark writes a NaN as text."""
+    """The row in the form of its message; Spark writes NaN as text."""
     amount = float(row.amount)
     return row.model_dump() | {"amount": amount if math.isfinite(amount) else row.amount}
 
 
 def _ends(published: int) -> dict[int, int]:
-    """Partition -> how many of `published` rows, dealt out in turn, went to it."""
+    """Partition -> number of the `published` rows in it; they are distributed in turn."""
     return {partition: (published + PARTITIONS - 1 - partition) // PARTITIONS for partition in range(PARTITIONS)}
 
 
@@ -456,21 +461,21 @@ MOMENT = _START + timedelta(days=2)
 
 
 def leave_orphan(root: Path) -> None:
-    """What a consumer leaves that was killed before it wrote its log: a whole file with checksum, in no log."""
+    """Like a consumer that was killed before it wrote its log: a complete file with checksum that is not in the log."""
     first = min((root / LAKE).glob("date=*/*.parquet"))
     orphan = first.with_name(spark_files.data_file_name(_uuid("orphan")))
     spark_files.write(orphan, first.read_bytes())
 
 
 def leave_batch_in_flight(root: Path) -> None:
-    """What a consumer leaves that was killed in its last batch before it wrote anything: the batch is planned."""
+    """Like a consumer that was killed in its last batch before it wrote anything: the batch is only planned."""
     last = max((root / CHECKPOINT / "offsets").glob("[0-9]"))
     log = root / LAKE / "_spark_metadata" / last.name
     remove_with_checksum(root / CHECKPOINT / "commits" / last.name, log, *logged_files(log))
 
 
 def logged_files(log: Path) -> list[Path]:
-    """The files that a file of the sink log names, where they were written."""
+    """The files that a file of the sink log names, at the paths where they were written."""
     lines = log.read_text().splitlines()[1:]
     return [Path(unquote(urlsplit(json.loads(line)["path"]).path)) for line in lines]
 
@@ -482,14 +487,14 @@ def remove_with_checksum(*paths: Path) -> None:
 
 
 def pretend_arrival(records: list[RoundRecord]) -> list[RoundRecord]:
-    """Make round 2 say that all its rows were there when it ended, and so lost only since."""
+    """Make round 2 record that all its rows were there at its end, so that they were lost later."""
     first, second = records
     (run,) = second.runs
     return [first, with_lake_rows(second, run.before.lake_rows + len(run.expected_ids))]
 
 
 def with_lake_rows(record: RoundRecord, rows: int) -> RoundRecord:
-    """The record of one run, which says that it ended with so many rows in the lake."""
+    """A record with one run, changed to end with `rows` rows in the lake."""
     (run,) = record.runs
     *earlier, last = run.after.lake_files
     last = last.model_copy(update={"rows": last.rows + rows - run.after.lake_rows})

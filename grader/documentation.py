@@ -1,6 +1,6 @@
-"""The text of docs/checks.md and docs/report.schema.json, made from the checks and the report's model.
+"""The text of docs/checks.md and docs/report.schema.json, generated from the checks and the report's model.
 
-`make docs` writes them.
+`make docs` writes these files.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from grader.renderers import number, row_text
 from grader.rubric import ADVICE, Rubric
 
 _INTRODUCTION = """\
-A check ends as PASS, FAIL or one of these:
+The result of a check is called a finding. Its status is PASS, FAIL or one of these:
 
-- **SKIP**: a check it needs did not pass, or there is no evidence; it says which. Without evidence its marks are taken
-  off the maximum.
-- **ERROR**: the grader broke. That costs no marks.
+- **SKIP**: a check that it needs did not pass, or there is no evidence. The finding says which. Without evidence its
+  marks do not count in the maximum.
+- **ERROR**: the grader broke. This costs no marks.
 
 Advice has no marks and decides nothing.
 {partial}
 
-Each check is shown with what it reports of one submission that fails it. docs/fidelity.md lists all submissions that it
-is tested on.
+Each check is shown with the finding of one submission that fails it. docs/fidelity.md lists all submissions that test
+the check.
 """
 
 
 def check_text(check: Check, rubric: Rubric) -> str:
-    """What a check looks at, its marks, examples that fail it, and how to fix them."""
+    """The documentation of a check, its marks, what it fails on, how to fix it, and an example."""
     marks = rubric.points[check.id]
     lines = [check.id, "", check.title, "", check.doc, ""]
     lines.append("Marks: advice, none" if not marks else f"Marks: {number(marks)}, {rubric.programs[check.id]}")
@@ -42,7 +42,7 @@ def check_text(check: Check, rubric: Rubric) -> str:
 
 
 def checks_markdown(checks: Mapping[str, Check], rubric: Rubric) -> str:
-    """docs/checks.md below its title."""
+    """The text of docs/checks.md without its title."""
     parts = [_INTRODUCTION.format(partial=_partial(rubric))]
     for program in dict.fromkeys(rubric.programs.values()):
         ids = [check_id for check_id, owner in rubric.programs.items() if owner == program]
@@ -75,8 +75,8 @@ def _partial(rubric: Rubric) -> str:
     if not rubric.partial:
         return "A check that fails earns nothing."
     return (
-        f"A check that fails and counts something keeps up to {rubric.partial:.0%} of its marks, in proportion to what "
-        "was right."
+        f"If a check counts something and fails, it keeps up to {rubric.partial:.0%} of its marks, in proportion to "
+        "what was right."
     )
 
 
@@ -85,7 +85,7 @@ def _words(check: Check) -> str:
 
 
 def _example_text(check: Check) -> str:
-    """What the check says of its first failing example."""
+    """The check's finding for its first failing example."""
     example = check.failing[0]
     with tempfile.TemporaryDirectory() as folder:
         submission = Submission(Path(folder))

@@ -1,4 +1,4 @@
-"""Evidence and rubric in, report out."""
+"""Judges evidence by a rubric, and makes the report."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from grader.limits import OnStep, TimeLimitError
 from grader.model import DID_NOT_END, NO_EVIDENCE, Check, Fact, Finding, Mismatch, NoEvidence, Report, Status
 from grader.rubric import Rubric
 
-OnError = Callable[[str], None]  # told a traceback, when the grader itself broke
-FIGURES = "the figures"  # what `on_step` gets beside the ids of checks
+OnError = Callable[[str], None]  # gets the traceback if the grader itself broke
+FIGURES = "the figures"  # what `on_step` gets in addition to the ids of checks
 
 
 def judge_checks(
@@ -26,7 +26,7 @@ def judge_checks(
     on_error: OnError = lambda _: None,
     on_step: OnStep = lambda _: None,
 ) -> Report:
-    """Judge every check of the rubric, in its order. `strict` fails a check that has marks and no evidence.
+    """Judge every check of the rubric, in the rubric's order. `strict` fails a check that has marks but no evidence.
 
     `on_step` gets the id of each check before it is judged.
     """
@@ -48,7 +48,7 @@ def judge_checks(
 
 
 def ungraded(submission: str, checks: Mapping[str, Check], rubric: Rubric, why: str) -> Report:
-    """The report on a submission whose grading did not end: every check in status ERROR, for the reason `why`."""
+    """The report on a submission whose grading did not finish: every check in status ERROR, with the reason `why`."""
     actual = f"{DID_NOT_END}{why}"
     findings = (
         Finding(id_, checks[id_].title, Status.ERROR, 0.0, points, None, actual, (), checks[id_].hint, checks[id_].doc)
@@ -60,15 +60,15 @@ def ungraded(submission: str, checks: Mapping[str, Check], rubric: Rubric, why: 
 def _facts(evidence: Evidence, on_error: OnError) -> Mapping[str, Fact]:
     try:
         return evidence.facts()
-    except Exception:  # noqa: BLE001 - the findings stand without the figures, and say what broke
+    except Exception:  # noqa: BLE001 - the findings are valid without the figures, and say what broke
         on_error(traceback.format_exc())
         return {}
 
 
 def _part(max_points: float, partial: float, share: float) -> float:
-    """The marks of a failed check: of the part that the rubric lets it keep, the share that was right.
+    """The marks of a failed check: the rubric's `partial` part of them, times the share that was right.
 
-    Cut, not rounded, to hundredths of a mark, so that one wrong row of a million costs something too.
+    Cut, not rounded, to hundredths of a mark. So one wrong row of a million costs something too.
     """
     return math.floor(max_points * partial * share * 100 + 1e-9) / 100
 
@@ -89,7 +89,7 @@ def _judge(
     if unmet:
         status, points = Status.SKIP, 0.0
         if all(need.lacks_evidence for need in unmet):
-            actual = unmet[0].actual  # what is no fault of a needed check is none of this one
+            actual = unmet[0].actual  # the same evidence is missing for this check
         else:
             actual = f"not judged: {', '.join(need.id for need in unmet)} did not pass"
     else:
@@ -104,7 +104,7 @@ def _judge(
             expected, actual = ("evidence" if fails else None), f"{NO_EVIDENCE}{nothing}"
         except TimeLimitError as limit:
             status, points, actual = Status.ERROR, 0.0, f"{DID_NOT_END}{limit}"
-        except Exception as error:  # noqa: BLE001 - the grader's fault must not cost the student anything
+        except Exception as error:  # noqa: BLE001 - a mistake of the grader must not cost the student anything
             on_error(traceback.format_exc())
             status, points, actual = Status.ERROR, 0.0, f"the grader broke: {type(error).__name__}: {error}"
     return Finding(check.id, check.title, status, points, max_points, expected, actual, samples, check.hint, check.doc)

@@ -1,11 +1,11 @@
-"""What a grading may cost, so that no submission holds up a class: time for each step, and memory.
+"""Limits of time per step and of memory, so that no submission delays a class.
 
-`step_limit` is a timer's signal to Python, which is not heard while one call into Arrow lasts. A Parquet file of a few
-kilobytes can hold a billion rows, and a damaged one can crash its reader. So the command line also grades in a process
-of its own (`run_guarded`), which is ended from outside.
+`step_limit` uses a timer's signal, but Python does not see it during a call into Arrow. A Parquet file of a few
+kilobytes can contain a billion rows, and a damaged one can crash its reader. So the command line also grades in a
+separate process (`run_guarded`), which can be killed from outside.
 
-That process is a fork, and the fork must happen before pyarrow is loaded: it takes none of the threads that Arrow has
-started with it, and a lock that one of them held stays locked. So nothing here, nor what is imported here, loads it.
+That process is a fork, and the fork must happen before pyarrow is loaded. A fork has none of the threads that Arrow
+started, and a lock that one of them held stays locked. So neither this module nor its imports load pyarrow.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ if TYPE_CHECKING:
 
     from grader.evidence import Evidence
 
-OnStep = Callable[[str], None]  # told what begins: the id of a check, or what else takes time
+OnStep = Callable[[str], None]  # gets the name of each step that begins: the id of a check, or another step
 
-POLL_INTERVAL = 0.02  # seconds between two looks at the memory: a reader that allocates 1 GiB/s is seen 20 MiB too late
-_GRACE = 2.0  # seconds beyond the time limit, in which the grading may still end what takes too long by itself
+POLL_INTERVAL = 0.02  # seconds between two looks at the memory; at 1 GiB/s this is 20 MiB too late
+_GRACE = 2.0  # seconds after the time limit, in which the grading may still stop the step itself
 _BEGINNING = "the start"
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a grading may cost. 0 is no limit.
+    """The limits of a grading. 0 is no limit.
 
-    `step_seconds` hold from one `OnStep` to the next. `max_bytes`, of resident memory, hold in a process of its own.
+    `step_seconds` is the time from one `OnStep` to the next. `max_bytes` is resident memory, and only applies in a
+    separate process.
     """
 
     max_bytes: int = 0
@@ -53,22 +54,22 @@ NO_LIMITS = Limits()
 
 
 class TimeLimitError(Exception):
-    """Something took longer than it may. No OSError: evidence that cannot be read in time is not unreadable."""
+    """A step took too long. It is not an OSError: evidence that cannot be read in time is not unreadable."""
 
 
 @contextlib.contextmanager
 def step_limit(seconds: float) -> Iterator[Callable[[], None]]:
-    """Raise TimeLimitError in the context when one step of it takes longer than `seconds`; 0: never.
+    """Raise TimeLimitError in the context if one step takes longer than `seconds`; 0: never.
 
-    The context's value, when called, begins another step. The limit is a timer's signal, which Python hears in the main
-    thread only: in another thread there is no limit.
+    Call the context's value to begin the next step. The limit is a timer's signal, which only the main thread of Python
+    gets. In another thread there is no limit.
     """
     if seconds <= 0 or threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeLimitError(f"not done within {seconds:g} s; --time-limit allows more")
+        raise TimeLimitError(f"not done within {seconds:g} s; for more time use --time-limit")
 
     def begin() -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -83,7 +84,7 @@ def step_limit(seconds: float) -> Iterator[Callable[[], None]]:
 
 
 def limited(checks: Mapping[str, Check], begin: Callable[[], None]) -> dict[str, Check]:
-    """The checks, each of which begins a step by `begin` of `step_limit`; what comes after it begins another."""
+    """The checks, each as a step of `step_limit`: they call `begin` at their start and at their end."""
 
     def limit(judge: Judge) -> Judge:
         def judge_in_time(evidence: Evidence) -> None:
@@ -100,30 +101,30 @@ def limited(checks: Mapping[str, Check], begin: Callable[[], None]) -> dict[str,
 
 @dataclass(frozen=True)
 class Ended:
-    """A grading that did not end by itself: in which step, and why, as the end of a sentence about it."""
+    """A grading that was stopped: in which step, and why. `why` is the end of a sentence."""
 
     step: str
     why: str
 
 
 def run_guarded(work: Callable[[OnStep], int], limits: Limits) -> int | Ended:
-    """The exit code of `work`, which runs in a fork of this process; or how it was ended.
+    """Run `work` in a fork of this process. Returns its exit code, or how it was stopped.
 
-    To be called before pyarrow is loaded. The temporary files of `work` go away with it. A signal that ends this
-    process ends it too.
+    Call it before pyarrow is loaded. The temporary files of `work` are deleted at the end. A signal that ends this
+    process also ends the fork.
     """
     with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as scratch:
         sys.stdout.flush()
         sys.stderr.flush()
-        steps, told = os.pipe()
-        # Held back until this process knows what to do with one: it must not end and leave its child behind.
+        steps, steps_out = os.pipe()
+        # Signals are blocked until this process can handle them: it must not end before its child.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         child = os.fork()
         if child == 0:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(steps)
-            _work(work, told, scratch)
-        os.close(told)
+            _work(work, steps_out, scratch)
+        os.close(steps_out)
         try:
             with _signals():
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -137,33 +138,33 @@ def run_guarded(work: Callable[[OnStep], int], limits: Limits) -> int | Ended:
         return ended
 
 
-def _work(work: Callable[[OnStep], int], told: int, scratch: str) -> None:
-    """In the child: do the work and end, without anything of what the parent has planned for its own end."""
+def _work(work: Callable[[OnStep], int], steps_out: int, scratch: str) -> None:
+    """In the child: do the work and exit, without the exit handlers of the parent."""
     code = 2
     try:
         tempfile.tempdir = scratch
-        code = work(lambda step: _tell(told, step))
+        code = work(lambda step: _send(steps_out, step))
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
 
 
-def _tell(told: int, step: str) -> None:
-    os.write(told, f"{step}\n".encode())
+def _send(steps_out: int, step: str) -> None:
+    os.write(steps_out, f"{step}\n".encode())
 
 
 def _watch(child: int, steps: int, limits: Limits) -> int | Ended:
     import psutil
 
     process = psutil.Process(child)
-    step, since, heard = _BEGINNING, time.monotonic(), b""
+    step, since, unread = _BEGINNING, time.monotonic(), b""
     while True:
         if select.select([steps], [], [], POLL_INTERVAL)[0]:
-            news = os.read(steps, 65536)
-            if not news:
+            received = os.read(steps, 65536)
+            if not received:
                 return _result(child, step)
-            *whole, heard = (heard + news).split(b"\n")
+            *whole, unread = (unread + received).split(b"\n")
             if whole:
                 step, since = whole[-1].decode(), time.monotonic()
         why = _excess(process, limits, time.monotonic() - since)
@@ -177,12 +178,12 @@ def _excess(process: psutil.Process, limits: Limits, seconds: float) -> str | No
     import psutil
 
     if limits.step_seconds and seconds > limits.step_seconds + _GRACE:
-        return f"it was not done within {limits.step_seconds:g} s; --time-limit allows more"
+        return f"it was not done within {limits.step_seconds:g} s; for more time use --time-limit"
     with contextlib.suppress(psutil.NoSuchProcess):
         if limits.max_bytes and process.memory_info().rss > limits.max_bytes:
             return (
-                f"it took more than {limits.max_bytes >> 20} MiB of memory, as a file with far more than "
-                "a course's orders does; --memory-limit allows more"
+                f"it used more than {limits.max_bytes >> 20} MiB of memory, perhaps for a file with far more rows "
+                "than a course has; for more memory use --memory-limit"
             )
     return None
 
@@ -194,7 +195,7 @@ def _result(child: int, step: str) -> int | Ended:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Ctrl-C goes to both processes: the child's answer is waited for. What asks this one to end must end both."""
+    """Ctrl-C goes to both processes, so this one waits for the child. Other signals that end this one must end both."""
 
     def end(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)

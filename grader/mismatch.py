@@ -1,4 +1,4 @@
-"""What evidence and checks answer with when something is not as it should be, or cannot be judged."""
+"""What evidence and checks raise if something is wrong, or cannot be judged."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ Fact: TypeAlias = "int | str | Mapping[str, int] | None"
 
 
 class Mismatch(Exception):  # noqa: N818 - a verdict on the submission, not an error
-    """The evidence contradicts the check: what was expected, what was found, and up to a few rows that show it.
+    """The check fails: what was expected, what was found, and a few rows that show it.
 
-    `right` of `total` says how much of what was counted is as it should be, where the check counts something: the
-    rubric may give that share of a part of the marks.
+    If the check counts something, `right` of `total` is correct. The rubric may give this share of a part of the marks.
     """
 
     def __init__(
@@ -33,4 +32,4 @@ class Mismatch(Exception):  # noqa: N818 - a verdict on the submission, not an e
 
 
 class NoEvidence(Exception):  # noqa: N818 - a verdict on the submission, not an error
-    """The check cannot be judged, because what it would look at is not there. Never a pass and never a fail."""
+    """The check cannot be judged, because its evidence is not there. Never a pass and never a fail."""

@@ -1,4 +1,4 @@
-"""The grader's vocabulary: Status, Check, Finding and Report."""
+"""The grader's data model: Status, Check, Finding and Report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Builder: TypeAlias = "Callable[[Submission], None]"
 
 
 class Status(str, Enum):
-    """What a check concluded. ERROR is the grader's own fault and scores nothing against anyone."""
+    """The result of a check. ERROR is a mistake of the grader and costs the student no marks."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -34,8 +34,8 @@ class Status(str, Enum):
 class Example:
     """A small submission that a check must pass, or must fail.
 
-    `also` names the other checks that fail with it, beside those whose own `also_fails` names it. `says` is what the
-    check's finding must say, in `actual` or in an example row: the cause, where a check tells several apart.
+    `also` names other checks that fail too, in addition to those that name it in `also_fails`. The check's finding must
+    contain `says`, in `actual` or in an example row. A check with several causes uses it to require the right one.
     """
 
     name: str
@@ -46,11 +46,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of the assignment: `judge` returns, or raises Mismatch or NoEvidence.
+    """One requirement of the assignment: `judge` returns, or raises Mismatch or NoEvidence.
 
-    `needs` are the checks that must have passed before this one means anything; `hint` is the student's next step;
-    `title` is the first line of the docstring and `doc` the rest of it. `also_fails` are the names of other checks'
-    examples that this one does not pass either, so that a new check needs no change in their files.
+    - `needs`: the checks that must pass before this one is judged.
+    - `hint`: the student's next step.
+    - `title`: the first line of the docstring; `doc`: the rest of it.
+    - `also_fails`: examples of other checks that this check also fails. So a new check needs no change in their files.
     """
 
     id: str
@@ -73,9 +74,9 @@ class Check:
     def passes(
         self, build: Builder | None = None, *, advice: tuple[str, ...] = ()
     ) -> Builder | Callable[[Builder], Builder]:
-        """Register a submission, named for what is unusual in it, that this and every other check passes.
+        """Register a submission that this and every other check passes. Its name says what is unusual in it.
 
-        `advice` names the checks without marks that have something to say about it.
+        `advice` names the checks without marks that fail it.
         """
         return _register(self.passing, build, advice, "")
 
@@ -88,10 +89,10 @@ class Check:
     def fails(
         self, build: Builder | None = None, *, also: tuple[str, ...] = (), says: str = ""
     ) -> Builder | Callable[[Builder], Builder]:
-        """Register a submission, named for its mistake, that this check fails, and no other outside `also`.
+        """Register a submission that only this check and those in `also` fail. Its name says what the mistake is.
 
-        A check that names the example in its own `also_fails` may fail it too. The checks that need this one are
-        skipped by it, and are not named in `also`.
+        A check that names the example in its own `also_fails` may fail it too. Checks that need this one are skipped,
+        so `also` does not name them.
         """
         return _register(self.failing, build, also, says)
 
@@ -109,23 +110,23 @@ def _register(
 def check(
     *, hint: str, needs: tuple[str, ...] = (), title: str | None = None, also_fails: tuple[str, ...] = ()
 ) -> Callable[[Judge], Check]:
-    """Make a check of a function: its name is the id, its docstring the documentation.
+    """Turn a function into a check: its name is the id, its docstring the documentation.
 
-    `also_fails` names examples of other checks, mutants or variants, that this one does not pass either. The corpus
-    (grader/selftest/corpus.py) says when there is no example of such a name.
+    `also_fails` names examples of other checks, mutants or variants, that this check also fails. If there is no example
+    with such a name, the corpus (grader/selftest/corpus.py) raises an error.
 
     Raises:
-        TypeError: the function has no docstring, or lies outside grader/checks/<category>/<id>.py.
+        TypeError: the function has no docstring, or is not in grader/checks/<category>/<id>.py.
     """
 
     def make(judge: Judge) -> Check:
         text = inspect.getdoc(judge)
         package, _, module = judge.__module__.rpartition(".")
         if not text:
-            raise TypeError(f"check {judge.__name__} needs a docstring: its first line is what the student reads")
+            raise TypeError(f"check {judge.__name__} needs a docstring: the student reads its first line")
         if module != judge.__name__:
             raise TypeError(
-                f"check {judge.__name__} is in {module}.py; put it in {judge.__name__}.py, one check a file"
+                f"check {judge.__name__} is in {module}.py; put it in {judge.__name__}.py, one check per file"
             )
         first, _, rest = text.partition("\n")
         return Check(
@@ -144,9 +145,9 @@ def check(
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found. Points are marks of the course; `max_points` 0 is advice, which no verdict depends on.
+    """The result of one check. Points are marks of the course. `max_points` 0 is advice and decides nothing.
 
-    `actual` holds the reason of a SKIP or ERROR.
+    For a SKIP or ERROR, `actual` is the reason.
     """
 
     id: str
@@ -175,7 +176,7 @@ DID_NOT_END = "the grading did not end: "
 
 @dataclass(frozen=True)
 class Report:
-    """A graded submission. `assumptions` say what was taken for granted, such as where the lake was found."""
+    """A graded submission. `assumptions` says what the grader assumed, such as where the lake is."""
 
     submission: str
     kit_version: str
@@ -186,7 +187,7 @@ class Report:
 
     @property
     def verdict(self) -> Literal["pass", "fail", "error"]:
-        """`error` when the grader broke at a check with marks, else `fail` or `pass`. Advice decides nothing."""
+        """`error` if a check with marks could not finish, else `fail` or `pass`. Advice decides nothing."""
         marked = [finding.status for finding in self.findings if not finding.is_advice]
         if Status.ERROR in marked:
             return "error"
@@ -198,7 +199,7 @@ class Report:
 
     @property
     def max_score(self) -> float:
-        """The marks that could be judged: those of a check without evidence, or that broke, do not count."""
+        """The marks that could be judged. Checks without evidence and checks in status ERROR do not count."""
         return sum(
             finding.max_points
             for finding in self.findings

@@ -1,4 +1,4 @@
-"""configs/rubric.yml: the marks of each check. Nothing else in the grader knows a number of marks."""
+"""configs/rubric.yml: the marks of each check. No other file of the grader contains marks."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ADVICE = "advice"
 
 
 class RubricError(KitError):
-    """The rubric cannot be used: the message names file and check, and what to do."""
+    """The rubric cannot be used. The message names the file and the check, and says what to do."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Rubric:
-    """check id -> marks, in the rubric's order; `programs` says whose marks they are (advice has none).
+    """check id -> marks, in the rubric's order. `programs` is check id -> program; advice has no marks.
 
-    `partial` is the part of its marks, from 0 to 1, that a failed check which counts something can still earn.
+    `partial` is the part of its marks, from 0 to 1, that a failed check can still earn if it counts something.
     """
 
     points: Mapping[str, float]
@@ -42,9 +42,9 @@ Marks = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
 class _Document(BaseModel):
-    """The file: `totals: {program: marks}`, `partial`, `advice: [check]`, and a mapping `check: marks` a program.
+    """The file: `totals: {program: marks}`, `partial`, `advice: [check]`, and a mapping `check: marks` per program.
 
-    The programs are those of `totals`, so their keys are extra to this model.
+    `totals` names the programs, so their keys are extra keys of this model.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -56,11 +56,12 @@ class _Document(BaseModel):
 
 
 def load_rubric(path: Path, known: Collection[str]) -> Rubric:
-    """Read a rubric: `totals: {program: marks}`, one mapping `check: marks` a program, `advice: [check]`, and
-    `partial`, which may be left out for 0.
+    """Read a rubric: `totals: {program: marks}`, a mapping `check: marks` per program, `advice: [check]`, `partial`.
+
+    Without `partial` it is 0.
 
     Raises:
-        RubricError: the file cannot be read, a total is not met, or a check is unknown, missing or named twice.
+        RubricError: the file cannot be read, a total is wrong, or a check is unknown, missing or named twice.
     """
     try:
         content = path.read_bytes()
@@ -88,7 +89,7 @@ def load_rubric(path: Path, known: Collection[str]) -> Rubric:
 
 
 def _problem(error: ValidationError) -> str:
-    """The first thing that is wrong, as a person who wrote the file would say it."""
+    """The first problem, in words for the person who wrote the file."""
     first = error.errors(include_url=False)[0]
     value: Any = first["input"]
     match first["loc"]:
@@ -99,9 +100,9 @@ def _problem(error: ValidationError) -> str:
         case ("totals", program):
             return f"totals.{program} is {value!r}; expected marks"
         case ("advice", *_):
-            return f"advice holds {value!r}; expected a list of checks"
+            return f"advice contains {value!r}; expected a list of checks"
         case (program,):
-            return f"{program} is no mapping of checks to marks"
+            return f"{program} is not a mapping of checks to marks"
         case (program, check):
             return f"{program}.{check} is {value!r}; expected marks above 0, or list it in advice"
         case place:
@@ -114,20 +115,21 @@ def _require_complete(
     totals: Mapping[str, float],
     known: Collection[str],
 ) -> None:
-    """Every known check once, every program in `totals`, and its marks as many as it says there."""
-    strangers = [program for program, _ in sections if program != ADVICE and program not in totals]
-    if strangers:
-        raise RubricError(f"{path}: {strangers[0]} is not in `totals`; add its total there, or correct its name")
+    """Require every known check once, every program in `totals`, and the right sum of marks per program."""
+    unlisted = [program for program, _ in sections if program != ADVICE and program not in totals]
+    if unlisted:
+        raise RubricError(f"{path}: {unlisted[0]} is not in `totals`; add its total there, or correct its name")
     named = Counter(check for _, marks in sections for check in marks)
     twice = [check for check, count in named.items() if count > 1]
     unknown, missing = sorted(set(named) - set(known)), sorted(set(known) - set(named))
     if twice:
-        raise RubricError(f"{path}: {twice[0]} is named twice; leave it in one place")
+        raise RubricError(f"{path}: {twice[0]} is named twice; remove one of them")
     if unknown:
         raise RubricError(f"{path}: no check has the id {', '.join(unknown)}; `python -m grader checks` lists them")
     if missing:
-        raise RubricError(f"{path}: {', '.join(missing)} has no marks; give it some, or list it under {ADVICE}")
+        them, has = ("it", "has") if len(missing) == 1 else ("them", "have")
+        raise RubricError(f"{path}: {', '.join(missing)} {has} no marks; give {them} marks, or list {them} in {ADVICE}")
     for program, total in totals.items():
         given = round(sum(dict(sections).get(program, {}).values()), 6)
         if given != total:
-            raise RubricError(f"{path}: the marks of {program} add up to {given:g}, and `totals` says {total:g}")
+            raise RubricError(f"{path}: the marks of {program} add up to {given:g}, but `totals` says {total:g}")

@@ -1,8 +1,8 @@
-"""Files as Spark 3.5.1 writes them: data files, the sink log and a checkpoint, each with its checksum beside it.
+"""Writes files like Spark 3.5.1: data files, the sink log and a checkpoint, each with a checksum file.
 
-For submissions that are made and not run: the examples of checks, and the lakes of benchmarks. An end-to-end test holds
-them to what the consumer leaves. What differs: pyarrow names itself as the writer in a footer, and no state store is
-written.
+They are for submissions that are generated without Spark: the examples of checks, and the lakes of benchmarks. An
+end-to-end test compares them with the files of the consumer. There are two differences: a footer names pyarrow as the
+writer, and there is no state store.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from grader.evidence.sink_log import FOLDER as SINK_LOG
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOMENT_MS = 1_763_468_640_000  # when everything here was written, in milliseconds since 1970
+MOMENT_MS = 1_763_468_640_000  # the time of writing of all files, in milliseconds since 1970
 _BLOCK_SIZE = 33_554_432  # of Hadoop's local file system
 _VERSION_KEY, _ROW_KEY = "org.apache.spark.version", "org.apache.spark.sql.parquet.row.metadata"
 _STREAMING = "spark.sql.streaming"
-# What a query notes in its plans, so that a later start cannot change it.
+# What a query records with each planned batch, so that a later start cannot change it.
 _CONF = {
     f"{_STREAMING}.stateStore.providerClass": (
         "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
@@ -47,21 +47,21 @@ def write(path: Path, content: bytes) -> None:
 
 
 def renew_checksum(path: Path) -> None:
-    """Give a file that was written or changed the sidecar that Spark would have left with this content."""
+    """Write the sidecar that Spark would write for the file's present content."""
     checksum.sidecar(path).write_bytes(checksum.checksums(path.read_bytes()))
 
 
 def data_file_name(uuid: str, task: int = 0, *, is_partitioned: bool = True) -> str:
-    """The name that a task of a write gives its file; `is_partitioned` by columns."""
+    """The name that a Spark task gives its file. `is_partitioned`: the lake has `key=value` folders."""
     return f"part-{task:05d}-{uuid}{'.' if is_partitioned else '-'}c000.snappy.parquet"
 
 
 def write_table(
     path: Path, table: pa.Table, *, is_sparks: bool = True, int96: bool = False, milliseconds: bool = False
 ) -> None:
-    """Write a data file: one row group, none for no rows. `is_sparks` False leaves out what only Spark notes in it.
+    """Write a data file with one row group, or none without rows. `is_sparks` False leaves out Spark's own keys.
 
-    `int96` and `milliseconds` are the forms in which other settings of Spark write timestamps.
+    With `int96` or `milliseconds` timestamps have the form that other settings of Spark give them.
     """
     import pyarrow.parquet as pq
 
@@ -70,7 +70,7 @@ def write_table(
         path,
         table.schema,
         store_schema=False,
-        # Spark's writer drops a dictionary that does not pay, as that of an id or a time.
+        # Spark's writer drops a dictionary that saves no space, such as that of an id or a time.
         use_dictionary=[field.name for field in table.schema if _spark_type(field.type) == "string"],
         store_decimal_as_integer=True,
         use_deprecated_int96_timestamps=int96,
@@ -101,7 +101,7 @@ def _spark_type(kind: pa.DataType) -> str:
 
 
 def log_line(path: Path) -> str:
-    """The sink log's line of a data file that is there."""
+    """The sink log's line for an existing data file."""
     entry = {
         "path": path.absolute().as_uri(),
         "size": path.stat().st_size,
@@ -115,7 +115,7 @@ def log_line(path: Path) -> str:
 
 
 def write_log(lake: Path, batch: int, lines: Iterable[str], *, is_compact: bool = False) -> None:
-    """Write the sink log's file of a batch; the `lines` of a compact one are those of all batches so far."""
+    """Write the sink log's file of a batch. For a compact file, `lines` are those of all batches so far."""
     name = f"{batch}.compact" if is_compact else str(batch)
     write(lake / SINK_LOG / name, "\n".join(["v1", *lines]).encode())
 
@@ -128,12 +128,12 @@ class CheckpointWriter:
     topic: str
 
     def begin(self, query_id: str, starts: Mapping[int, int]) -> None:
-        """The query's id, and where it began to read."""
+        """Write the query's id and its start offsets."""
         write(self.folder / "metadata", json.dumps({"id": query_id}, separators=(",", ":")).encode())
         write(self.folder / "sources" / "0" / "0", b"\0v1\n" + self._offsets(starts).encode())
 
     def plan(self, batch: int, ends: Mapping[int, int]) -> None:
-        """The batch's exclusive end offsets. Each batch is planned a millisecond after the one before."""
+        """Write the batch's exclusive end offsets. Each batch is planned a millisecond after the one before."""
         head = {"batchWatermarkMs": 0, "batchTimestampMs": MOMENT_MS + batch, "conf": _CONF}
         lines = ["v1", json.dumps(head, separators=(",", ":")), self._offsets(ends)]
         write(self.folder / "offsets" / str(batch), "\n".join(lines).encode())

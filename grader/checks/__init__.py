@@ -1,4 +1,4 @@
-"""The checks, one a file: grader/checks/<category>/<id>.py. A file that is there is a check: nothing to register."""
+"""The checks: one check per file, grader/checks/<category>/<id>.py. Each file there is a check: no registration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def all_checks() -> Mapping[str, Check]:
     """id -> check, ordered by category and id.
 
     Raises:
-        TypeError: a file holds no check of its own name, or a check needs one that is not there.
+        TypeError: a file has no check with the file's name, or a check needs another check that does not exist.
     """
     checks: dict[str, Check] = {}
     for category in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg):
@@ -30,5 +30,5 @@ def all_checks() -> Mapping[str, Check]:
     for check in checks.values():
         for need in check.needs:
             if need not in checks:
-                raise TypeError(f"check {check.id} needs {need}, which is no check")
+                raise TypeError(f"check {check.id} needs {need}, but there is no check with this id")
     return checks

@@ -1,4 +1,4 @@
-"""What a pipeline left behind, read-only and lazy: nothing is opened before a check asks, and nothing is read twice."""
+"""The files and tables of a pipeline, read-only. Everything is read once, when a check first needs it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from grader.mismatch import Fact, Mismatch
 
 @dataclass(frozen=True)
 class Evidence:
-    """A submission, or the project itself, as the checks see it."""
+    """What the checks can see of a submission, or of the project itself."""
 
     config: Config
     database: Database
@@ -42,7 +42,7 @@ class Evidence:
 
     @cached_property
     def database_diff(self) -> Pair | None:
-        """The orders of Postgres beside those of the lake; None where Postgres cannot be compared with."""
+        """The orders of Postgres paired with those of the lake; None if Postgres cannot be read."""
         orders = self.database.orders
         if orders is None or not {"order_id", "created_at"} <= set(orders.column_names):
             return None
@@ -50,18 +50,18 @@ class Evidence:
 
     @cached_property
     def rounds_diff(self) -> Pair | None:
-        """The rows that the rounds inserted beside those of the lake; None without any."""
+        """The rows that the rounds inserted, paired with those of the lake; None without such rows."""
         rows = self.rounds.expected_orders
         return side_by_side(table_of(rows), self.lake) if rows else None
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
-        """What the lake can be compared with: all of Postgres first, then what the rounds know."""
+        """What the lake can be compared with: Postgres first, then the rows of the rounds."""
         return tuple(pair for pair in (self.database_diff, self.rounds_diff) if pair is not None)
 
     @cached_property
     def created_at_shift_us(self) -> int | None:
-        """How far the lake's created_at lie after the source's; see created_at.py."""
+        """How far the lake's created_at are after the source's; see created_at.py."""
         return shift_us(self.pairs, self.lake)
 
     @cached_property
@@ -82,26 +82,26 @@ class Evidence:
         settings = self.config.settings
         if settings is None:
             return Rounds(self.locations.rounds)
-        # A topic that the config lost since has a check of its own.
+        # If the config has another topic now, topic_is_configured reports it.
         topics = (settings.kafka.topic, *self.checkpoint.topics)
         return Rounds(self.locations.rounds, settings.postgres.table, topics)
 
     @cached_property
     def account(self) -> Account | None:
-        """What became of the messages that the consumer read; None where that cannot be told."""
+        """Where the messages are that the consumer read; None if this is unknown."""
         try:
             return account(self.checkpoint, self.lake, self.quarantine)
-        except Mismatch:  # the quarantine is damaged, which a check of its own says
+        except Mismatch:  # the quarantine is damaged, which another check reports
             return None
 
     @property
     def is_empty(self) -> bool:
-        """Neither a lake nor a checkpoint nor a state file: nothing has run here."""
+        """Whether there is no lake, no checkpoint and no state file: nothing has run here."""
         return not (self.lake.exists or self.checkpoint.exists or self.state.exists)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What was taken for granted, and a reader of the report should know."""
+        """What the grader assumed and a reader of the report should know."""
         return (*self.locations.assumptions, *self.lake.assumptions)
 
     def facts(self) -> dict[str, Fact]:

@@ -1,8 +1,10 @@
-"""The consumer's checkpoint: offsets/ (planned batches), commits/ (finished ones), metadata, sources/.
+"""The consumer's checkpoint: offsets/ (planned batches), commits/ (finished batches), metadata, sources/.
 
-Format, as Spark 3.5.1 writes it: `offsets/N` holds `v1`, a JSON line, then one line a source, for Kafka
-`{"<topic>":{"0":4,"1":0}}` with exclusive end offsets, or `-` for a source without any. `sources/0/0` holds the start
-offsets after a NUL byte and `v1`.
+The format that Spark 3.5.1 writes:
+
+- `offsets/N`: `v1`, a JSON line, then one line per source. For Kafka the line is `{"<topic>":{"0":4,"1":0}}` with
+  exclusive end offsets. For a source without offsets it is `-`.
+- `sources/0/0`: a NUL byte, `v1`, and the start offsets.
 """
 
 from __future__ import annotations
@@ -18,13 +20,13 @@ from grader.evidence.checksum import edited
 from grader.evidence.listing import file_names, read_bytes
 from grader.evidence.sink_log import SinkLog
 
-_ID = re.compile(r"\d{1,7}", re.ASCII)  # 115 days of a batch a second; a larger number is no batch of this query
+_ID = re.compile(r"\d{1,7}", re.ASCII)  # enough for a batch per second over 115 days; larger numbers are not batch ids
 Offsets = Mapping[str, Mapping[int, int]]  # topic -> partition -> offset
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The checkpoint in `folder`. What cannot be read is in `problems`."""
+    """The checkpoint in `folder`. `problems` lists what cannot be read."""
 
     folder: Path | None
 
@@ -51,10 +53,10 @@ class Checkpoint:
         return max(self.commit_batches, default=None)
 
     def batch_in_flight(self, log: SinkLog | None) -> int | None:
-        """The batch that the consumer planned and had not finished when it was stopped: legal once, at the end.
+        """The batch that the consumer planned but did not finish before it was stopped. Only the last batch may be one.
 
-        Its rows are not in the lake before the consumer is started again. A batch that `log`, the lake's sink log,
-        names is in the lake, committed or not.
+        Its rows reach the lake when the consumer is started again. If `log`, the lake's sink log, names a batch, the
+        batch is in the lake, committed or not.
         """
         planned = self.last_offset_batch
         finished = (self.last_commit_batch, log.last_batch if log else None)
@@ -86,10 +88,10 @@ class Checkpoint:
         return None
 
     def _text(self, name: str) -> str:
-        """Raises OSError, or ValueError for what is no file of a checkpoint."""
+        """Raises OSError, or ValueError if this is not a file of a checkpoint."""
         text = read_bytes(self.folder or Path(), name).decode("utf-8")
         if not text.startswith("v1"):
-            raise ValueError(f"begins with {text[:20]!r}, not v1" if text else "empty")
+            raise ValueError(f"begins with {text[:20]!r}, not with v1" if text else "empty")
         return text
 
     @property
@@ -102,13 +104,13 @@ class Checkpoint:
         return self._read[0]
 
     def ends_of(self, batch: int) -> Offsets:
-        """The end offsets of one batch, without reading the others; empty for one that cannot be read."""
+        """The end offsets of one batch, without reading the others; empty if they cannot be read."""
         ends = self._read_offsets(batch)
         return ends if isinstance(ends, Mapping) else {}
 
     @cached_property
     def started_ms(self) -> Mapping[int, int]:
-        """batch -> when Spark planned it, in milliseconds since 1970, of the batches that say so."""
+        """batch -> when Spark planned it, in milliseconds since 1970, for the batches with this time."""
         times = {batch: self._batch_timestamp(batch) for batch in self.offsets}
         return {batch: time for batch, time in times.items() if time is not None}
 
@@ -121,7 +123,7 @@ class Checkpoint:
 
     @cached_property
     def topics(self) -> tuple[str, ...]:
-        """Every topic that a batch names, in the order in which they appear."""
+        """Every topic that a batch names, in order of appearance."""
         return tuple(dict.fromkeys(topic for batch in sorted(self.offsets) for topic in self.offsets[batch]))
 
     @property
@@ -133,9 +135,9 @@ class Checkpoint:
 
     @cached_property
     def messages_read(self) -> int | None:
-        """Offsets from where the query began to the end of the last batch; None where its begin is not known.
+        """Offsets from the query's start offsets to the end of the last batch; None if the start offsets are unknown.
 
-        A topic that transactions wrote to has offsets without a message: then it is more than there were messages.
+        With transactions a topic has offsets without a message. The result is then higher than the number of messages.
         """
         if not self.offsets or self.start_offsets is None:
             return None
@@ -143,7 +145,7 @@ class Checkpoint:
 
     @cached_property
     def messages_in(self) -> Mapping[int, int]:
-        """batch -> offsets that it read, of the batches whose predecessor is known."""
+        """batch -> number of offsets that it read, for the batches whose predecessor is known."""
         counts = {}
         for batch, ends in self.offsets.items():
             before = self.start_offsets if batch == 0 else self.offsets.get(batch - 1)
@@ -164,7 +166,7 @@ class Checkpoint:
 
     @cached_property
     def stale_checksums(self) -> tuple[str, ...]:
-        """Files that were edited after Spark wrote them, which Spark itself does not notice: see checksum.py."""
+        """Files that were edited after Spark wrote them: see checksum.py. Spark itself does not notice it."""
         if self.folder is None:
             return ()
         names = [
@@ -177,7 +179,7 @@ class Checkpoint:
 
 
 def _between(begin: Offsets, end: Offsets) -> int:
-    # A partition that was added later is read from its first offset on.
+    # A partition that was added later is read from its first offset.
     return sum(
         offset - begin.get(topic, {}).get(partition, 0)
         for topic, ends in end.items()
@@ -194,7 +196,7 @@ def _offsets(lines: list[str]) -> Offsets:
             for topic, ends in json.loads(line).items():
                 topics.setdefault(topic, {}).update({int(partition): int(offset) for partition, offset in ends.items()})
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-            raise ValueError(f"no Kafka offsets: {line[:60]!r}") from None
+            raise ValueError(f"not Kafka offsets: {line[:60]!r}") from None
     return topics
 
 

@@ -1,7 +1,10 @@
-"""Hadoop's checksum sidecars: `.<name>.crc` beside each file that a local Spark wrote.
+"""Hadoop's checksum files (sidecars): `.<name>.crc` next to each file that a local Spark wrote.
 
-Format, as read off files that Spark 3.5.1 left: `crc` and a NUL, the chunk size as 4 bytes (512), then the CRC-32 of
-each chunk as 4 bytes, all big-endian.
+The format of files from Spark 3.5.1, all big-endian:
+
+- `crc` and a NUL byte
+- the chunk size as 4 bytes (512)
+- the CRC-32 of each chunk as 4 bytes
 """
 
 from __future__ import annotations
@@ -21,17 +24,17 @@ _MOMENT_SEC = 0.1
 
 
 def edited(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
-    """Those of `names`, paths relative to `folder`, whose sidecar contradicts them or was taken away."""
+    """The files of `names`, paths relative to `folder`, whose sidecar does not match or was removed."""
     listed = list(names)
     bare = without_sidecar(folder, listed)
     return tuple(name for name in listed if name in bare or is_stale(folder, name))
 
 
 def without_sidecar(folder: Path, names: Iterable[str]) -> frozenset[str]:
-    """Files of `names` whose sidecar alone is missing: every other of its folder has one, or every other at all where
-    it is the only one there.
+    """Files of `names` of which only the sidecar is missing, while all other files in the same folder have theirs.
 
-    A copy loses all sidecars or none; who edits a file by hand deletes the one that would betray it.
+    A file that is alone in its folder is compared with all other files. A copy loses all sidecars or none. A person who
+    edits a file by hand may delete only its sidecar.
     """
     there = [name for name in names if (folder / name).is_file()]
     lacking = [name for name in there if not has_sidecar(folder / name)]
@@ -42,7 +45,7 @@ def without_sidecar(folder: Path, names: Iterable[str]) -> frozenset[str]:
         return bare[place] == 1 < siblings[place] or (siblings[place] == len(lacking) == 1 < len(there))
 
     found = [name for name in lacking if is_alone(name)]
-    if found:  # a running Spark moves a file a moment before its sidecar, and deletes it a moment after
+    if found:  # a running Spark moves a file shortly before its sidecar, and deletes it shortly after its sidecar
         time.sleep(_MOMENT_SEC)
     return frozenset(name for name in found if (folder / name).is_file() and not has_sidecar(folder / name))
 
@@ -56,10 +59,10 @@ def sidecar(path: Path) -> Path:
 
 
 def is_stale(folder: Path, name: str) -> bool:
-    """Whether the sidecar of the file `name`, a path relative to `folder`, contradicts its content.
+    """Whether the sidecar of the file `name`, a path relative to `folder`, does not match its content.
 
-    False without a sidecar, which copies often lose, and where only line ends differ: git writes a text file's as
-    Windows has them. No link below `folder` is followed.
+    False without a sidecar, because copies often lose it. False if only line ends differ, because git can convert those
+    of a text file to Windows. Links below `folder` are not followed.
     """
     try:
         sums = read_bytes(folder, str(sidecar(Path(name))))
@@ -77,7 +80,7 @@ def is_stale(folder: Path, name: str) -> bool:
 
 
 def checksums(content: bytes, chunk: int = 512) -> bytes:
-    """The sidecar that belongs to `content`, with one CRC-32 a `chunk` bytes."""
+    """The sidecar of `content`, with one CRC-32 for each `chunk` bytes."""
     parts = [_HEADER.pack(_MAGIC, chunk)]
     parts += [struct.pack(">I", zlib.crc32(content[at : at + chunk])) for at in range(0, len(content), chunk)]
     return b"".join(parts)

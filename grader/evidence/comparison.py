@@ -1,4 +1,4 @@
-"""Lake rows beside the rows they were made from, column by column."""
+"""Compares the lake's rows with the rows that they came from, column by column."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from configs.contract import COLUMN_NAMES, ORDER_STATUSES, format_timestamp
+from configs.wording import counted
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.database import Database
 from grader.evidence.lake import Found, Lake
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-_HALF_A_CENT = 0.005  # a lake with DECIMAL(10, 2) rounds what NUMERIC without a scale holds
+_HALF_A_CENT = 0.005  # a lake with DECIMAL(10, 2) rounds values from NUMERIC without a scale
 
 
 def source(database: Database) -> pa.Table:
     """The orders of Postgres in the normal form of orders.py.
 
     Raises:
-        NoEvidence: the database cannot be looked at, or its table lacks a column to judge by.
+        NoEvidence: the database cannot be read, or its table lacks a column that is needed.
     """
     orders = database.orders
     if orders is None:
@@ -41,16 +42,16 @@ def source(database: Database) -> pa.Table:
 def clean(orders: pa.Table) -> pa.Table:
     """The rows of a source that must reach the lake: with order_id and created_at, and an amount above zero.
 
-    The hand-out lets zero amounts be kept or dropped, so they prove nothing.
+    The assignment allows zero amounts to be kept or dropped, so they prove nothing.
     """
     import pyarrow.compute as pc
 
-    wanted = pc.and_(pc.invert(_is_bad(orders)), pc.fill_null(pc.not_equal(orders.column("amount"), 0.0), False))
-    return orders.filter(wanted)
+    expected = pc.and_(pc.invert(_is_bad(orders)), pc.fill_null(pc.not_equal(orders.column("amount"), 0.0), False))
+    return orders.filter(expected)
 
 
 def newest_rejected_us(orders: pa.Table) -> int | None:
-    """The newest created_at of the rows of a source that may not reach the lake, or need not."""
+    """The newest created_at of the rows of a source that must not reach the lake, or need not reach it."""
     import pyarrow.compute as pc
 
     zero = pc.fill_null(pc.equal(orders.column("amount"), 0.0), False)
@@ -84,10 +85,10 @@ def without_ids(lake: Lake, known: pa.ChunkedArray, limit: int) -> Found:
 
 @dataclass(frozen=True)
 class Missing:
-    """Rows of a source that are not in the lake, by cause, and the first few of them by order_id.
+    """Rows of a source that are not in the lake, grouped by cause, and the first few of them by order_id.
 
-    `backdated` are not among them: rows whose created_at was set to long before that of orders inserted earlier, so
-    that a cursor over created_at had passed it before they were there.
+    `backdated` rows are not counted in `total`. Their created_at is long before that of orders inserted earlier. So a
+    cursor over created_at had passed it before they were inserted.
     """
 
     total: int
@@ -103,23 +104,26 @@ class Missing:
         return f"{self.total} missing: " + ", ".join(f"{count} {cause}" for cause, count in self.causes.items())
 
 
-ABOVE = "above the state, so not published yet"
-TIE = "with the created_at of a delivered order, so a limit cut the tie"
-UNDER = "under the state, so passed over or dropped, and lost"
-UNFINISHED = "planned and not finished: start the consumer and wait"
+# The text before the bracket is also the cause in an example row.
+ABOVE = "with created_at > state (not published yet)"
+TIE = "with the created_at of a delivered order (a limit cut the tie)"
+UNDER = "with created_at <= state (skipped or dropped, so lost)"
+UNFINISHED = "planned, not finished: start the consumer and wait"
 UNKNOWN = "with no state to compare with"
 BACKDATED_BY_US = 600 * SECOND_US
-"""A created_at further than this below that of an order with a lower id was set by hand: a transaction that holds its
-now() back for so long is not seen in a class, and shorter ones are the pipeline's to wait for."""
+"""If a created_at is further than this before that of an order with a lower id, it was set by hand.
+
+A transaction that stays open for so long does not occur in a class. The pipeline has to wait for shorter ones.
+"""
 
 
 def missing(
     orders: pa.Table, lake: Lake, state: State, checkpoint: Checkpoint, limit: int, *, any_backdated: bool = True
 ) -> Missing:
-    """The rows of `orders`, all of which should be in the lake, that are not: why, and the first `limit` of them.
+    """The rows of `orders` that are missing in the lake: the causes, and the first `limit` rows.
 
-    `orders` are in the normal form of orders.py. State and checkpoint tell the causes apart. `any_backdated` False:
-    none of them can have been backdated, however it looks.
+    All of `orders` should be in the lake. They are in the normal form of orders.py. State and checkpoint show the
+    causes. With `any_backdated` False no row counts as backdated.
     """
     import numpy as np
     import pyarrow as pa
@@ -140,7 +144,7 @@ def missing(
         above = created > moment_us(format_timestamp(value.timestamp))
         causes[above] = ABOVE
     batch = checkpoint.batch_in_flight(lake.log)
-    in_flight = f"in batch {batch}, {UNFINISHED}"
+    in_flight = f"in batch {batch} ({UNFINISHED})"
     held = 0 if batch is None else checkpoint.messages_in.get(batch, len(created))
     unfinished = _newest(held, created, ~above)
     causes[unfinished] = in_flight
@@ -151,7 +155,7 @@ def missing(
         lost.num_rows,
         {cause: why.count(cause) for cause in (UNDER, TIE, ABOVE, in_flight, UNKNOWN) if cause in why},
         tuple(
-            {**_shown(row), "cause": cause.partition(",")[0]}
+            {**_shown(row), "cause": cause.partition(" (")[0]}
             for row, cause in zip(lost.slice(0, limit).to_pylist(), why, strict=False)
         ),
         Found(late.num_rows, tuple(_shown(row) for row in late.slice(0, limit).to_pylist())),
@@ -159,7 +163,7 @@ def missing(
 
 
 def _newest(count: int, created: NDArray[np.int64], published: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The newest `count` of the published rows, which are those that a batch in flight holds."""
+    """The newest `count` of the published rows: a batch in flight holds these."""
     import numpy as np
 
     newest_first = np.argsort(-created, kind="stable")
@@ -169,7 +173,10 @@ def _newest(count: int, created: NDArray[np.int64], published: NDArray[np.bool_]
 
 
 def _newest_before(delivered: pa.Table, rows: pa.Table) -> NDArray[np.int64]:
-    """For each of `rows`, the greatest created_at of the delivered rows with a lower order_id. Both are by order_id."""
+    """For each of `rows`, the greatest created_at of the delivered rows with a lower order_id.
+
+    Both tables are sorted by order_id.
+    """
     import numpy as np
 
     newest = np.concatenate([[0], np.maximum.accumulate(delivered.column("created_at").to_numpy())])
@@ -179,7 +186,7 @@ def _newest_before(delivered: pa.Table, rows: pa.Table) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Altered:
-    """Values of the lake that are not those of a source: how many a column, of how many orders, and the first few."""
+    """Values of the lake that differ from a source: the count per column, the orders concerned, and the first few."""
 
     columns: Mapping[str, int]
     orders: int
@@ -192,14 +199,15 @@ class Altered:
     @property
     def summary(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in self.columns.items())
-        return f"{sum(self.columns.values())} values differ ({counts})"
+        total = sum(self.columns.values())
+        return f"{counted(total, 'value')} {'differs' if total == 1 else 'differ'} ({counts})"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The orders that a source and the lake both have, by order_id, once each: as the one has them, as the other does.
+    """The orders that a source and the lake both have: `left` from the source, `right` from the lake.
 
-    Both are in the normal form of orders.py, and have the same number of rows.
+    Both tables are sorted by order_id, have each order once, and are in the normal form of orders.py.
     """
 
     left: pa.Table
@@ -207,7 +215,7 @@ class Pair:
 
 
 def side_by_side(source: pa.Table, lake: Lake) -> Pair:
-    """The orders of `source` beside those of the lake."""
+    """Pairs the orders of `source` with those of the lake."""
     import pyarrow.compute as pc
 
     common = pc.unique(source.column("order_id").filter(lake.ids.mask(source.column("order_id"))))
@@ -215,10 +223,10 @@ def side_by_side(source: pa.Table, lake: Lake) -> Pair:
 
 
 def altered(pair: Pair, lake: Lake, limit: int, shift_us: int = 0, *, status_moves: bool = False) -> Altered:
-    """Values of the lake that are not the source's, at the precision that both sides have, one row a value.
+    """Values of the lake that differ from the source, at the precision that both sides have. Each row shows one value.
 
-    `shift_us` is how far all created_at of the lake lie after the source's: a fault that has a check of its own.
-    `status_moves`: the source is of today, so that another status of the contract is no difference.
+    `shift_us` is how far all created_at of the lake are after the source's. Another check reports this mistake.
+    `status_moves`: the source shows the present, so another valid status is no difference.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -249,7 +257,7 @@ def altered(pair: Pair, lake: Lake, limit: int, shift_us: int = 0, *, status_mov
 
 
 def _aligned(table: pa.Table, order_ids: pa.Array) -> pa.Table:
-    """The first row of each of the ids, by id."""
+    """The first row of each id, sorted by id."""
     import pyarrow.compute as pc
 
     chosen = table.filter(pc.is_in(table.column("order_id"), value_set=order_ids)).sort_by("order_id").combine_chunks()

@@ -13,18 +13,18 @@ from configs.settings import Settings, SettingsError, load_handed_in, load_setti
 from grader.evidence.listing import file_names, folder_names, read_bytes
 
 CONFIG_NAME = "orders_stream.yml"
-_DEPTH = 8  # hand-ins nest: <name>/<rollnumber>/food_delivery_streaming/local/configs/
+_DEPTH = 8  # submissions are nested: <name>/<rollnumber>/food_delivery_streaming/local/configs/
 _MAX_FOLDERS = 20_000
 _MAX_BYTES = 256 << 10
-_MAX_ALIASES = 20  # nine levels of nine aliases each make a file of 1 KB unfold into a billion values
+_MAX_ALIASES = 20  # with nine levels of nine aliases a file of 1 KB expands to a billion values
 
 
 @dataclass(frozen=True)
 class Config:
-    """The config and the folder it speaks for.
+    """The config and the folder that it belongs to.
 
-    `settings` is None when the file is missing or wrong, and `problems` say why, one line each. `boundary` is the
-    folder outside which nothing is read, None for the user's own project, whose config may point anywhere.
+    `settings` is None if the file is missing or wrong; `problems` says why, one line per problem. The grader reads
+    nothing outside the folder `boundary`. It is None for the user's own project, whose config may point anywhere.
     """
 
     root: Path
@@ -39,21 +39,21 @@ def own_config(path: Path | None) -> Config:
     """The config of the user's own project: the given file, else CONFIG, else configs/orders_stream.yml.
 
     Raises:
-        SettingsError: it is missing or wrong; the user is there to fix it.
+        SettingsError: it is missing or wrong, and the user can fix it.
     """
     settings = load_settings(path)
     return Config(settings.root, settings.source, settings)
 
 
 def submitted_config(root: Path, path: Path | None) -> Config:
-    """The config of a submission: the given file, else the one that `find_config` finds under its folder.
+    """The config of a submission: the given file, else the one that `find_config` finds in its folder.
 
-    Never raises for what the submission holds: a student's broken config is a finding.
+    Never raises because of the submission's content: a student's broken config is a finding.
     """
     boundary = root.resolve()
     source = path or find_config(root)
     if source is None:
-        return Config(root, None, None, (f"{CONFIG_NAME} is nowhere in the submission",), boundary)
+        return Config(root, None, None, (f"there is no {CONFIG_NAME} in the submission",), boundary)
     usual = source.name == CONFIG_NAME and source.parent.parent == root
     assumptions = () if path or usual else (f"config: found at {_shown(source, root)}",)
     try:
@@ -62,15 +62,16 @@ def submitted_config(root: Path, path: Path | None) -> Config:
     except SettingsError as error:
         problems = tuple(line.replace(f"{source}", _shown(source, root)) for line in str(error).splitlines())
         return Config(root, source, None, problems, boundary, assumptions)
-    except Exception as error:  # noqa: BLE001 - whatever a student's YAML does to the reader is the YAML's problem
+    except Exception as error:  # noqa: BLE001 - any error in reading a student's YAML is a problem of the YAML
         what = str(error) or type(error).__name__
         return Config(root, source, None, (f"{_shown(source, root)}: {what[:200]}",), boundary, assumptions)
     return Config(settings.root, source, settings, (), boundary, assumptions)
 
 
 def find_config(root: Path) -> Path | None:
-    """The orders_stream.yml nearest to `root`, the first by name of several at one depth; else another YAML file with
-    the hand-out's sections. Links are not followed.
+    """The orders_stream.yml nearest to `root`; if several are at the same depth, the first by name.
+
+    Without one, another YAML file with the assignment's sections. Links are not followed.
     """
     others = list[Path]()
     for folder in _folders(root):
@@ -105,17 +106,17 @@ def _looks_like_config(path: Path) -> bool:
 
 
 def _require_plain(source: Path) -> None:
-    """Refuse what would take the YAML reader, or what goes through its values, hours.
+    """Reject a file that would take hours to parse or to process.
 
     Raises:
-        OSError: no regular file, or too large.
+        OSError: not a regular file, or too large.
         ValueError: it refers to its own values too often.
     """
     content = read_bytes(source.parent, source.name, _MAX_BYTES)
     if content.count(b"*") <= _MAX_ALIASES:
         return
     aliases = 0
-    with contextlib.suppress(yaml.YAMLError):  # the settings' reader says it better
+    with contextlib.suppress(yaml.YAMLError):  # the settings' reader gives a better message
         for event in yaml.parse(content, yaml.SafeLoader):
             aliases += isinstance(event, yaml.AliasEvent)
             if aliases > _MAX_ALIASES:

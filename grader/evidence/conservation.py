@@ -1,4 +1,4 @@
-"""Every message that the consumer has read must be somewhere: in the lake, in the quarantine, or a repeat."""
+"""Reconciles the messages that the consumer has read: each is in the lake, in the quarantine, or a duplicate."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from grader.evidence.sink_log import path_in_lake
 
 @dataclass(frozen=True)
 class Account:
-    """`read` messages (offsets from where the consumer began to its last batch), `rows` in the lake, `rejected`
-    messages of that stretch in the quarantine.
+    """What the consumer read and where it went.
+
+    `read`: messages, as offsets from the consumer's start to its last batch. `rows`: rows in the lake. `rejected`:
+    those of the messages that are in the quarantine.
     """
 
     read: int
@@ -22,29 +24,29 @@ class Account:
 
     @property
     def unexplained(self) -> int:
-        """Repeats, what was rejected without a trace, markers of transactions, losses; below 0: rows too many."""
+        """Duplicates, rejected messages without a trace, transaction markers, lost rows; below 0: too many rows."""
         return self.read - self.rows - self.rejected
 
 
 def account(checkpoint: Checkpoint, lake: Lake, quarantine: Quarantine) -> Account | None:
-    """The account of the whole lake; None where lake or checkpoint do not tell, or do not belong together.
+    """The account of the whole lake; None if lake or checkpoint lack figures, or do not belong together.
 
     Raises:
-        Mismatch: a file of the quarantine cannot be read after all.
+        Mismatch: a file of the quarantine cannot be read, although its footer can.
     """
     log, rows, read = lake.log, lake.figures.rows, checkpoint.messages_read
     if read is None or rows is None:
         return None
     last = max(checkpoint.offsets)
     if log is not None and log.last_batch is not None and log.last_batch > last:
-        return None  # batches of which the checkpoint does not know the messages
+        return None  # the checkpoint does not know the messages of all batches
     is_readable = quarantine.exists and not quarantine.problems
     rejected = quarantine.read_so_far(checkpoint.start_offsets, checkpoint.offsets[last]) if is_readable else 0
     return Account(read, rows, rejected)
 
 
 def batch_accounts(checkpoint: Checkpoint, lake: Lake) -> dict[int, Account]:
-    """batch -> its account, without what it rejected; of the batches for which both sides are known."""
+    """batch -> its account, without rejected messages, for the batches of which both sides are known."""
     if lake.log is None or lake.folder is None:
         return {}
     paths = frozenset(lake.listing)

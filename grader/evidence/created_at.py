@@ -1,4 +1,4 @@
-"""created_at of the lake compared with that of the rows it was made from: a time zone's offset."""
+"""Compares created_at of the lake with that of its source, to find a time zone's offset."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from grader.evidence.comparison import Pair
 from grader.evidence.lake import Lake
 from grader.evidence.orders import SECOND_US, whole_units
 
-_STEP_US = 900 * SECOND_US  # every zone in use is a multiple of 15 minutes from UTC
+_STEP_US = 900 * SECOND_US  # the offset of every time zone is a multiple of 15 minutes
 _MAX_US = 14 * 3600 * SECOND_US  # and at most 14 hours
 
 
 def shift_us(pairs: Iterable[Pair], lake: Lake) -> int | None:
-    """How far the lake's created_at lie after the source's, where one offset moves more than half of all rows.
+    """How far the lake's created_at are after the source's, if more than half of all rows have the same offset.
 
     0 without such an offset, None without orders to compare.
     """

@@ -1,4 +1,4 @@
-"""The orders table in Postgres, where it can be reached: read-only, and never needed."""
+"""The orders table in Postgres, if it can be reached. The grader only reads it, and works without it too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import psycopg2.extensions
     import pyarrow as pa
 
-CONNECT_TIMEOUT_SEC = 2  # libpq's least
+CONNECT_TIMEOUT_SEC = 2  # the minimum of libpq
 _STATEMENT_TIMEOUT_MS = 60_000
 
 _COLUMNS = """
@@ -32,7 +32,7 @@ _EXPRESSIONS = {
 
 @dataclass(frozen=True)
 class Database:
-    """The table, or in `problem` why it cannot be looked at. `orders` are its rows in the normal form of orders.py."""
+    """The table; `problem` says why it cannot be read. `orders` are its rows in the normal form of orders.py."""
 
     settings: Settings | None
     problem: str | None = None
@@ -42,7 +42,7 @@ class Database:
         import psycopg2
 
         if self.settings is None:
-            return None, self.problem or "the config does not say where the database is"
+            return None, self.problem or "there is no config that says where the database is"
         postgres = self.settings.postgres
         try:
             connection = connect(
@@ -100,9 +100,9 @@ def _table(connection: psycopg2.extensions.connection, table: str) -> tuple[pa.T
                 break
         else:
             return None, f"there is no table {table} with an order_id in the database"
-        wanted = ", ".join(_EXPRESSIONS.get(name, "{column}").format(column=f'"{name}"') for name in columns)
+        selected = ", ".join(_EXPRESSIONS.get(name, "{column}").format(column=f'"{name}"') for name in columns)
         target = io.BytesIO()
-        cursor.copy_expert(f"COPY (SELECT {wanted} FROM {spelling}) TO STDOUT WITH (FORMAT csv)", target)
+        cursor.copy_expert(f"COPY (SELECT {selected} FROM {spelling}) TO STDOUT WITH (FORMAT csv)", target)
     types = {name: pa.int64() if name in ("order_id", "created_at") else pa.string() for name in columns}
     if target.tell() == 0:
         return normal_table(_timestamps(pa.table({name: pa.array([], kind) for name, kind in types.items()}))), None

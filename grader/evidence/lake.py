@@ -1,7 +1,7 @@
 """The Parquet lake: which files count, whether they can be read, and the figures of their rows.
 
-Which files count: Spark's sink log decides where there is one. pyarrow, DuckDB and a glob do not know it and count
-files that a crash left behind, so the listing is intersected with the log here.
+If there is a Spark sink log, it decides which files count: those that are both in the folder and in the log. pyarrow,
+DuckDB and a glob do not know the log, and also count files that a crash left behind.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
+from configs.wording import counted
 from grader.evidence.listing import file_sha256, list_parquet
 from grader.evidence.order_ids import OrderIds, union
 from grader.evidence.orders import (
@@ -45,14 +46,12 @@ if TYPE_CHECKING:
 
 NO_PARTITION = "(none)"
 _TEXT_COLUMNS = ("customer_name", "restaurant_name", "item", "order_status")
-MAX_ROWS_READ_WHOLE = (
-    1_000_000  # of a lake; in a larger one, amounts and times are judged by statistics where they tell
-)
+MAX_ROWS_READ_WHOLE = 1_000_000  # rows of a lake; a larger one is judged by its Parquet statistics if possible
 
 
 @dataclass(frozen=True)
 class LakeFile:
-    """A data file that counts: path relative to the lake, size in bytes, and what the log says of it."""
+    """A data file that counts: path relative to the lake, size in bytes, and its line of the log."""
 
     path: str
     size: int
@@ -60,7 +59,7 @@ class LakeFile:
 
     @property
     def day(self) -> str | None:
-        """The value of the `date=` folder, else of the first `key=value` folder; None without one."""
+        """The value of the `date=` folder, or of the first `key=value` folder; None without one."""
         pairs = [part.partition("=") for part in self.path.split("/")[:-1] if "=" in part]
         values = {key: unquote(value) for key, _, value in reversed(pairs)}
         return values.get(PARTITION_COLUMN, unquote(pairs[0][2]) if pairs else None)
@@ -68,7 +67,7 @@ class LakeFile:
 
 @dataclass(frozen=True)
 class Found:
-    """Rows that are not as they should be: how many, and the first few of them by order_id."""
+    """Rows that are wrong: how many, and the first few of them by order_id."""
 
     total: int
     rows: tuple[Row, ...]
@@ -79,7 +78,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of the rows of all files that count; None where a file's damage leaves them unknown."""
+    """The figures of the rows of all files that count; None if a damaged file makes them unknown."""
 
     rows: int | None = None
     distinct_order_ids: int | None = None
@@ -93,9 +92,9 @@ class Figures:
 
 @dataclass(frozen=True)
 class Lake:
-    """The lake in `folder`; nothing outside `boundary` is read, where there is one.
+    """The lake in `folder`. If there is a `boundary`, nothing outside it is read.
 
-    `moved_log` is the folder of its sink log, where that is not in it.
+    `moved_log` is the folder of its sink log, if this is not in the lake.
     """
 
     folder: Path | None
@@ -126,7 +125,7 @@ class Lake:
 
     @cached_property
     def files(self) -> tuple[LakeFile, ...]:
-        """The files that count, by path: in the listing and, where there is a log, in the log."""
+        """The files that count, sorted by path: in the listing and, if there is a log, in the log."""
         return tuple(
             LakeFile(path, size, self._logged.get(path))
             for path, size in sorted(self.listing.items())
@@ -135,17 +134,17 @@ class Lake:
 
     @cached_property
     def orphans(self) -> tuple[str, ...]:
-        """Files that no line of the log names, as a crash leaves them. They do not count."""
+        """Files that the log does not name. A crash can leave them. They do not count."""
         return () if self.log is None else tuple(sorted(set(self.listing) - set(self._logged)))
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
-        """Files that the log names and that are not there."""
+        """Files that the log names but that are not there."""
         return tuple(sorted(set(self._logged) - set(self.listing)))
 
     @cached_property
     def resized(self) -> tuple[LakeFile, ...]:
-        """Files whose size is not the one that Spark logged."""
+        """Files with another size than Spark logged."""
         return tuple(file for file in self.files if file.logged is not None and file.logged.size != file.size)
 
     @cached_property
@@ -157,18 +156,19 @@ class Lake:
         if self.log is None:
             lines.append("lake: it has no _spark_metadata log, so every Parquet file in it counts")
         elif moved:
-            lines.append(f"lake: it was moved; {moved} logged paths were matched from their date= folder on")
+            paths = counted(moved, "logged path")
+            lines.append(f"lake: it was moved; {paths} compared only from the date= folder on")
         lines += sorted(set().union(*(type_assumptions(footer.schema) for footer in self.footers)))
         if self._by_statistics:
             lines.append(
                 f"lake: it has more than {MAX_ROWS_READ_WHOLE:,} rows, so amounts and times are judged by the "
-                "statistics of Spark's and Arrow's files where these tell"
+                "statistics that Spark or Arrow wrote, if there are any"
             )
         return tuple(lines)
 
     @cached_property
     def footers(self) -> tuple[Footer, ...]:
-        """One a file that counts, in their order."""
+        """One per file that counts, in the same order."""
         folder = self.folder or Path()
         return tuple(in_parallel(lambda file: read_footer(folder, file.path), self.files))
 
@@ -178,7 +178,7 @@ class Lake:
 
     @cached_property
     def scans(self) -> tuple[FileScan, ...]:
-        """One a file that counts, in their order. Needs footers and schema to be in order."""
+        """One per file that counts, in the same order. Needs readable footers and a correct schema."""
         folder, by_statistics = self.folder or Path(), self._by_statistics
         pairs = list(zip(self.files, self.footers, strict=True))
         return tuple(
@@ -187,7 +187,7 @@ class Lake:
 
     @cached_property
     def unreadable(self) -> tuple[Row, ...]:
-        """Files that count and are no Parquet, with the reason."""
+        """Files that count but cannot be read as Parquet, with the reason."""
         broken = [footer for footer in self.footers if footer.error]
         if broken or self.schema_problems:
             return tuple({"file": footer.path, "problem": footer.error} for footer in broken)
@@ -195,7 +195,7 @@ class Lake:
 
     @cached_property
     def schema_problems(self) -> tuple[Row, ...]:
-        """Columns of the contract that a file lacks or has in a type that cannot be judged."""
+        """Columns of the contract that a file does not have, or has in a type that cannot be judged."""
         problems: list[Row] = []
         for footer in self.footers:
             if footer.schema is None:
@@ -210,9 +210,9 @@ class Lake:
 
     @cached_property
     def null_columns(self) -> tuple[str, ...]:
-        """Columns of text that are null in every row, of which there is at least one.
+        """Text columns that are null in every row; none for a lake without rows.
 
-        As a rule the first file shows that there are none. In a large lake only statistics are asked.
+        Usually the first file shows that there are none. In a large lake only statistics are used.
         """
         paths = [footer.path for footer in self.footers if footer.rows]
         left = frozenset(_TEXT_COLUMNS) if paths else frozenset[str]()
@@ -228,7 +228,7 @@ class Lake:
         try:
             return null_columns(self.folder or Path(), path, names, by_statistics=self._by_statistics)
         except (OSError, pa.ArrowException, ValueError):
-            return frozenset()  # damaged, which is another finding
+            return frozenset()  # damaged, which another check reports
 
     @property
     def _is_judgeable(self) -> bool:
@@ -268,7 +268,7 @@ class Lake:
 
     @property
     def order_ids(self) -> pa.ChunkedArray:
-        """Every order_id once, as int64, ascending. Takes 8 bytes an id: `ids` tells most things without."""
+        """Every order_id once, as int64, ascending. Takes 8 bytes per id; `ids` takes less memory."""
         import pyarrow as pa
 
         return pa.chunked_array([pa.array(self.ids.ids(), pa.int64())], pa.int64())
@@ -312,7 +312,7 @@ class Lake:
         )
 
     def null_created_at(self, limit: int) -> Found:
-        """Rows whose created_at is null, or text that is no timestamp."""
+        """Rows whose created_at is null, or text that is not a timestamp."""
         return self._rows_where(
             limit,
             lambda scan: scan.null_created_at,
@@ -349,7 +349,7 @@ class Lake:
         """Columns of one file.
 
         Raises:
-            Mismatch: the file cannot be read after all, though its footer could.
+            Mismatch: the file cannot be read, although its footer can.
         """
         import pyarrow as pa
 
@@ -360,10 +360,10 @@ class Lake:
 
     @cached_property
     def orders(self) -> pa.Table:
-        """All columns of the contract in the normal form (see orders.py), rows with an order_id only.
+        """All columns of the contract in the normal form (see orders.py), only rows with an order_id.
 
         Raises:
-            Mismatch: a file cannot be read after all.
+            Mismatch: a file cannot be read, although its footer can.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -374,7 +374,7 @@ class Lake:
 
     @cached_property
     def created_at_unit_us(self) -> int:
-        """How fine the lake's created_at is: 1, 1000 or 1000000 microseconds, the coarsest that all values are in."""
+        """The precision of the lake's created_at: the largest of 1, 1000 and 1000000 microseconds that fits all."""
         coarsest = SECOND_US
         for file in self.files:
             coarsest = min(coarsest, unit_us(created_us(self.read(file.path, ("created_at",)).column("created_at"))))
@@ -383,12 +383,12 @@ class Lake:
         return coarsest
 
     def sha256(self, path: str) -> str | None:
-        """Of a file's content; None when it is not there."""
+        """SHA-256 of a file's content; None if the file is not there."""
         return file_sha256((self.folder or Path()) / path)
 
 
 def readable_rows(table: pa.Table) -> list[dict[str, object]]:
-    """Rows as report.json shows them, created_at as text in UTC. Takes columns of any type."""
+    """Rows in the form of report.json, with created_at as text in UTC. Columns may have any type."""
     columns = {name: _readable(name, table.column(at)) for at, name in enumerate(table.column_names)}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -400,5 +400,5 @@ def _readable(name: str, column: pa.ChunkedArray) -> list[object]:
         if name == "created_at" and pa.types.is_timestamp(column.type):
             return [moment_text(value) for value in created_us(column).to_pylist()]
         return [cell(value) for value in column.to_pylist()]
-    except (ValueError, OverflowError, pa.ArrowException):  # a year that Python does not know
+    except (ValueError, OverflowError, pa.ArrowException):  # a year that Python does not support
         return [f"({column.type} that cannot be shown)"] * len(column)

@@ -1,4 +1,4 @@
-"""What is in a folder, for readers that must not trip over what is missing, linked or just vanishing."""
+"""Lists and reads the files of a folder. Missing files, links and files that vanish meanwhile cause no errors."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import stat
 from pathlib import Path
 
 _CHUNK = 1 << 20
-MAX_BYTES = 64 << 20  # of a file that is read whole; a compact sink log of 200,000 files is as large
+MAX_BYTES = 64 << 20  # of a file that is read as a whole; a compact sink log of 200,000 files is about this large
 
 
 def file_names(folder: Path) -> list[str]:
-    """Names of the files in `folder`, sorted; none when it is not there. Links are passed over."""
+    """Names of the files in `folder`, sorted; empty if there is no such folder. Links are skipped."""
     return _names(folder, folders=False)
 
 
 def folder_names(folder: Path) -> list[str]:
-    """Names of the folders in `folder`, sorted; none when it is not there. Links are passed over."""
+    """Names of the folders in `folder`, sorted; empty if there is no such folder. Links are skipped."""
     return _names(folder, folders=True)
 
 
@@ -42,13 +42,13 @@ def read_bytes(folder: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
     for parent in parents:
         place = place / parent
         if place.is_symlink():
-            raise OSError(errno.ELOOP, "leads elsewhere by a link, which is not followed", name)
-    # A pipe must not be waited for, and a link must not lead out of a submission.
+            raise OSError(errno.ELOOP, "is behind a link, and links are not followed", name)
+    # The grader must not wait for a pipe, and a link must not lead out of a submission.
     descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no Path
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", name)
+            raise OSError(errno.EINVAL, "is not a regular file", name)
         if status.st_size > max_bytes:
             raise OSError(errno.EFBIG, f"is larger than {max_bytes >> 20} MiB", name)
         return file.read(max_bytes)
@@ -57,8 +57,8 @@ def read_bytes(folder: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
 def list_parquet(folder: Path, boundary: Path | None = None) -> dict[str, int]:
     """Parquet files under `folder` by relative path, with their sizes.
 
-    As Spark does, passes over names that begin with _ or . (temporary files, sidecars). Where there is a `boundary`,
-    which is a submission's, links are passed over too; and so is what vanishes meanwhile.
+    Like Spark, it skips names that begin with _ or . (temporary files, sidecars). In a submission, with a `boundary`,
+    it skips links too. It also skips files that vanish meanwhile.
     """
     files: dict[str, int] = {}
     pending = [""]
@@ -83,7 +83,7 @@ def _may_read(entry: os.DirEntry[str], boundary: Path | None) -> bool:
 
 
 def file_sha256(path: Path) -> str | None:
-    """Of a file's content; None when it cannot be read."""
+    """SHA-256 of the file's content; None if it cannot be read."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Where a submission's lake, checkpoint, state file and round records are."""
+"""Finds a submission's lake, checkpoint, state file and round records."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from grader.evidence.sink_log import SinkLog, path_in_lake
 from grader.evidence.state import State
 
 _DEPTH = 12
-_MAX_FOLDERS = 20_000  # of a submission that are looked into, so that a huge one ends too
-_FILES_TRIED = 3  # of a lake, until one tells its columns
-# A quarantine is a lake of its own, with a checkpoint of its own; it must not be taken for that of the orders.
+_MAX_FOLDERS = 20_000  # folders of a submission that are searched; limits the time for a huge one
+_FILES_TRIED = 3  # files of a lake that are opened to find its columns
+# A quarantine is also a lake with a checkpoint. It must not be confused with the lake of the orders.
 _QUARANTINE_COLUMNS = frozenset({"reason", "raw"})
 _QUARANTINE_NAME = re.compile(r"quarantine|reject|invalid|dead.?letter|dlq|corrupt|(^|_)bad(_|$)", re.IGNORECASE)
 _SINK_LOG_NAME = re.compile(r"_?spark_metadata", re.IGNORECASE)
@@ -28,14 +28,14 @@ _STATE_NAME = re.compile(r"last|state|processed|timestamp|watermark|cursor", re.
 _STATE_FOLDER_NAME = re.compile(r"last|processed|timestamp|watermark|cursor", re.IGNORECASE)
 _NO_STATE = (".py", ".sh", ".sql", ".md", ".yml", ".yaml", ".crc", ".parquet", ".log", ".ipynb")
 
-Rank: TypeAlias = tuple[object, ...]  # of a candidate: the least wins
+Rank: TypeAlias = tuple[object, ...]  # of a candidate: the lowest wins
 
 
 @dataclass(frozen=True)
 class Locations:
-    """Paths, which need not exist; None when neither the config nor the shape of the folders tells.
+    """Paths, which need not exist; None if neither the config nor the shape of the folders shows them.
 
-    `sink_log` is that of the lake where it was moved out of it, None where it is in it or nowhere.
+    `sink_log` is the lake's log if it was moved out of the lake; None if it is in the lake, or does not exist.
     """
 
     lake: Path | None
@@ -48,7 +48,7 @@ class Locations:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder of the submission: how deep it lies, and the names in it, without links."""
+    """A folder of the submission: its depth, and the names in it, without links."""
 
     path: Path
     depth: int
@@ -57,12 +57,15 @@ class _Folder:
 
 
 def locate(config: Config) -> Locations:
-    """The config's paths; for a submission, what lies outside it, is not there, or is something else is looked for by
-    its shape.
+    """The config's paths. In a submission, a path may lead outside, be missing, or be something else.
 
-    A lake is a folder with `_spark_metadata`, `key=value` folders or Parquet files whose columns are those of orders, a
-    checkpoint one with offsets/ and commits/ or metadata, a state file a text with a timestamp named like
-    last_processed_timestamp. A quarantine is none of these.
+    Then the folder or file is searched by its shape:
+
+    - lake: a folder with `_spark_metadata`, `key=value` folders or Parquet files that have the columns of orders.
+    - checkpoint: a folder with offsets/ and commits/, or offsets/ and metadata.
+    - state file: a text with a timestamp and a name such as last_processed_timestamp.
+
+    A quarantine is none of these.
     """
     places = _named(config)
     nowhere = config.root / "no rounds"
@@ -88,15 +91,17 @@ def locate(config: Config) -> Locations:
         if name in found:
             places[name] = found[name][0]
             shown = [path.relative_to(config.boundary).as_posix() for path in found[name]]
-            others = f"; not taken: {', '.join(shown[1:4])}" if shown[1:] else ""
+            others = f"; not used: {', '.join(shown[1:4])}" if shown[1:] else ""
             assumptions.append(f"{name}: found by its shape at {shown[0]}{others}")
         elif place is not None and not _is_inside(place, config.boundary):
             places[name] = None
-            assumptions.append(f"{name}: {place} lies outside the submission and was not read")
+            assumptions.append(f"{name}: {place} is outside the submission and was not read")
     sink_log = _moved_sink_log(places["lake"], config.boundary)
     if sink_log is not None:
         shown_log = sink_log.relative_to(config.boundary).as_posix()
-        assumptions.append(f"lake: its {SINK_LOG} was moved out of it, and found at {shown_log}: it names its files")
+        assumptions.append(
+            f"lake: its {SINK_LOG} was moved out of it; found at {shown_log}, because it names its files"
+        )
     return Locations(
         lake=places["lake"],
         checkpoint=places["checkpoint"],
@@ -108,9 +113,9 @@ def locate(config: Config) -> Locations:
 
 
 def _moved_sink_log(lake: Path | None, boundary: Path) -> Path | None:
-    """Of a lake without a log in it, the one elsewhere that names most of its files; a log of another lake names none.
+    """For a lake without a log: the log in another folder that names most of its files.
 
-    Spark gives each file a name of its own, so a name that fits is no accident.
+    A log of another lake names none of them, because Spark gives each file a unique name.
     """
     if lake is None or not _is_inside(lake, boundary) or SINK_LOG in folder_names(lake):
         return None
@@ -144,7 +149,7 @@ def _local(location: str) -> Path | None:
 
 
 def _is_right(name: str, path: Path | None, boundary: Path) -> bool:
-    """Whether the place is inside the submission, and not evidently something else."""
+    """Whether the path is inside the submission, and does not look like something else."""
     if path is None or not _is_inside(path, boundary) or not path.exists():
         return False
     if name == "lake":
@@ -157,7 +162,7 @@ def _is_right(name: str, path: Path | None, boundary: Path) -> bool:
 def _is_inside(path: Path, boundary: Path) -> bool:
     try:
         return path.resolve().is_relative_to(boundary)
-    except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, links in a circle
+    except (OSError, ValueError, RuntimeError):  # a NUL byte, a name that is too long, links in a circle
         return False
 
 
@@ -214,7 +219,7 @@ def _as_lake(folder: _Folder) -> tuple[Rank, Path] | None:
 
 
 def _columns(folder: _Folder, days: list[str]) -> frozenset[str]:
-    """Of the first file that can be read; empty when none tells."""
+    """The columns of the first readable file; empty without one."""
     paths = [name for name in folder.files if _is_data(name)]
     for day in days:
         if len(paths) >= _FILES_TRIED:

@@ -1,6 +1,6 @@
-"""Sets of order_ids that stay small when ids are dense, as a SERIAL column's are: one bit an id of the range.
+"""Sets of order_ids that need little memory for dense ids, as in a SERIAL column: one bit for each id of the range.
 
-A bitmap over the range is used as long as it is smaller than the ids themselves would be; else sorted ids.
+If a bitmap over the range would be larger than the ids themselves, the ids are stored sorted.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     Int64s = npt.NDArray[np.int64]
     Bytes = npt.NDArray[np.uint8]
 
-_BITS_PER_ID = 32  # of a whole lake's bitmap at most; beyond that sorted ids of 64 bits are not much larger
-_FLAGS_PER_ID = 16  # the same for one file, whose bitmap is a byte an id of the range while it is made
+_BITS_PER_ID = 32  # maximum for a whole lake; with more, sorted ids of 64 bits are not much larger
+_FLAGS_PER_ID = 16  # maximum for one file, whose bitmap needs a byte per id of the range while it is built
 
 
 @dataclass(frozen=True)
 class OrderIds:
-    """A set of ids, with how often they occurred.
+    """A set of ids, and how often they occurred. Either `bits` or `sorted_ids` is set.
 
-    Either `bits` is set, and bit n of it (most significant first) stands for the id `low` + n, `low` being a multiple
-    of 8; or `sorted_ids` is, an ascending int64 array. `rows` counts the ids with their repeats.
+    Bit n of `bits` (most significant bit first) stands for the id `low` + n. `low` is a multiple of 8. `sorted_ids` is
+    an ascending int64 array. `rows` counts the ids including duplicates.
     """
 
     rows: int
     low: int = 0
     bits: Bytes | None = None
     sorted_ids: Int64s | None = None
-    repeated: OrderIds | None = None  # those that occurred more than once; None: none
+    repeated: OrderIds | None = None  # the ids that occurred more than once; None if there are none
 
     @property
     def high(self) -> int:
-        """One past the greatest id that the set could hold."""
+        """One more than the greatest id that the set can contain."""
         if self.bits is not None:
             return self.low + 8 * len(self.bits)
         return self.low if self.sorted_ids is None else int(self.sorted_ids[-1]) + 1
@@ -67,26 +67,26 @@ class OrderIds:
         return same
 
     def those_of(self, wanted: Iterable[int]) -> list[int]:
-        """Those of `wanted`, numbers of any size, that are in the set."""
+        """The numbers of `wanted` that are in the set. They may have any size."""
         import numpy as np
 
         asked = [number for number in wanted if -(2**63) <= number < 2**63]
         return [number for number, there in zip(asked, self.holds(np.array(asked, np.int64)), strict=True) if there]
 
     def mask(self, column: pa.ChunkedArray) -> pa.Array:
-        """Whether each value of an int64 column is in the set, null being in none."""
+        """Whether each value of an int64 column is in the set. Null is never in it."""
         import pyarrow as pa
 
         there = self.holds(column.fill_null(0).to_numpy())
         return pa.array(there & column.is_valid().to_numpy() if column.null_count else there)
 
     def first(self, limit: int) -> list[int]:
-        """The least `limit` ids, ascending."""
+        """The lowest `limit` ids, ascending."""
         import numpy as np
 
         if self.bits is None:
             return [] if self.sorted_ids is None else [int(n) for n in self.sorted_ids[:limit]]
-        filled = np.flatnonzero(self.bits)[:limit]  # bytes; each holds an id at least
+        filled = np.flatnonzero(self.bits)[:limit]  # bytes; each has at least one id
         at = [
             8 * int(byte) + bit for byte in filled for bit in np.flatnonzero(np.unpackbits(self.bits[byte : byte + 1]))
         ]
@@ -136,7 +136,7 @@ def order_ids(column: pa.ChunkedArray) -> OrderIds:
 
 
 def union(sets: Sequence[OrderIds]) -> OrderIds:
-    """All ids of `sets`; those of more than one set, or repeated in one, are `repeated`."""
+    """All ids of `sets`. Ids that are in more than one set, or repeated in one, are in `repeated`."""
     import numpy as np
 
     filled = [one for one in sets if one.rows]
@@ -153,7 +153,7 @@ def union(sets: Sequence[OrderIds]) -> OrderIds:
         often = np.unique(np.concatenate([unique[counts > 1], *within]))
         return OrderIds(rows, int(unique[0]), None, unique, _some(often))
     bits = np.zeros(span // 8 + 1, np.uint8)
-    often = np.zeros(0, np.uint8)  # as long as `bits` once an id repeats, which it seldom does
+    often = np.zeros(0, np.uint8)  # gets the length of `bits` at the first repeated id, which is rare
     for one in filled:
         repeats = _add(bits, one, low)
         if one.repeated is not None or repeats is not None:
@@ -166,7 +166,7 @@ def union(sets: Sequence[OrderIds]) -> OrderIds:
 
 
 def _add(bits: Bytes, ids: OrderIds, low: int) -> OrderIds | None:
-    """Set the bits of `ids` in a bitmap that begins at `low`; those that were set before."""
+    """Set the bits of `ids` in a bitmap that begins at `low`. Returns the ids that were set before."""
     import numpy as np
 
     if ids.bits is not None:

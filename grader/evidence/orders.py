@@ -1,6 +1,9 @@
-"""Orders as columns in one normal form, whatever types a lake, a database or a record holds them in.
+"""Orders as columns in one normal form, for any types of a lake, a database or a record.
 
-order_id int32 or int64; amount float64; created_at int64 microseconds since 1970 in UTC; the rest text.
+- order_id: int32 or int64
+- amount: float64
+- created_at: int64, microseconds since 1970 in UTC
+- other columns: text
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ DAY_US = 86_400 * SECOND_US
 
 
 def type_problem(column: str, kind: pa.DataType) -> str | None:
-    """What is wrong with a column of this Arrow type, None if it can be judged. Text columns may be of any type."""
+    """What is wrong with a column of this Arrow type; None if it can be judged. Text columns may have any type."""
     from pyarrow import types
 
     text = types.is_string(kind) or types.is_large_string(kind)
@@ -35,7 +38,7 @@ def type_problem(column: str, kind: pa.DataType) -> str | None:
 
 
 def type_assumptions(schema: pa.Schema | None) -> frozenset[str]:
-    """What is taken for granted of a file's columns because of their types."""
+    """What the grader assumes about a file's columns because of their types."""
     from pyarrow import types
 
     kinds = {} if schema is None else {name: schema.field(at).type for at, name in enumerate(schema.names)}
@@ -44,14 +47,14 @@ def type_assumptions(schema: pa.Schema | None) -> frozenset[str]:
     if amount is not None and (types.is_string(amount) or types.is_large_string(amount)):
         lines.add("lake: amount is text and was read as a number")
     if created is not None and (types.is_string(created) or types.is_large_string(created)):
-        lines.add("lake: created_at is text and was read as UTC where it names no zone")
+        lines.add("lake: created_at is text and was read as UTC if it has no time zone")
     elif created is not None and types.is_timestamp(created) and created.tz is None:
         lines.add("lake: created_at has no time zone (INT96, or a plain timestamp) and was read as UTC")
     return frozenset(lines)
 
 
 def amount_values(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Amounts as float64; text that is no number becomes NaN."""
+    """Amounts as float64; text that is not a number becomes NaN."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -75,7 +78,7 @@ def is_bad_amount(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def created_us(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """created_at as microseconds; text that is no timestamp becomes null. Without a zone it is UTC."""
+    """created_at as microseconds; text that is not a timestamp becomes null. Without a time zone it is UTC."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -89,9 +92,9 @@ def created_us(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def unit_us(micros: pa.ChunkedArray) -> int:
-    """How fine times are: the coarsest of 1 s, 1 ms and 1 µs that all are whole multiples of, in microseconds.
+    """The precision of times: the largest of 1 s, 1 ms and 1 µs of which all are whole multiples, in microseconds.
 
-    Without any time it is 1 s, since nothing shows that they are finer.
+    Without any time it is 1 s, because nothing shows a higher precision.
     """
     import pyarrow.compute as pc
 
@@ -135,7 +138,7 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
     try:
         return column.cast(pa.string())
-    except pa.ArrowException:  # bytes that are no UTF-8, a list, a struct
+    except pa.ArrowException:  # bytes that are not UTF-8, a list, a struct
         values = [None if value is None else str(value) for value in column.to_pylist()]
         return pa.chunked_array([pa.array(values, pa.string())])
 
@@ -156,7 +159,7 @@ def table_of(rows: Iterable[OrderRow]) -> pa.Table:
 
 
 def moment_text(micros: int | None) -> str:
-    """Microseconds since 1970 as a timestamp; a year that Python cannot hold is shown as the number it is."""
+    """Microseconds since 1970 as a timestamp, or as a number if Python does not support the year."""
     if micros is None:
         return "null"
     try:
@@ -169,13 +172,13 @@ def moment_us(text: str) -> int:
     """A timestamp's text as microseconds since 1970.
 
     Raises:
-        ValueError: it is no timestamp.
+        ValueError: it is not a timestamp.
     """
     return (parse_timestamp(text) - EPOCH) // MICROSECOND
 
 
 def moment_or_none(text: str | None) -> int | None:
-    """`moment_us`, None for what is no timestamp."""
+    """`moment_us`; None for text that is not a timestamp."""
     try:
         return None if text is None else moment_us(text)
     except (ValueError, OverflowError):
@@ -183,7 +186,7 @@ def moment_or_none(text: str | None) -> int | None:
 
 
 def cell(value: Any) -> object:
-    """A value of a row as report.json shows it."""
+    """A value of a row in the form of report.json."""
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 

@@ -1,7 +1,7 @@
-"""The quarantine: messages that the consumer kept out of the lake, with the reason.
+"""The quarantine (dead-letter queue): messages that the consumer rejected, each with the reason.
 
-It is this kit's own: Parquet beside the lake with the columns reason, topic, partition, offset and raw (the message's
-text), written by a stream of its own with a checkpoint of its own. The hand-out asks for none.
+It is a part of this kit; the assignment does not ask for one. It is Parquet next to the lake with the columns reason,
+topic, partition, offset and raw (the message's text). A separate stream with its own checkpoint writes it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 COLUMNS = ("reason", "topic", "partition", "offset", "raw")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
-_MAX_MESSAGES = 200_000  # that are looked into one by one
+_MAX_MESSAGES = 200_000  # that are checked one by one
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A message in the quarantine, and the file that it is in. What a file lacks is None."""
+    """A message in the quarantine, and the file that it is in. A missing value is None."""
 
     reason: str | None
     topic: str | None
@@ -41,13 +41,13 @@ class Quarantined:
 
     @property
     def order_id(self) -> int | None:
-        """The message's order_id, where it is JSON and has a whole number there."""
+        """The message's order_id, if the message is JSON and its order_id is a whole number."""
         value = self._event.get("order_id")
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     @property
     def is_clean(self) -> bool:
-        """Whether every reader of the hand-out would let it into the lake: nothing about it is doubtful."""
+        """Whether the message belongs in the lake by every reading of the assignment."""
         amount = self._event.get("amount")
         created_at = self._event.get("created_at")
         return (
@@ -72,7 +72,7 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Quarantine:
-    """The quarantine in a folder, which is read as a lake is: its sink log says which files count."""
+    """The quarantine in a folder. It is read like a lake: its sink log says which files count."""
 
     lake: Lake
 
@@ -82,7 +82,7 @@ class Quarantine:
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
-        """Files that cannot be read, and columns that one lacks."""
+        """Files that cannot be read, and missing columns."""
         problems = [f"{footer.path}: {footer.error}" for footer in self.lake.footers if footer.error]
         for footer in self.lake.footers:
             if footer.schema is not None:
@@ -91,10 +91,10 @@ class Quarantine:
 
     @cached_property
     def messages(self) -> tuple[Quarantined, ...]:
-        """Every message, up to 200000, in the order of the files. Needs `problems` to be none.
+        """Every message, up to 200000, in the order of the files. Only valid if `problems` is empty.
 
         Raises:
-            Mismatch: a file cannot be read after all.
+            Mismatch: a file cannot be read, although its footer can.
         """
         found: list[Quarantined] = []
         for file in self.lake.files:
@@ -103,7 +103,7 @@ class Quarantine:
         return tuple(found)
 
     def read_so_far(self, begin: Offsets | None, end: Offsets) -> int:
-        """Messages, each once, with a place between the two offsets: the lake's own stream may be behind or ahead."""
+        """Number of messages between the two offsets, without duplicates: the lake's stream may be behind or ahead."""
         places = {(message.topic or "", message.partition or 0, message.offset or 0) for message in self.messages}
         return sum(
             (begin or {}).get(topic, {}).get(partition, 0) <= offset < end.get(topic, {}).get(partition, 0)
@@ -112,7 +112,7 @@ class Quarantine:
 
 
 def find_quarantine(config: Config, lake: Lake) -> Quarantine:
-    """Where the config says, else beside the lake under its name with _quarantine."""
+    """The quarantine at the config's path, or next to the lake under the lake's name with _quarantine."""
     places = [] if lake.folder is None else [lake.folder.with_name(f"{lake.folder.name}_quarantine")]
     if config.settings is not None:
         with contextlib.suppress(SettingsError):  # on another file system

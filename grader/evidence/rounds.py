@@ -1,4 +1,4 @@
-"""The records that the rounds write: what was inserted, and where every stage stood before and after."""
+"""The records that the rounds write: what was inserted, and the state of every stage before and after."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from configs.contract import OrderRow, RoundRecord, RoundRun, Snapshot
+from configs.wording import counted
 from grader.evidence.listing import file_names, read_bytes
 
 _LONG = 2**63
@@ -26,10 +27,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Rounds:
-    """The round*.json of the pipeline with this table and one of these topics; None and () where nobody knows.
+    """The round*.json of the pipeline with this table and one of these topics; None and () if they are unknown.
 
-    Records that cannot be read, are of another pipeline, or contradict themselves are in `problems`, and count for
-    nothing.
+    `problems` lists the records that cannot be read, belong to another pipeline, or contradict themselves. They do not
+    count.
     """
 
     folder: Path
@@ -49,13 +50,13 @@ class Rounds:
                 wrong[name] = f"{name}: {contradiction}"
         problems = [wrong[name] for name in sorted(wrong)]
         if absent is not None:
-            problems.append(f"round{absent}.json: is not there, and a later round is")
+            problems.append(f"round{absent}.json: is missing, but there is a record of a later round")
         return tuple(record for name, record in records.items() if name not in wrong), tuple(problems)
 
     def _contradiction(self, record: RoundRecord) -> str | None:
-        """What a record says that no round of this pipeline ever writes, complete or not: the first such thing."""
+        """The first thing in a record that no round of this pipeline writes, whether it is complete or not."""
         if not record.runs:
-            return "holds no run"
+            return "contains no run"
         for number, run in enumerate(record.runs, start=1):
             wrong = self._of_another(run) or _contradiction_in(run)
             if wrong:
@@ -63,11 +64,11 @@ class Rounds:
         return None
 
     def _of_another(self, run: RoundRun) -> str | None:
-        """Table and topic say whose a run is. The roll number does not: a config may have got that key later."""
+        """Table and topic identify the pipeline. The roll number does not: a config may get this key later."""
         if self.table is not None and _bare(run.table) != _bare(self.table):
-            return f" is of the table {run.table}, the config's is {self.table}"
+            return f" has the table {run.table}, the config has {self.table}"
         if self.topics and run.topic.casefold() not in {topic.casefold() for topic in self.topics}:
-            return f" is of the topic {run.topic}, the config's is {self.topics[0]}"
+            return f" has the topic {run.topic}, the config has {self.topics[0]}"
         return None
 
     @property
@@ -76,7 +77,7 @@ class Rounds:
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
-        """All runs of all rounds in the order of time."""
+        """All runs of all rounds, oldest first."""
         flat = sorted(
             ((run.started_at, record.round, run) for record in self._read[0] for run in record.runs),
             key=lambda item: item[:2],
@@ -109,7 +110,7 @@ class Rounds:
 
     @cached_property
     def rejected(self) -> tuple[Rejected, ...]:
-        """All that must not reach the lake: bad rows of Postgres, and messages put straight on the topic."""
+        """Everything that must not reach the lake: bad rows of Postgres, and messages put directly on the topic."""
         found = []
         for item in self.runs:
             mistakes = {row.order_id: row.mistake for row in item.run.rejected}
@@ -128,9 +129,9 @@ class Rounds:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Something bad that a round sent: which round, what is wrong, the order_id it would have, the message's text.
+    """A bad row or message of a round: the round, the mistake, the order_id, the message's text.
 
-    `order_id` is that of the row, or one that a lenient parser could read from the message; `raw` is None for a row of
+    `order_id` is that of the row, or one that a lenient parser can read from the message. `raw` is None for a row of
     Postgres.
     """
 
@@ -146,12 +147,12 @@ def _order_id_in(raw: str | None) -> int | None:
 
 
 def _absent_round(numbers: set[int]) -> int | None:
-    """The first round that is missing before another: `make round3` does not run without a round 2."""
+    """The first round that is missing before a later one: `make round3` does not run without round 2."""
     return next((number for number in range(1, len(numbers) + 1) if number not in numbers), None)
 
 
 def _bare(table: str) -> str:
-    """The table's name without schema, quotes and letter case, which a config may gain or lose."""
+    """The table's name without schema and quotes, in lower case: a config may change these."""
     return table.rpartition(".")[2].strip('"').casefold()
 
 
@@ -160,14 +161,14 @@ def _contradiction_in(run: RoundRun) -> str | None:
         return " inserted nothing"
     known = [*run.expected_ids, *(row.order_id for row in run.rejected if row.order_id is not None)]
     if sorted(known) != sorted(row.order_id for row in run.inserted):
-        return ": the order_ids inserted are not those that are expected or rejected"
+        return ": the inserted order_ids are not the expected plus the rejected ones"
     grown = run.after.postgres_rows - run.before.postgres_rows
     if grown < len(run.inserted):
-        return f": {len(run.inserted)} rows inserted, and the table grew by {grown}"
+        return f": {counted(len(run.inserted), 'row')} inserted, but the table grew by {grown}"
     for when, seen in (("before", run.before), ("after", run.after)):
         in_files = sum(file.rows for file in seen.lake_files)
         if seen.lake_rows != in_files:
-            return f": {seen.lake_rows} rows in the lake {when}, and {in_files} in its files"
+            return f": {counted(seen.lake_rows, 'row')} in the lake {when}, but {in_files} in its files"
     return None
 
 
@@ -184,5 +185,5 @@ def read_record(path: Path) -> RoundRecord | str:
     ids += [row.order_id for run in record.runs for row in run.inserted]
     ids += [row.order_id for run in record.runs for row in run.rejected if row.order_id is not None]
     if any(not -_LONG <= order_id < _LONG for order_id in ids):
-        return f"{path.name}: an order_id that no column of whole numbers holds"
+        return f"{path.name}: an order_id does not fit into 64 bits"
     return record

@@ -1,4 +1,4 @@
-"""One columnar pass over a lake's Parquet files: order_id, amount and created_at, and no more than the footers lack."""
+"""One columnar pass over a lake's Parquet files: order_id, amount and created_at. It skips what the footers show."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SPARK_VERSION_KEY = b"org.apache.spark.version"
-_OTHERS_KEYS = (b"ARROW:schema", b"pandas")  # Spark writes neither; pyarrow and pandas hand Spark's key on with theirs
+_OTHERS_KEYS = (b"ARROW:schema", b"pandas")  # not from Spark; pyarrow and pandas copy Spark's key and add these
 _TO_US = {"microseconds": (1, 1), "milliseconds": (1000, 1), "nanoseconds": (1, 1000)}  # multiply, divide
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_FEW_FILES = 4  # that are read sooner than threads start
+_FEW_FILES = 4  # reading these takes less time than starting threads
 _ROWS_AT_ONCE = 1_000_000
-# Writers whose statistics of numbers are right: Spark's (parquet-mr below 1.10 had the wrong order for some types) and
-# Arrow's. Any other may have left out the very row that is wrong.
+# Writers with correct statistics of numbers: Spark's (parquet-mr before 1.10 sorted some types wrongly) and Arrow's.
+# The statistics of any other writer may leave out the wrong row.
 _TRUSTED_WRITER = re.compile(r"parquet-mr version 1\.[1-9]\d|parquet-cpp-arrow version \d")
 
 
 @dataclass(frozen=True)
 class Footer:
-    """What a Parquet file says of itself. `error` is set, and the rest empty, when it cannot be read.
+    """The footer of a Parquet file. If it cannot be read, only `path` and `error` are set.
 
-    `created_us` are the least and the greatest created_at in microseconds where statistics tell that none is null,
-    `amounts_are_good` says that by statistics every amount is there and at least 0. Both are empty for a writer whose
-    statistics are not trusted, and for types whose statistics do not tell (INT96, double with its NaN, text).
+    - `created_us`: the least and the greatest created_at in microseconds, if the statistics show that none is null.
+    - `amounts_are_good`: by the statistics every amount is there and at least 0.
+
+    Both are empty for a writer whose statistics are not trusted. They are also empty for types with useless statistics
+    (INT96, double because of NaN, text).
     """
 
     path: str
@@ -51,7 +53,7 @@ class Footer:
 
 @dataclass(frozen=True)
 class FileScan:
-    """The figures of one file. Times are microseconds since 1970, None without any."""
+    """The figures of one file. Times are microseconds since 1970, None without a time."""
 
     path: str
     rows: int = 0
@@ -65,7 +67,7 @@ class FileScan:
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`work` on every item, in their order, on all cores: pyarrow reads without holding Python's lock."""
+    """The results of `work` for all items, in the same order. Uses all cores: pyarrow releases Python's lock."""
     listed = list(items)
     if len(listed) <= _FEW_FILES:
         return [work(item) for item in listed]
@@ -74,13 +76,13 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> list[R
 
 
 def read_footer(folder: Path, path: str) -> Footer:
-    """Rows, schema and statistics of `folder`/`path`. Never raises for what the file holds."""
+    """Rows, schema and statistics of `folder`/`path`. Never raises because of the file's content."""
     import pyarrow.parquet as pq
 
     try:
         metadata = pq.read_metadata(folder / path)
-        said = metadata.metadata or {}
-        version = None if any(key in said for key in _OTHERS_KEYS) else said.get(SPARK_VERSION_KEY)
+        keys = metadata.metadata or {}
+        version = None if any(key in keys for key in _OTHERS_KEYS) else keys.get(SPARK_VERSION_KEY)
         trusted = _TRUSTED_WRITER.match(metadata.created_by or "") is not None
         return Footer(
             path,
@@ -95,7 +97,9 @@ def read_footer(folder: Path, path: str) -> Footer:
 
 
 def null_columns(folder: Path, path: str, names: frozenset[str], *, by_statistics: bool) -> frozenset[str]:
-    """Those of `names` that are null in every row of a file, by its statistics or, but for `by_statistics`, by reading.
+    """The columns of `names` that are null in every row of a file.
+
+    Uses the file's statistics. If these do not show it, reads the column, except with `by_statistics`.
 
     Raises:
         OSError, pyarrow.ArrowException, ValueError: the file cannot be read.
@@ -104,16 +108,16 @@ def null_columns(folder: Path, path: str, names: frozenset[str], *, by_statistic
 
     metadata = pq.read_metadata(folder / path)
     trusted = _TRUSTED_WRITER.match(metadata.created_by or "") is not None
-    told = {name: _is_null_throughout(metadata, name) if trusted else None for name in names}
-    unknown = [name for name in names if told[name] is None and not by_statistics]
+    is_null = {name: _is_null_throughout(metadata, name) if trusted else None for name in names}
+    unknown = [name for name in names if is_null[name] is None and not by_statistics]
     if unknown:
         table = read_table(folder, path, unknown)
-        told |= {name: table.column(name).null_count == table.num_rows for name in table.column_names}
-    return frozenset(name for name in names if told[name])
+        is_null |= {name: table.column(name).null_count == table.num_rows for name in table.column_names}
+    return frozenset(name for name in names if is_null[name])
 
 
 def _is_null_throughout(metadata: pa.parquet.FileMetaData, name: str) -> bool | None:
-    """Whether statistics say that every value is null; None where they do not tell."""
+    """Whether the statistics show that every value is null; None if they do not show it."""
     is_null = None
     for chunk in _chunks(metadata, name):
         found = chunk.statistics
@@ -126,7 +130,7 @@ def _is_null_throughout(metadata: pa.parquet.FileMetaData, name: str) -> bool | 
 
 
 def read_table(folder: Path, path: str, columns: Iterable[str]) -> pa.Table:
-    """The named columns of a file, those that it has.
+    """Those of the named columns that the file has.
 
     Raises:
         OSError, pyarrow.ArrowException, ValueError: the file cannot be read.
@@ -138,7 +142,7 @@ def read_table(folder: Path, path: str, columns: Iterable[str]) -> pa.Table:
 
 
 def _tables(folder: Path, path: str, columns: Iterable[str]) -> Iterator[pa.Table]:
-    """The same in pieces, so that a file of many rows, or one that only claims to have them, fits into memory."""
+    """The same in pieces. So a file with many rows, or one that only claims to have them, fits into memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -165,10 +169,10 @@ def _valid(table: pa.Table) -> pa.Table:
 
 
 def scan_file(folder: Path, footer: Footer, day: str | None, *, by_statistics: bool) -> FileScan:
-    """The figures of one file whose schema is right, in the folder of `day`. Never raises for what it holds.
+    """The figures of one file with a correct schema in the folder of `day`. Never raises because of its content.
 
-    `by_statistics` passes over the columns of which the footer tells enough: amounts that are all good, and times that
-    all lie in one day, that of the folder.
+    `by_statistics` skips the columns for which the footer shows enough: all amounts are good, or all times are in the
+    day of the folder.
     """
     import pyarrow.compute as pc
 
@@ -217,7 +221,7 @@ def _bad_amounts(column: pa.ChunkedArray) -> int:
 
 
 def is_misplaced(micros: pa.ChunkedArray, day: str | None) -> pa.ChunkedArray:
-    """Whether each created_at is known and lies outside the UTC day of its folder."""
+    """Whether each created_at is known and is outside the UTC day of its folder."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -237,7 +241,7 @@ def day_number(day: str | None) -> int | None:
 
 
 def _created_range(metadata: pa.parquet.FileMetaData) -> tuple[int, int] | None:
-    """Least and greatest created_at, when every row group tells them and says that none is null."""
+    """Least and greatest created_at, if every row group has them and shows that none is null."""
     extremes: list[int] = []
     for chunk in _chunks(metadata, "created_at"):
         found = _statistics(chunk, "INT64")
@@ -263,7 +267,7 @@ def _chunks(metadata: pa.parquet.FileMetaData, name: str) -> Iterator[Any]:
 
 
 def _statistics(chunk: Any, *types: str) -> Any | None:
-    """Of a column of one of the physical types, when they tell the extremes and that no value is null."""
+    """The statistics, if the column has one of the types, they have minimum and maximum, and no value is null."""
     found = chunk.statistics if chunk.physical_type in types else None
     if found is None or not (found.has_min_max and found.has_null_count and found.null_count == 0):
         return None

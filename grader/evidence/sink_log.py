@@ -1,8 +1,8 @@
-"""`_spark_metadata`, the log in which Spark's file sink says which files belong to the lake.
+"""`_spark_metadata`: the log in which Spark's file sink names the files that belong to the lake.
 
-Format, as Spark 3.5.1 writes it: file N of batch N holds `v1`, then a JSON line per file with path, size and action.
-Every tenth is `N.compact` and repeats all before it; the files before it stay for a while, so that a union of all
-counts twice.
+The format that Spark 3.5.1 writes: batch N has the file `N` with `v1`, then a JSON line per data file with path, size
+and action. Every tenth log file is `N.compact` and repeats all before it. The older files stay for a while, so a reader
+of all files would count twice.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _NAME = re.compile(r"(\d{1,7})(\.compact)?", re.ASCII)  # as in checkpoint.py
 
 @dataclass(frozen=True)
 class LoggedFile:
-    """A line of the log: the file's path on the machine that wrote it, decoded, its size in bytes, and its batch.
+    """A line of the log: the file's decoded path on the machine that wrote it, its size in bytes, and its batch.
 
-    The batch is that of the file the line stands in; for a line of a compact file that is the compacting batch.
-    `modified_ms` is when the file was written, in milliseconds since 1970, where the line says so.
+    The batch is that of the log file. In a compact file it is the batch that compacted. `modified_ms` is the time of
+    writing in milliseconds since 1970, if the line has it.
     """
 
     path: str
@@ -38,13 +38,13 @@ class LoggedFile:
 
 @dataclass(frozen=True)
 class SinkLog:
-    """The log in `folder`. Lines that cannot be read are in `problems`, and count for nothing."""
+    """The log in `folder`. `problems` lists lines that cannot be read; they do not count."""
 
     folder: Path
 
     @cached_property
     def _names(self) -> dict[int, str]:
-        """batch -> file name; where both N and N.compact are there, the compact one."""
+        """batch -> file name; the compact one if both N and N.compact are there."""
         names: dict[int, str] = {}
         for name in file_names(self.folder):
             found = _NAME.fullmatch(name)
@@ -78,14 +78,14 @@ class SinkLog:
 
     @cached_property
     def gaps(self) -> tuple[int, ...]:
-        """Batches that the log must name and does not: from the latest compact file on, and without one from 0."""
+        """Missing batches of the log: from the latest compact file on, or from batch 0 without a compact file."""
         begin = max(self._compact, 0)
         last = -1 if self.last_batch is None else self.last_batch
         return tuple(batch for batch in range(begin, last + 1) if batch not in self._names)
 
     @cached_property
     def dropped(self) -> tuple[str, ...]:
-        """Paths that a file before the latest compact one names and the compact one does not repeat."""
+        """Paths in older log files that the latest compact file does not repeat."""
         if self._compact < 0:
             return ()
         kept: dict[str, LoggedFile] = {}
@@ -97,9 +97,9 @@ class SinkLog:
 
     @cached_property
     def written(self) -> Mapping[int, tuple[LoggedFile, ...]]:
-        """batch -> the files that it wrote, of the batches whose own lines can still be told apart.
+        """batch -> the files that it wrote, for the batches whose own lines are still known.
 
-        A compact file repeats all before it; its own lines are those left when every earlier file is still there.
+        A compact file repeats all before it. Its own lines are only known if every earlier log file is still there.
         """
         written: dict[int, tuple[LoggedFile, ...]] = {}
         seen: dict[str, LoggedFile] = {}
@@ -123,7 +123,7 @@ class SinkLog:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What could not be read, file by file."""
+        """What could not be read, one line per file."""
         return self._read[1]
 
     @cached_property
@@ -133,11 +133,11 @@ class SinkLog:
 
 
 def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:
-    """Add a log file's lines to `files`, up to the first that cannot be read: then what is wrong with it."""
+    """Add a log file's lines to `files`, up to the first one that cannot be read. Returns what is wrong with that."""
     try:
         version, *lines = read_bytes(path.parent, path.name).decode("utf-8").splitlines() or [""]
         if version != "v1":
-            raise ValueError(f"begins with {version[:20]!r}, not v1")
+            raise ValueError(f"begins with {version[:20]!r}, not with v1")
         for line in lines:
             entry = json.loads(line)
             modified = entry.get("modificationTime")
@@ -152,23 +152,27 @@ def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:
             else:
                 files[logged.path] = logged
     except FileNotFoundError:
-        return None  # Spark has compacted and removed it since the listing
+        return None  # Spark compacted and removed it after the listing
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         return f"{FOLDER}/{path.name}: {error or type(error).__name__}"
     return None
 
 
 def read_sink_log(lake: Path) -> SinkLog | None:
-    """The log of a lake, None without one: a lake written batch by batch (foreachBatch) has none."""
+    """The log of a lake; None without one. A lake that foreachBatch wrote has no log."""
     folder = lake / FOLDER
     return SinkLog(folder) if folder.is_dir() and not folder.is_symlink() else None
 
 
 def path_in_lake(logged: str, listing: frozenset[str] | set[str], lake: Path) -> str:
-    """A logged path as a path relative to the lake, also when the lake was moved since.
+    """A logged path as a path relative to the lake, even if the lake was moved.
 
-    A path that lies under the lake counts as it is; else the part from a `key=value` folder on that is there; else
-    the part from the first such folder; else the bare name.
+    Uses the first of these that applies:
+
+    - A path in the lake: its part below the lake.
+    - The part from a `key=value` folder on that is in `listing`.
+    - The part from the first `key=value` folder on.
+    - The file name.
     """
     base = f"{lake.as_posix()}/"
     if logged.startswith(base):

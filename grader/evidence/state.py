@@ -10,14 +10,14 @@ from configs.contract import StateValue, parse_state, state_file, state_files
 from grader.evidence.listing import read_bytes
 
 _MAX_BYTES = 65_536
-_MAX_FILES = 1000  # of a folder that are looked into
+_MAX_FILES = 1000  # of a folder that are read
 
 
 @dataclass(frozen=True)
 class State:
-    """The file at `location`, or in the folder of that name: the first with a timestamp, else the first with any text.
+    """The file at `location`. In a folder: the first file with a timestamp, or else the first one with any text.
 
-    A folder often holds more than the state: a note, or the empty part files of a Spark job that wrote it.
+    A folder often contains more than the state: a note, or the empty part files of a Spark job that wrote it.
     """
 
     location: Path | None
@@ -42,7 +42,7 @@ class State:
 
     @cached_property
     def text(self) -> str | None:
-        """The file's text, stripped; None when there is no file or it cannot be read."""
+        """The file's text, stripped; None if there is no file or it cannot be read."""
         return None if self.path is None else _read(self.path)
 
     @cached_property
@@ -82,10 +82,10 @@ def _holds_value(text: str) -> bool:
 
 
 def read_value(text: str) -> StateValue:
-    """`parse_state`, with whatever a damaged text does to it turned into a ValueError.
+    """`parse_state`, but with a ValueError for every kind of damaged text.
 
     Raises:
-        ValueError: the text holds no timestamp.
+        ValueError: the text has no timestamp.
     """
     try:
         return parse_state(text)

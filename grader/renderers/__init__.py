@@ -1,7 +1,7 @@
-"""The formats of a report, one file each: terminal, JSON, JUnit XML, Markdown, Gradescope and HTML.
+"""The formats of a report, one module each: terminal, JSON, JUnit XML, Markdown, Gradescope and HTML.
 
-What comes from a submission (a customer's name, a file's name) may hold anything. `readable` makes it safe to look at;
-each format then escapes what its syntax needs.
+Text from a submission (a customer's name, a file's name) may contain anything. `readable` makes it safe to print. Each
+format then escapes it for its own syntax.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from grader.model import DID_NOT_END, Finding, Report, Status
 
 ADVICE = "ADVICE"
 MAX_ROWS = 3
-GRADING_ENDED = "Nothing is lost by it: look at the submission's files, or allow the grading more and run it again."
-GRADER_BROKE = "This is the grader's fault and costs nothing: run again with --debug and report it."
+GRADING_ENDED = "This costs no marks. Look at the submission's files, or grade again with a higher limit."
+GRADER_BROKE = "This is a mistake of the grader and costs no marks. Run it again with --debug, and report the problem."
 
 _LONGEST_TEXT = 2000
 _LONGEST_CELL = 160
-# Controls, which move a terminal's cursor or end an XML document; what turns the direction of writing; lone surrogates,
-# which no file can hold. The joiners that Indic scripts need stay.
+# Control characters can move a terminal's cursor or end an XML document. Others change the direction of writing. Lone
+# surrogates cannot be written to a file. The joiners that Indic scripts need are kept.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def printable(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """The text with control characters written out, such as \\x1b, and cut where it gets too long to read."""
+    """The text with control characters as escapes such as \\x1b, and cut if it is too long."""
     shown = _UNPRINTABLE.sub(_written_out, text[: longest + 1])
     return f"{shown[:longest]}…" if len(shown) > longest else shown
 
@@ -38,12 +38,12 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 def one_line(text: str, longest: int = _LONGEST_CELL) -> str:
-    """`printable` for a line of a list or a cell of a table."""
+    """`printable` for one line of a list or one cell of a table."""
     return printable(text.replace("\n", "\\n").replace("\t", "\\t"), longest)
 
 
 def readable(report: Report) -> Report:
-    """The report with every text of it safe to print; rows of it are on one line each."""
+    """The report with every text safe to print, and each row on one line."""
     facts = {
         key: {one_line(day): rows for day, rows in value.items()}
         if isinstance(value, Mapping)
@@ -75,12 +75,12 @@ def _readable_cell(value: object) -> object:
 
 
 def number(value: float) -> int | float:
-    """Marks as people write them: 10, not 10.0; 0.25 as it is."""
+    """Marks in the usual form: 10, not 10.0; 0.25 stays 0.25."""
     return int(value) if value == int(value) else round(value, 2)
 
 
 def word(finding: Finding) -> str:
-    """The status as a reader sees it: what fails without costing marks is advice."""
+    """The status that a reader sees: a failed check without marks is ADVICE."""
     return ADVICE if finding.is_advice and finding.status is Status.FAIL else finding.status.value
 
 
@@ -91,12 +91,12 @@ def by_urgency(report: Report) -> list[Finding]:
 
 
 def to_fix(report: Report) -> list[Finding]:
-    """The findings that a reader has to do something about, the most urgent first."""
+    """The findings that need an action, the most urgent first."""
     return [finding for finding in by_urgency(report) if word(finding) in (Status.FAIL, Status.ERROR, ADVICE)]
 
 
 def not_judged(report: Report) -> dict[str, list[str]]:
-    """Why checks were skipped -> their ids: many checks lack the same evidence."""
+    """Reason -> ids of the skipped checks. Often many checks lack the same evidence."""
     reasons: dict[str, list[str]] = {}
     for finding in report.findings:
         if finding.status is Status.SKIP:
@@ -105,7 +105,7 @@ def not_judged(report: Report) -> dict[str, list[str]]:
 
 
 def next_step(finding: Finding) -> str:
-    """What a reader does about a finding that did not pass."""
+    """The reader's next step for a finding that did not pass."""
     if finding.status is not Status.ERROR:
         return finding.hint
     return GRADING_ENDED if (finding.actual or "").startswith(DID_NOT_END) else GRADER_BROKE
@@ -122,7 +122,7 @@ def row_text(row: Mapping[str, object]) -> str:
 
 
 def counts(report: Report) -> dict[str, int]:
-    """How many findings have each word, in order of urgency, without those that none has."""
+    """word -> number of findings, the most urgent first. A word without findings is left out."""
     words = [word(finding) for finding in by_urgency(report)]
     return {name: words.count(name) for name in dict.fromkeys(words)}
 
@@ -133,7 +133,7 @@ def tally(report: Report) -> str:
 
 
 def marks_of(finding: Finding) -> str:
-    """A finding's marks as text: 0.5/1. What could not be judged for want of evidence costs nothing: -/1."""
+    """A finding's marks as text: 0.5/1. A check that could not be judged costs nothing: -/1."""
     if finding.is_advice:
         return "-"
     open_ = finding.status is Status.ERROR or finding.lacks_evidence

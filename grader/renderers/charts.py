@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import accumulate
 
+from configs.wording import counted
 from grader.evidence.orders import SECOND_US, moment_text
 from grader.renderers import one_line
-from grader.renderers.drawing import Drawing, Line, bars, counts_over_time, times_over_time
+from grader.renderers.drawing import Drawing, Line, bars, counts_over_time, rows_text, times_over_time
 from grader.renderers.timeline import Batch, Moment, Timeline
 
 _PERIOD = re.compile(r"\d{4}(-\d{2}){0,2}", re.ASCII)
@@ -20,9 +21,9 @@ _BATCH_LABELS = {"kafka": "read from Kafka", "lake": "written to the lake"}
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart, and the same as a table; all of it is plain text, which the templates escape.
+    """A chart, and the same values as a table. All texts are plain text, which the templates escape.
 
-    `answer` is what the chart shows, in a sentence; `legend` are (CSS class, label).
+    `answer` says in a sentence what the chart shows. `legend` is (CSS class, label).
     """
 
     id: str
@@ -35,7 +36,7 @@ class Chart:
 
 
 def charts(facts: Timeline) -> list[Chart]:
-    """The charts that there are facts for, in the order in which a reader wants them."""
+    """The charts for which there are facts, the most important first."""
     drawn = (_rows_over_time(facts), _watermark(facts), _dates(facts), _batches(facts))
     return [chart for chart in drawn if chart is not None]
 
@@ -87,7 +88,7 @@ def _watermark(facts: Timeline) -> Chart | None:
 def _watermark_answer(state: int | None, lake: int | None) -> str:
     if state is None or lake is None:
         return f"There is no {'state' if state is None else 'order in the lake'} to compare with."
-    # The state is often finer than the lake's created_at, whose JSON lost digits.
+    # The state often has more digits than the lake's created_at, which lost them in the JSON.
     if abs(state - lake) < SECOND_US:
         return f"The state is at the newest order in the lake, {moment_text(lake)}."
     try:
@@ -106,7 +107,7 @@ def _dates(facts: Timeline) -> Chart | None:
     return Chart(
         id="dates",
         title=f"Rows per {unit}",
-        answer=f"{sum(rows):,} rows in {len(names)} {unit}{'' if len(names) == 1 else 's'}.",
+        answer=f"{rows_text(sum(rows))} in {counted(len(names), unit)}.",
         legend=(),
         drawing=bars(names, {"lake": rows}, {"lake": ""}),
         heads=(unit, "rows"),
@@ -140,8 +141,9 @@ def _batches_answer(batches: Sequence[Batch]) -> str:
         return "Every batch wrote as many rows as it read."
     first = unequal[0]
     return (
-        f"{len(unequal)} of {len(batches)} wrote another number of rows than it read, first batch {first.label}: "
-        f"read {first.read:,}, wrote {first.written:,}. Rejected rows and repeats are read and not written."
+        f"{len(unequal)} of {counted(len(batches), 'batch', 'batches')} read and wrote different numbers of rows. The "
+        f"first is batch {first.label}: read {first.read:,}, wrote {first.written:,}. Rejected rows and duplicates are "
+        "read but not written."
     )
 
 

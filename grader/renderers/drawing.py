@@ -1,8 +1,8 @@
-"""Places what the charts of report.html show: lines over the moments of a timeline, and bars.
+"""Layout of the charts of report.html: lines over the moments of a timeline, and bars.
 
-chart.svg.j2 writes a Drawing as SVG, and the style of report.html.j2 colours it, light or dark. Everything is in CSS
-pixels, from the upper left corner. Time is in order and not to scale: a round takes seconds, and weeks may lie between
-two of them.
+chart.svg.j2 writes a Drawing as SVG, and report.html.j2 has its colours, light or dark. Everything is in CSS pixels,
+from the upper left corner. Moments are in order, but not to scale: a round takes seconds, and there may be weeks
+between two rounds.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _CHARACTER_WIDTHS = dict.fromkeys(" ,.:-()", 5) | dict.fromkeys("0123456789abcde
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a chart: its CSS class, its label, and what was seen: (index of the moment, value), one at least.
+    """One line of a chart: its CSS class, its label, and its points (index of the moment, value), at least one.
 
-    `until` is the index up to which the last value is sure to hold, where that is later than the last point.
+    `until` is the index up to which the last value is still true, if that is after the last point.
     """
 
     style: str
@@ -41,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Label:
-    """A text of one line; `x` is its middle."""
+    """A text on one line; `x` is its middle."""
 
     x: float
     text: str
@@ -69,7 +69,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Series:
-    """What has the colour of the CSS class `style`; `path` is the `d` of an SVG path, empty for bars."""
+    """The shapes of the CSS class `style`; `path` is the `d` of an SVG path, empty for bars."""
 
     style: str
     path: str = ""
@@ -79,10 +79,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Axes:
-    """Size of a drawing, the edges of its plot, and where values lie there, in `columns` that are numbered from 0.
+    """Size of a drawing, the edges of its plot, and the positions of values in it. `columns` are numbered from 0.
 
-    `ticks` are (value, label) of the left axis, from the lowest value to the highest. `ranks` are given where values
-    are spaced evenly in their order: value -> its place.
+    `ticks` are (value, label) of the left axis, from the lowest value to the highest. If values are spaced evenly in
+    their order, `ranks` is value -> position.
     """
 
     width: int
@@ -100,7 +100,7 @@ class Axes:
         return round(self.left + (column + 0.5) * (self.right - self.left) / self.columns, 1)
 
     def y(self, value: int) -> float:
-        """The height at which a value lies."""
+        """The height of a value."""
         low, high, place = (
             each if self.ranks is None else self.ranks[each] for each in (self.ticks[0][0], self.ticks[-1][0], value)
         )
@@ -109,7 +109,7 @@ class Axes:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All that is drawn: the rounds' bands and their names, the series in their order, the columns' labels."""
+    """Everything that is drawn: the rounds' bands and their names, the series in order, the columns' labels."""
 
     axes: Axes
     series: tuple[Series, ...]
@@ -119,18 +119,18 @@ class Drawing:
 
     @property
     def is_wide(self) -> bool:
-        """Whether it takes the page's whole width."""
+        """Whether it takes the full width of the page."""
         return self.axes.width > _COLUMN_WIDTH
 
 
 def counts_over_time(facts: Timeline, lines: Sequence[Line]) -> Drawing:
     """Numbers of rows at the moments of `facts`."""
     ticks = _count_ticks(value for line in lines for _, value in line.points)
-    return _over_time(facts, lines, _time_axes(facts, ticks), lambda value: f"{value:,} rows")
+    return _over_time(facts, lines, _time_axes(facts, ticks), rows_text)
 
 
 def times_over_time(facts: Timeline, lines: Sequence[Line]) -> Drawing:
-    """Times (microseconds since 1970) at the moments of `facts`: in their order, as time is not to scale."""
+    """Times (microseconds since 1970) at the moments of `facts`, in order but not to scale."""
     ranks = _ranks(value for line in lines for _, value in line.points)
     firsts = {rank: value for value, rank in reversed(ranks.items())}
     ticks = tuple((firsts[rank], _short(firsts[rank])) for rank in _spread(len(firsts), _MAX_LABELS))
@@ -138,9 +138,9 @@ def times_over_time(facts: Timeline, lines: Sequence[Line]) -> Drawing:
 
 
 def bars(names: Sequence[str], series: Mapping[str, Sequence[int | None]], labels: Mapping[str, str]) -> Drawing:
-    """A group of bars for each name: one of each series (CSS class -> values), none where the value is None.
+    """A group of bars for each name: one bar per series (CSS class -> values), and no bar if the value is None.
 
-    `labels` (CSS class -> label) say over a bar what its rows are.
+    `labels` (CSS class -> label) say in the tooltip of a bar what its rows are.
     """
     ticks = _count_ticks(value for values in series.values() for value in values if value is not None)
     column = max(20 + 24 * len(series), *(_text_width(name) + _GAP for name in names))
@@ -152,7 +152,7 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[int | None]], label
     for place, (style, values) in enumerate(series.items()):
         offset = (place - len(series) / 2) * size
         boxes = tuple(
-            _bar(axes, axes.x(at) + offset, size, value, f"{names[at]}: {value:,} rows {labels[style]}".rstrip())
+            _bar(axes, axes.x(at) + offset, size, value, f"{names[at]}: {rows_text(value)} {labels[style]}".rstrip())
             for at, value in enumerate(values)
             if value is not None
         )
@@ -160,20 +160,25 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[int | None]], label
     return Drawing(axes, tuple(drawn), _name_labels(names, axes))
 
 
+def rows_text(value: int) -> str:
+    """A number of rows as text: 1,234 rows."""
+    return f"{value:,} {'row' if value == 1 else 'rows'}"
+
+
 def _bar(axes: Axes, x: float, size: float, value: int, title: str) -> Box:
-    """A bar between 0 and the value; the next of its group begins `size` further on."""
+    """A bar between 0 and the value; the next bar of its group begins `size` to the right."""
     ends = sorted((axes.y(0), axes.y(value)))
     return Box(round(x, 1), ends[0], round(0.94 * size, 1), round(ends[1] - ends[0], 1), title)
 
 
 def _time_axes(facts: Timeline, ticks: tuple[tuple[int, str], ...], ranks: Mapping[int, int] | None = None) -> Axes:
-    top = _LABEL_HEIGHT + _GAP  # the rounds' names stand above the plot
+    top = _LABEL_HEIGHT + _GAP  # the rounds' names are above the plot
     right, bottom = _PAGE_WIDTH - _GAP, 300 - _LABEL_HEIGHT
     return Axes(_PAGE_WIDTH, 300, _ticks_width(ticks), right, top, bottom, len(facts.moments), ticks, ranks)
 
 
 def _over_time(facts: Timeline, lines: Sequence[Line], axes: Axes, text: Callable[[int], str]) -> Drawing:
-    """Lines that stay level until something new is known, with a dot for each thing that was."""
+    """Step lines: each value holds until the next one, and each point has a dot."""
     bands = []
     for span in facts.rounds:
         left, right = axes.x(span.first - 0.4), axes.x(span.last + 0.4)
@@ -200,7 +205,7 @@ def _dots(line: Line, axes: Axes, moments: Sequence[Moment], text: Callable[[int
 
 
 def _names(bands: Iterable[Box], axes: Axes) -> tuple[Label, ...]:
-    """The rounds' names, or their numbers alone where a name is wider than its band."""
+    """The rounds' names, or only their numbers if a name is wider than its band."""
     labels = []
     for band in bands:
         fits = _text_width(band.title) <= band.width
@@ -210,19 +215,19 @@ def _names(bands: Iterable[Box], axes: Axes) -> tuple[Label, ...]:
 
 
 def _name_labels(names: Sequence[str], axes: Axes) -> tuple[Label, ...]:
-    """Every name under its group of bars, or every second, or as many as have room."""
+    """Every name under its group of bars, or every second name, or as many as fit."""
     labels = [Label(axes.x(at), name) for at, name in enumerate(names)]
     return _first_that_fits((labels[::step] for step in range(1, len(labels) + 1)), axes.width)
 
 
 def _time_labels(moments: Sequence[Moment], axes: Axes) -> tuple[Label, ...]:
-    """As many times as have room under the axis, evenly among the moments, with the first and the last."""
-    spreads = (_spread(len(moments), most) for most in range(_MAX_LABELS, 1, -1))
+    """As many times as fit under the axis, evenly spread over the moments, with the first and the last."""
+    spreads = (_spread(len(moments), limit) for limit in range(_MAX_LABELS, 1, -1))
     return _first_that_fits((_clocks(moments, places, axes) for places in spreads), axes.width)
 
 
 def _clocks(moments: Sequence[Moment], places: Iterable[int], axes: Axes) -> list[Label]:
-    """Times of day, with month and day where these change."""
+    """Times of day, with month and day if these change."""
     labels, day = [], ""
     for place in places:
         at_us = moments[place].at_us
@@ -241,12 +246,12 @@ def _short(at_us: int) -> str:
 
 
 def _first_that_fits(choices: Iterable[list[Label]], width: int) -> tuple[Label, ...]:
-    """The first choice of labels of which none has to be left out."""
+    """The first choice of labels that all fit."""
     return next((fitting for labels in choices if len(fitting := _apart(labels, width)) == len(labels)), ())
 
 
 def _apart(labels: Iterable[Label], width: int) -> tuple[Label, ...]:
-    """The labels, left to right, without those that would touch the one before; those at an edge are moved inside."""
+    """The labels, left to right, without those that touch the one before. Labels at an edge are moved inside."""
     kept: list[Label] = []
     free = 0.0
     for label in labels:
@@ -259,7 +264,7 @@ def _apart(labels: Iterable[Label], width: int) -> tuple[Label, ...]:
 
 
 def _text_width(text: str) -> int:
-    """The most that a text takes."""
+    """The maximum width of a text."""
     return sum(_CHARACTER_WIDTHS.get(character, 12) for character in text)
 
 
@@ -267,15 +272,15 @@ def _ticks_width(ticks: Iterable[tuple[int, str]]) -> int:
     return max(_text_width(label) for _, label in ticks) + _GAP
 
 
-def _spread(size: int, most: int) -> list[int]:
-    """At most `most` (two or more) places of `size`, evenly, with the first and the last."""
-    if size <= most:
+def _spread(size: int, limit: int) -> list[int]:
+    """At most `limit` (two or more) of `size` positions, evenly spread, with the first and the last."""
+    if size <= limit:
         return list(range(size))
-    return [round(at * (size - 1) / (most - 1)) for at in range(most)]
+    return [round(at * (size - 1) / (limit - 1)) for at in range(limit)]
 
 
 def _ranks(values: Iterable[int]) -> dict[int, int]:
-    """Each time -> its place in their order. Times within a second, as digits lost in JSON leave them, share one."""
+    """Each time -> its rank. Times within one second share a rank, because JSON may have lost their digits."""
     ranks: dict[int, int] = {}
     first, rank = 0, -1
     for value in sorted(set(values)):
@@ -286,7 +291,7 @@ def _ranks(values: Iterable[int]) -> dict[int, int]:
 
 
 def _count_ticks(values: Iterable[int]) -> tuple[tuple[int, str], ...]:
-    """Round numbers, 0 among them, that reach over all values; a number too long for the axis has no label."""
+    """Round numbers, including 0, that cover all values. A number that is too long for the axis has no label."""
     known = list(values)
     low, high = min([0, *known]), max([1, *known])
     step = next(step for power in count() for unit in (1, 2, 5) if (step := unit * 10**power) * 5 >= high - low)

@@ -1,4 +1,4 @@
-"""Every report that is a file, written beside each other."""
+"""Writes all reports that are files into one folder."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def write_reports(
     graded_at: str,
     on_error: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Write report.json, report.xml, report.md, results.json and report.html; returns the last one's path.
+    """Write report.json, report.xml, report.md, results.json and report.html. Returns the path of report.html.
 
-    Without evidence the page has no charts. `on_error` gets the traceback when the charts' facts cannot be had: the
-    page is then written without them.
+    Without evidence the page has no charts. If the facts for the charts cannot be read, `on_error` gets the traceback
+    and the page is written without charts.
 
     Raises:
         OSError: the folder or a file in it cannot be written.
@@ -45,6 +45,6 @@ def _page(report: Report, evidence: Evidence | None, graded_at: str, on_error: C
     if evidence is not None:
         try:
             return html.render(report, graded_at, timeline(evidence))
-        except Exception:  # noqa: BLE001 - no check depends on a chart, so neither may the report
+        except Exception:  # noqa: BLE001 - the report must not depend on its charts
             on_error(traceback.format_exc())
     return html.render(report, graded_at)

@@ -1,9 +1,12 @@
-"""results.json as a Gradescope autograder leaves it in /autograder/results.
+"""results.json, which a Gradescope autograder writes to /autograder/results.
 
-Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/ (Output format). Fields used: `score`, `output`,
-`output_format`, `test_output_format`, `visibility`, `stdout_visibility`, `extra_data` and `tests`; of a test `name`,
-`number`, `score`, `max_score`, `status` ("passed" or "failed"), `output`, `visibility`. Scores are numbers.
-Visibility is "visible", "hidden", "after_due_date" or "after_published".
+Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/ (Output format). Fields used:
+
+- `score`, `output`, `output_format`, `test_output_format`, `visibility`, `stdout_visibility`, `extra_data`, `tests`
+- of each test: `name`, `number`, `score`, `max_score`, `status` ("passed" or "failed"), `output`, `visibility`
+
+Scores are numbers. Visibility is "visible", "hidden", "after_due_date" or "after_published". What Gradescope calls a
+test is a finding here.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ _STATUS = {Status.PASS: "passed", Status.FAIL: "failed"}
 
 
 def render(report: Report, graded_at: str) -> str:
-    """The document's text. `score` is out of the marks that could be judged, `extra_data.max_score`."""
+    """The document's text. The maximum of `score` is `extra_data.max_score`: the marks that could be judged."""
     report = readable(report)
     results = {
         "score": number(report.score),
@@ -42,8 +45,8 @@ def render(report: Report, graded_at: str) -> str:
 
 
 def _test(at: int, finding: Finding) -> dict[str, Any]:
-    # Without a status Gradescope compares score with max_score. What lacks evidence or broke has no marks to lose here,
-    # and neither word would be true of it.
+    # Without a status Gradescope compares score with max_score. A check without evidence or in status ERROR has
+    # max_score 0, and neither passed nor failed.
     costs_nothing = finding.status is Status.ERROR or finding.lacks_evidence
     test: dict[str, Any] = {
         "name": f"{word(finding)} {finding.id}: {finding.title}",
@@ -56,7 +59,7 @@ def _test(at: int, finding: Finding) -> dict[str, Any]:
     if finding.status in _STATUS and not finding.is_advice:
         test["status"] = _STATUS[finding.status]
     elif finding.status is Status.SKIP and not costs_nothing and not finding.is_advice:
-        test["status"] = "failed"  # a check that it needs failed, and its marks are lost with it
+        test["status"] = "failed"  # a check that it needs failed, so its marks are lost too
     return test
 
 

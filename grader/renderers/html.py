@@ -1,6 +1,6 @@
-"""report.html: one file that needs nothing else, in light and dark, for screen, keyboard and paper.
+"""report.html: one self-contained file, in light and dark, for screen, keyboard and paper.
 
-It has no script, and a content security policy that would not run one; every text in it is escaped.
+It has no script, and its content security policy blocks scripts. Every text in it is escaped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_TABLE_ROWS = 400
 
 
 def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str:
-    """The page, with a chart for each kind of `facts` that there are any of."""
+    """The page, with a chart for each kind of `facts` that is not empty."""
     report = readable(report)
     partitions = report.facts.get("partitions")
     return _template().render(
@@ -70,10 +70,10 @@ def _template() -> Template:
 
 
 def _code(text: str) -> Markup:
-    """Text with what stands in backticks as code."""
+    """The text, with `<code>` for text in backticks."""
     return Markup(re.sub("`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _columns(rows: tuple[dict[str, object], ...]) -> list[str]:
-    """The columns that any of the rows has, in the order in which they appear."""
+    """All columns of the rows, in order of appearance."""
     return list(dict.fromkeys(key for row in rows for key in row))

@@ -1,4 +1,4 @@
-"""report.json, as docs/report.schema.json describes it."""
+"""report.json; docs/report.schema.json describes it."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class Facts(_Document):
 
     rows: int | None = Field(description="rows of the lake's files that count")
     distinct_order_ids: int | None
-    duplicate_rows: int | None = Field(description="rows with an order_id beyond the first of each order_id")
+    duplicate_rows: int | None = Field(description="rows with an order_id, without the first row of each order_id")
     null_order_ids: int | None
     negative_amounts: int | None = Field(description="amounts that are null, below 0, infinite or not a number")
     partitions: dict[str, int] | None = Field(description="date folder -> rows")
     misplaced_rows: int | None = Field(description="rows in another folder than their created_at's UTC date")
     files: int | None = Field(description="Parquet files that count")
     orphan_files: int | None = Field(description="Parquet files that the sink log does not name; they do not count")
-    missing_files: int | None = Field(description="files that the sink log names and that are not there")
+    missing_files: int | None = Field(description="files that the sink log names but that are not there")
     state_timestamp: str | None
     max_created_at: str | None
     last_offset_batch: int | None = Field(description="last batch that the checkpoint planned")
     last_commit_batch: int | None = Field(description="last batch that the checkpoint finished")
     end_offset: int | None = Field(description="end offsets of the last batch, added up over partitions")
     messages_read: int | None = Field(description="offsets from where the consumer began to its last batch")
-    messages_rejected: int | None = Field(description="messages of those in the quarantine; null without one")
-    messages_unexplained: int | None = Field(description="read, and neither in the lake nor in the quarantine")
+    messages_rejected: int | None = Field(description="of these in the quarantine; null without a quarantine")
+    messages_unexplained: int | None = Field(description="of these neither in the lake nor in the quarantine")
     database_rows: int | None
 
 
 class FindingDocument(_Document):
-    """What one check found."""
+    """The result of one check."""
 
     id: str
     title: str
@@ -52,14 +52,14 @@ class FindingDocument(_Document):
     points: Marks
     max_points: Marks = Field(description="0: advice, which decides nothing")
     expected: str | None
-    actual: str | None = Field(description="what was found; of a SKIP or ERROR the reason")
+    actual: str | None = Field(description="what was found; for a SKIP or ERROR the reason")
     samples: list[dict[str, Cell]]
     hint: str
     doc: str
 
 
 class ReportDocument(_Document):
-    """A graded submission. The same evidence gives the same bytes, but for `graded_at`."""
+    """A graded submission. The same evidence gives the same bytes, except for `graded_at`."""
 
     schema_version: Literal[1]
     submission: str
@@ -70,19 +70,20 @@ class ReportDocument(_Document):
     score: Marks
     max_score: Marks = Field(description="marks of the checks that could be judged")
     facts: Facts
-    assumptions: list[str] = Field(description="what was taken for granted, such as where the lake was found")
+    assumptions: list[str] = Field(description="what the grader assumed, such as where the lake is")
     checks: list[FindingDocument]
 
 
 def render(report: Report, graded_at: str) -> str:
     """The document's text."""
     text = json.dumps(document(report, graded_at).model_dump(), indent=2, ensure_ascii=False) + "\n"
-    # A file name that is no UTF-8 holds lone surrogates, which no file can; backslashed they are JSON's own escape.
+    # A file name that is not UTF-8 has lone surrogates, which cannot be written. With a backslash they are JSON
+    # escapes.
     return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def document(report: Report, graded_at: str) -> ReportDocument:
-    """The report as its document."""
+    """The report in the form of report.json."""
     return ReportDocument(
         schema_version=1,
         submission=report.submission,

@@ -1,7 +1,7 @@
-"""report.xml in JUnit's format, which CI servers read: a suite a submission, a case a check.
+"""report.xml in JUnit's format for CI servers: one suite per submission, one case per check.
 
-Elements and attributes are those of Jenkins's junit-4.xsd, which other servers read too. Advice decides nothing, so a
-failed piece of advice is a passed case with its text in system-out.
+Elements and attributes are those of Jenkins's junit-4.xsd, which other servers read too. Advice decides nothing, so
+failed advice is a passed case with its text in system-out.
 """
 
 from __future__ import annotations

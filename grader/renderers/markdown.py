@@ -1,9 +1,10 @@
-"""report.md in GitHub's flavour of Markdown, short enough for a CI job's summary (GitHub takes 1 MiB a step)."""
+"""report.md in GitHub Flavored Markdown, short enough for the summary of a CI job (GitHub: at most 1 MiB per step)."""
 
 from __future__ import annotations
 
 import re
 
+from configs.wording import counted
 from grader.model import Finding, Report, Status
 from grader.renderers import (
     MAX_ROWS,
@@ -37,8 +38,7 @@ def render(report: Report, graded_at: str) -> str:
         parts.append("\n".join(f"- {_code(ids)}: {_escaped(why)}" for why, ids in not_judged(report).items()))
     passed = [finding for finding in report.findings if finding.status is Status.PASS]
     if passed:
-        noun = "check" if len(passed) == 1 else "checks"
-        head = f"<details><summary>{len(passed)} {noun} passed</summary>"
+        head = f"<details><summary>{counted(len(passed), 'check')} passed</summary>"
         rows = [[f"`{f.id}`", marks_of(f), _escaped(f.title)] for f in passed]
         parts += [head, _table(["check", "marks", "what"], rows), "</details>"]
     facts = [[key.replace("_", " "), _fact(value)] for key, value in report.facts.items() if value is not None]
@@ -84,13 +84,13 @@ def _code(ids: list[str]) -> str:
 
 
 def _with_code(text: str) -> str:
-    """Text of the kit's own, in which backticks mean code."""
+    """Text of the kit, in which backticks mean code."""
     parts = re.split(r"(`[^`\n]+`)", text)
     return " ".join("".join(part if at % 2 else _marked(part) for at, part in enumerate(parts)).split())
 
 
 def _escaped(text: str) -> str:
-    """Text that GitHub shows as it is: no markup, no HTML, no link, no mention, and no line of its own."""
+    """Text that GitHub shows unchanged: no markup, HTML, link, mention or new line."""
     return " ".join(_marked(text).split())
 
 

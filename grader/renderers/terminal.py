@@ -1,4 +1,4 @@
-"""The report on the terminal: what failed first, with what to do next; then every check in a table, a line each."""
+"""The report on the terminal: first the failures, each with the next step; then a table with every check."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FACTS = (
 
 
 def render(report: Report, *, colour: bool = False, width: int = WIDTH) -> str:
-    """The text, no line of it wider than `width` columns (80 to 120), with ANSI colours if `colour`."""
+    """The text, with lines of at most `width` columns (80 to 120), and with ANSI colours if `colour`."""
     report, width = readable(report), max(NARROWEST, min(width, WIDEST))
     parts = [_details(finding, colour, width) for finding in to_fix(report)]
     parts.append(_table(report, colour, width))
@@ -68,7 +68,7 @@ def _labelled(label: str, text: str, width: int, indent: int = 2) -> str:
 
 
 def _wrapped(text: str, width: int, indent: int) -> str:
-    """Every line of the text in `width` columns, continued `indent` columns in."""
+    """The text wrapped to `width` columns; continued lines are indented by `indent` columns."""
     lines = []
     for at, line in enumerate(text.splitlines() or [""]):
         lines += textwrap.wrap(
@@ -85,7 +85,7 @@ def _wrapped(text: str, width: int, indent: int) -> str:
 
 def _table(report: Report, colour: bool, width: int) -> str:
     rows = [(word(finding), finding.id, marks_of(finding), finding.title) for finding in by_urgency(report)]
-    # tabulate puts two spaces between columns, and two more to a head; what is left is the title's.
+    # tabulate puts two spaces between columns, and two more after a heading. The rest is for the title.
     used = sum(max([len(head) + 2, *(len(row[at]) for row in rows)]) + 2 for at, head in enumerate(_HEADS[:3]))
     shown = [
         (_paint(status, colour), check_id, cost, textwrap.shorten(title, max(width - used, 20), placeholder=" …"))
@@ -94,7 +94,7 @@ def _table(report: Report, colour: bool, width: int) -> str:
     return tabulate(shown, headers=_HEADS, tablefmt="simple", disable_numparse=True)
 
 
-_HEADS = ("result", "check", "marks", "what")
+_HEADS = ("status", "check", "marks", "what")
 
 
 def _facts(report: Report, width: int) -> str:

@@ -1,7 +1,10 @@
-"""How the rows moved, as the evidence tells it: facts for charts. No check depends on anything here.
+"""How the rows moved: facts from the evidence for the charts. No check depends on this module.
 
-Times come from what survives a copy: the rounds' records, `batchTimestampMs` of the checkpoint's offsets (when Spark
-planned a batch) and `modificationTime` of the sink log (when a file was written). A file's own time does not.
+A copy does not keep the times of files. So all times come from the content of files:
+
+- the rounds' records
+- `batchTimestampMs` of the checkpoint's offsets: when Spark planned a batch
+- `modificationTime` of the sink log: when a file was written
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from configs.contract import EPOCH, Snapshot
+from configs.wording import counted
 from grader.evidence.orders import MICROSECOND, moment_or_none
 from grader.evidence.state import read_value
 
@@ -28,10 +32,10 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 @dataclass(frozen=True)
 class Moment:
-    """What became known at one moment: rows that each stage held, and times in microseconds since 1970.
+    """What is known about one moment: the rows in each stage, and times in microseconds since 1970.
 
-    A value is None where nothing was learned about it then. `at_us` is None for the moment of grading, so that the
-    same evidence gives the same charts. `round` names the round that this moment is of.
+    An unknown value is None. `at_us` is None for the moment of grading, so that the same evidence gives the same
+    charts. `round` names the round of this moment.
     """
 
     at_us: int | None
@@ -40,14 +44,14 @@ class Moment:
     postgres: int | None = None
     kafka: int | None = None  # messages since the consumer's start offsets
     lake: int | None = None
-    newest_inserted_us: int | None = None  # greatest created_at that a round had inserted by then
+    newest_inserted_us: int | None = None  # greatest created_at that a round inserted up to this moment
     newest_in_lake_us: int | None = None
     state_us: int | None = None
 
 
 @dataclass(frozen=True)
 class Span:
-    """A round's place among the moments: indexes of its first and last."""
+    """The moments of a round: indexes of its first and last moment."""
 
     name: str
     first: int
@@ -56,9 +60,9 @@ class Span:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that a batch of the consumer read from the topic and that it wrote to the lake, None where unknown.
+    """Rows that a batch of the consumer read from the topic, and rows that it wrote to the lake; None if unknown.
 
-    `label` is the batch's id, or a range of ids where there are too many for a chart.
+    `label` is the batch's id. If there are too many batches for a chart, it is a range of ids.
     """
 
     label: str
@@ -68,22 +72,22 @@ class Batch:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Everything that the charts show. Empty where there is no evidence."""
+    """Everything that the charts show. A part without evidence is empty."""
 
     moments: tuple[Moment, ...] = ()
     rounds: tuple[Span, ...] = ()
-    dates: tuple[tuple[str, int], ...] = ()  # date folder, or month or year where there are too many -> rows
+    dates: tuple[tuple[str, int], ...] = ()  # date folder -> rows; month or year if there are too many dates
     batches: tuple[Batch, ...] = ()
 
 
 def timeline(evidence: Evidence) -> Timeline:
-    """The facts for the charts, folded to what a chart can show: see MAX_MOMENTS and MAX_BARS."""
+    """The facts for the charts, combined to the number that a chart can show: see MAX_MOMENTS and MAX_BARS."""
     runs = evidence.rounds.runs[-MAX_ROUNDS:]
     deliveries = _deliveries(evidence)
     events = [moment for run in runs for moment in _of_run(run, _start(evidence))]
     events += _planned(evidence)
     events += _delivered(deliveries)
-    events.sort(key=lambda moment: moment.at_us or 0)  # stable: what is equal stays in the order of the pipeline
+    events.sort(key=lambda moment: moment.at_us or 0)  # stable: equal times stay in the order of the pipeline
     graded = _graded(evidence)
     moments = _folded([*events, *([graded] if graded else [])], MAX_MOMENTS)
     return Timeline(
@@ -93,7 +97,7 @@ def timeline(evidence: Evidence) -> Timeline:
 
 @dataclass(frozen=True)
 class _Delivery:
-    """Files that one batch wrote to the lake; `batch` is None where the checkpoint no longer knows it."""
+    """Files that one batch wrote to the lake; `batch` is None if the checkpoint no longer has it."""
 
     at_ms: int
     batch: int | None
@@ -116,7 +120,7 @@ def _of_run(item: Run, start: int) -> list[Moment]:
         _of_snapshot(began, f"{name} begins", name, run.before, start),
         Moment(
             began,
-            f"{name}: {len(run.inserted)} rows inserted",
+            f"{name}: {counted(len(run.inserted), 'row')} inserted",
             name,
             postgres=run.before.postgres_rows + len(run.inserted),
             newest_inserted_us=max(created, default=None),
@@ -157,7 +161,7 @@ def _total(offsets: Mapping[str, Mapping[int, int]]) -> int:
 
 
 def _deliveries(evidence: Evidence) -> list[_Delivery]:
-    """The lake's files by the batch that was at work when they were written, oldest first."""
+    """The lake's files grouped by the batch that ran when they were written, oldest first."""
     lake = evidence.lake
     known = sorted((at_ms, batch) for batch, at_ms in evidence.checkpoint.started_ms.items())
     scans = lake.scans if lake.figures.rows is not None else ()
@@ -169,7 +173,7 @@ def _deliveries(evidence: Evidence) -> list[_Delivery]:
             continue
         place = bisect_right(known, at_ms, key=lambda item: item[0])
         batch = known[place - 1][1] if place else None
-        # What a batch writes within a second belongs together where the batch's own time is gone.
+        # If the batch is unknown, files of the same second belong together.
         key = ("batch", batch) if batch is not None else ("second", at_ms // 1000)
         groups.setdefault(key, []).append(_Delivery(at_ms, batch, footer.rows, newest.get(file.path)))
     return sorted(
@@ -198,7 +202,7 @@ def _delivered(deliveries: Iterable[_Delivery]) -> list[Moment]:
 
 
 def _graded(evidence: Evidence) -> Moment | None:
-    """Where everything stands now; None when nothing is there."""
+    """The present state of every stage; None if there is nothing."""
     lake, checkpoint, state = evidence.lake, evidence.checkpoint, evidence.state.value
     now = Moment(
         None,
@@ -215,9 +219,9 @@ def _graded(evidence: Evidence) -> Moment | None:
 _VALUES = tuple(field.name for field in fields(Moment) if field.name not in ("at_us", "what", "round"))
 
 
-def _folded(moments: list[Moment], most: int) -> tuple[Moment, ...]:
-    """At most about `most` moments: neighbours outside rounds become one that knows the latest of each value."""
-    size = -(-len(moments) // most) if moments else 1
+def _folded(moments: list[Moment], limit: int) -> tuple[Moment, ...]:
+    """About `limit` moments at most: neighbours outside rounds are merged into one with the latest values."""
+    size = -(-len(moments) // limit) if moments else 1
     folded: list[Moment] = []
     chunk: list[Moment] = []
     for moment in moments:
@@ -251,7 +255,7 @@ def _spans(moments: tuple[Moment, ...]) -> tuple[Span, ...]:
 
 
 def _dates(partitions: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    """Rows per date folder; per month, then per year, where there are more than a chart can show."""
+    """Rows per date folder; if there are too many for a chart, per month, or per year."""
     for length in (10, 7, 4):
         sums: dict[str, int] = {}
         for day, rows in sorted(partitions.items()):
@@ -264,7 +268,7 @@ def _dates(partitions: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 
 
 def _batches(evidence: Evidence, deliveries: Iterable[_Delivery]) -> tuple[Batch, ...]:
-    """Rows that each batch read and wrote; neighbours are added up where there are more than a chart can show."""
+    """Rows that each batch read and wrote; if there are too many for a chart, neighbours are added up."""
     checkpoint = evidence.checkpoint
     written: dict[int, int] = {}
     for delivery in deliveries:

@@ -1,1 +1,1 @@
-"""The grader tested on planted mistakes: on every example of the checks, and on files damaged at random."""
+"""Tests of the grader on planted mistakes: every example of the checks, and randomly damaged files."""

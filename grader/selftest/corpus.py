@@ -1,6 +1,6 @@
-"""The grader measured: every example of a check built, graded, and compared with what is said of it.
+"""Measures the grader: builds and grades every example of the checks, and compares the findings with the expected ones.
 
-The corpus is the checks' own examples, so that a check and what it is held to are read and changed in one place.
+The corpus is the examples in the checks' own files, so a check and its examples are read and changed in one place.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from grader.rubric import DEFAULT_RUBRIC
 
 @dataclass(frozen=True)
 class Case:
-    """An example, the check that it belongs to, and the others that must fail it: `also`.
+    """An example, the check that it belongs to, and the other checks that must fail it: `also`.
 
-    A mutant has one mistake, which its check must fail; what is no mutant is a correct variant.
+    A mutant has one mistake, and its check must fail. Other examples are correct variants.
     """
 
     check: Check
@@ -37,7 +37,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the grader said of one case. `unexpected` is empty when it said what it should, else one line a check."""
+    """The findings on one case. `unexpected` has one line per check with an unexpected finding."""
 
     case: Case
     caught_by: tuple[str, ...]
@@ -45,7 +45,7 @@ class Outcome:
 
     @property
     def is_caught(self) -> bool:
-        """Whether the check that the example belongs to failed."""
+        """Whether the example's own check failed."""
         return self.case.check.id in self.caught_by
 
 
@@ -53,7 +53,7 @@ def cases() -> list[Case]:
     """Every example, mutants first.
 
     Raises:
-        TypeError: a check's `also_fails` names no example.
+        TypeError: a name in a check's `also_fails` is not an example.
     """
     checks = all_checks().values()
     examples = [(check, example, True) for check in checks for example in check.failing]
@@ -63,7 +63,7 @@ def cases() -> list[Case]:
         unknown = [name for name in check.also_fails if name not in names]
         if unknown:
             raise TypeError(
-                f"check {check.id}: also_fails names {', '.join(unknown)}, and no check has such an example"
+                f"check {check.id}: also_fails names {', '.join(unknown)}, but no check has an example with this name"
             )
     return [
         Case(
@@ -79,9 +79,9 @@ def cases() -> list[Case]:
 def grade_corpus(
     names: Collection[str] | None = None, workers: int | None = None, rubric: Path = DEFAULT_RUBRIC
 ) -> list[Outcome]:
-    """The outcome of every case, or of those whose examples are named, in the order of `cases()`.
+    """The outcome of every case, or only of the examples in `names`, in the order of `cases()`.
 
-    `workers` processes grade them, as many as there are cores if it is None.
+    `workers` is the number of processes; None: one per core.
     """
     known = cases()
     chosen = [at for at, case in enumerate(known) if names is None or case.example.name in names]
@@ -89,21 +89,21 @@ def grade_corpus(
     grade_one = partial(_grade_case, rubric=rubric)
     if workers <= 1:
         return [Outcome(known[at], *grade_one(at)) for at in chosen]
-    # Numbers go to the workers and texts come back: the functions of an example cannot be pickled. Forked from a server
-    # that has one thread only: the caller may have more, Arrow's for one.
+    # The functions of an example cannot be pickled, so the workers get numbers and return texts. They are forked from a
+    # server with only one thread, because the caller may have more, for example those of Arrow.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(workers, context) as pool:
         graded = pool.map(grade_one, chosen, chunksize=4)
-        return [Outcome(known[at], *said) for at, said in zip(chosen, graded, strict=True)]
+        return [Outcome(known[at], *result) for at, result in zip(chosen, graded, strict=True)]
 
 
 def _grade_case(at: int, rubric: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """`caught_by` and `unexpected` of a case by its number in `cases()`; it may break, and the others go on."""
+    """`caught_by` and `unexpected` of the case with this number in `cases()`. An error does not stop the others."""
     with tempfile.TemporaryDirectory(prefix="food-orders-fidelity-") as folder:
         try:
             outcome = run_case(cases()[at], Path(folder), rubric)
-        except Exception:  # noqa: BLE001 - whatever it is, it is shown under the name of the example
+        except Exception:  # noqa: BLE001 - every error is shown under the name of the example
             return (), (traceback.format_exc(),)
     return outcome.caught_by, outcome.unexpected
 
@@ -116,27 +116,27 @@ def run_case(case: Case, folder: Path, rubric: Path = DEFAULT_RUBRIC) -> Outcome
     submission.build()
     findings = {finding.id: finding for finding in grade_submission(submission, rubric).findings}
     failed = tuple(finding.id for finding in findings.values() if finding.status is Status.FAIL)
-    wanted = {check.id, *case.also} if case.is_mutant else set(case.also)
-    lines = [f"{name} failed too: {_said(findings[name])}" for name in failed if name not in wanted]
-    lines += [f"{name} did not fail but {_said(findings[name])}" for name in sorted(wanted - set(failed))]
+    expected = {check.id, *case.also} if case.is_mutant else set(case.also)
+    lines = [f"{name} failed too: {_text(findings[name])}" for name in failed if name not in expected]
+    lines += [f"{name} did not fail: {_text(findings[name])}" for name in sorted(expected - set(failed))]
     lines += [f"{f.id} broke: {f.actual}" for f in findings.values() if f.status is Status.ERROR]
     if not case.is_mutant:
         advised = [name for name in failed if not findings[name].is_advice]
         lines += [f"{name} fails a correct submission" for name in advised]
         needless = [f for f in findings.values() if f.status is Status.SKIP and not f.lacks_evidence]
         lines += [f"{finding.id} was not judged: {finding.actual}" for finding in needless if not case.also]
-    if example.says and check.id in failed and example.says not in _said(findings[check.id]):
-        lines.append(f"{check.id} does not say {example.says!r} but {_said(findings[check.id])}")
+    if example.says and check.id in failed and example.says not in _text(findings[check.id]):
+        lines.append(f"{check.id} does not say {example.says!r}: {_text(findings[check.id])}")
     return Outcome(case, failed, tuple(lines))
 
 
 def grade_submission(submission: Submission, rubric: Path = DEFAULT_RUBRIC) -> Report:
-    """The report on a built submission, with the rows that it inserted as those of Postgres."""
+    """The report on a built submission, graded with the rows that it inserted as the database."""
     with grade(submission.folder, database=submission.database(), rubric=rubric) as graded:
         return graded.report
 
 
-def _said(finding: Finding) -> str:
+def _text(finding: Finding) -> str:
     rows = "; ".join(_row(row) for row in finding.samples)
     return f"{finding.status.value}: {finding.actual}" + (f" [{rows}]" if rows else "")
 

@@ -1,7 +1,13 @@
-"""`make fuzz N=10000`: damages submissions at random and grades them, to see that no input breaks the grader.
+"""`make fuzz N=10000`: damages submissions at random and grades them, to test that no input breaks the grader.
 
-Every run must end with exit code 0, 1 or 2, without a traceback or a check in status ERROR, within 20 s and 1 GiB, and
-without a byte read outside the submission. A run is made of its seed alone: `--seed 17 --runs 1` repeats one.
+Every run must end:
+
+- with exit code 0, 1 or 2
+- without a traceback or a check in status ERROR
+- within 20 s and 1 GiB
+- without a byte read outside the submission
+
+A run depends only on its seed: `--seed 17 --runs 1` repeats one run.
 """
 
 from __future__ import annotations
@@ -28,6 +34,7 @@ import pyarrow.parquet as pq
 
 from configs.errors import KitError
 from configs.settings import PROJECT
+from configs.wording import counted
 from grader.api import grade
 from grader.builder import CHECKPOINT, LAKE, MOMENT, STATE, Submission, leave_orphan, order
 from grader.limits import Limits, step_limit
@@ -39,10 +46,10 @@ from grader.renderers.files import write_reports
 MAX_SECONDS = 20.0
 _STEP_SECONDS = MAX_SECONDS - 5
 MAX_BYTES = 1 << 30
-MAX_STEPS_LIMITED = 3  # that take all of their time: reading the lake, the figures, the charts
-SECRET = "CANARY-9f1c"  # what lies outside the submission; it must not be in any report
-_IN_A_PROCESS_OF_ITS_OWN = 0.01  # of the runs, with everything that a command line brings along
-_WITH_ALL_REPORTS = 0.2  # of the runs; the others write report.json only, since the charts take longer than the grading
+MAX_STEPS_LIMITED = 3  # steps that may reach their time limit: reading the lake, the figures, the charts
+SECRET = "CANARY-9f1c"  # is outside the submission; it must not be in any report
+_IN_A_SEPARATE_PROCESS = 0.01  # of the runs, with the whole command line
+_WITH_ALL_REPORTS = 0.2  # of the runs; the others only write report.json, because charts take longer than the grading
 _HOSTILE_NUMBERS = (
     "-1",
     "0",
@@ -73,7 +80,7 @@ Mutation = Callable[[Path, random.Random], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run: exit code, what is wrong with it (None: nothing), seconds, and what was done to the submission."""
+    """One run: exit code, problem (None: no problem), seconds, and the mutations of the submission."""
 
     seed: int
     code: int
@@ -82,7 +89,7 @@ class Outcome:
     mutations: tuple[str, ...]
 
 
-# --- what is damaged ---
+# --- submissions to damage ---
 
 
 def _plain(folder: Path) -> Submission:
@@ -127,13 +134,13 @@ BASES = (_plain, _long, _types, _doubles, _nested, _no_log, _orphan)
 
 
 def _files(root: Path) -> list[Path]:
-    """Those that can be damaged further: no links, and none that is huge already."""
+    """The files that can be damaged: no links and no huge files."""
     found = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
     return sorted(path for path in found if path.stat().st_size < 16 << 20)
 
 
 def _file(root: Path, rng: random.Random) -> Path:
-    """Any file, with the few that are not data or checksums as likely as those that are."""
+    """A random file. Each kind of file is equally likely, so the few that are not data or checksums are chosen too."""
     files = _files(root)
     kinds: dict[str, list[Path]] = {}
     for path in files:
@@ -150,7 +157,7 @@ def flip(root: Path, rng: random.Random) -> None:
     path = _file(root, rng)
     content = bytearray(path.read_bytes())
     for _ in range(rng.choice((1, 2, 8, 32)) if content else 0):
-        # the end of a Parquet file, its footer, decides most
+        # the footer at the end of a Parquet file has the most effect
         at = rng.randrange(len(content)) if rng.random() < 0.5 else -1 - rng.randrange(min(400, len(content)))
         content[at] = rng.randrange(256)
     path.write_bytes(content)
@@ -231,7 +238,7 @@ def file_for_folder(root: Path, rng: random.Random) -> None:
 
 
 def huge(root: Path, rng: random.Random) -> None:
-    os.truncate(_file(root, rng), 3 << 30)  # a hole, which takes no disk
+    os.truncate(_file(root, rng), 3 << 30)  # a sparse file, which takes no disk space
 
 
 def text(root: Path, rng: random.Random) -> None:
@@ -279,7 +286,7 @@ def bomb(root: Path, rng: random.Random) -> None:
 
 
 def strange_parquet(root: Path, rng: random.Random) -> None:
-    """A well-formed file whose columns are of any type, with any value."""
+    """A valid file whose columns have any type and any value."""
     big = 2**63 - 1
     arrays: list[Callable[[], Any]] = [
         lambda: pa.array([1, None, big], pa.int64()),
@@ -314,7 +321,7 @@ def strange_parquet(root: Path, rng: random.Random) -> None:
 
 
 def many_rows(root: Path, rng: random.Random) -> None:
-    """A small file of very many rows: one value, again and again."""
+    """A small file with very many rows of the same value."""
     places = [path for path in _files(root) if path.suffix == ".parquet"] or [root / "x.parquet"]
     schema = pq.read_schema(places[0]) if places[0].exists() else pa.schema([("order_id", pa.int64())])
     table = pa.table({name: pa.array([None] * 3_000_000, pa.int32()) for name in schema.names[:7]})
@@ -322,7 +329,7 @@ def many_rows(root: Path, rng: random.Random) -> None:
 
 
 def beyond_memory(root: Path, rng: random.Random) -> None:
-    """A small file of more rows than a grading may have memory for."""
+    """A small file with more rows than the memory limit of a grading allows."""
     places = [path for path in _files(root) if path.suffix == ".parquet"]
     with contextlib.suppress(IndexError, pa.ArrowException):
         place = rng.choice(places)
@@ -360,12 +367,12 @@ MUTATIONS: tuple[tuple[float, Mutation], ...] = (
     (1, many_files),
     (0.15, beyond_memory),
 )
-# Only a grading in a process of its own has a limit of memory.
+# Only a grading in a separate process has a memory limit.
 _LIMITED = frozenset({beyond_memory.__name__})
 
 
 def damage(root: Path, rng: random.Random) -> tuple[str, ...]:
-    """Some mutations, one after the other; those that cannot be made of what is left are none."""
+    """Apply some mutations, one after the other. Returns the names of those that were possible."""
     done = []
     weights = [weight for weight, _ in MUTATIONS]
     for _ in range(rng.choice((1, 1, 2, 4))):
@@ -377,7 +384,7 @@ def damage(root: Path, rng: random.Random) -> tuple[str, ...]:
 
 
 def packed(root: Path, rng: random.Random) -> Path:
-    """The submission as an archive, which may be damaged in turn."""
+    """The submission as an archive, which may be damaged too."""
     kind = rng.choice(("zip", "gztar", "tar"))
     archive = Path(shutil.make_archive(str(root.parent / "archive"), kind, root))
     if rng.random() < 0.5:
@@ -392,32 +399,32 @@ def packed(root: Path, rng: random.Random) -> Path:
 
 
 class Reads:
-    """Notes every file that is opened, and complains of those outside the submission, the kit and Python."""
+    """Watches which files are opened, and records those outside the submission, the kit and Python."""
 
     def __init__(self) -> None:
-        self.allowed: tuple[str, ...] | None = None  # folders; None: nothing is noted
+        self.allowed: tuple[str, ...] | None = None  # folders; None: nothing is recorded
         self.outside: list[str] = []
         sys.addaudithook(self._audit)
         for name in ("read_metadata", "ParquetFile"):
-            setattr(pq, name, self._noting(getattr(pq, name)))
+            setattr(pq, name, self._recording(getattr(pq, name)))
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.allowed is None or event not in ("open", "os.scandir", "os.listdir"):
             return
         where = arguments[0]
         if event == "open" and isinstance(where, (str, os.PathLike)) and arguments[2] & os.O_NOFOLLOW:
-            where = Path(where).parent  # a link itself is not followed, so what it leads to is not read
-        self._note(where)
+            where = Path(where).parent  # a link is not followed, so its target is not read
+        self._record(where)
 
-    def _noting(self, read: Callable[..., Any]) -> Callable[..., Any]:
-        def noting(where: Any, *arguments: Any, **options: Any) -> Any:
+    def _recording(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        def recording(where: Any, *arguments: Any, **options: Any) -> Any:
             if self.allowed is not None:
-                self._note(where)
+                self._record(where)
             return read(where, *arguments, **options)
 
-        return noting
+        return recording
 
-    def _note(self, where: Any) -> None:
+    def _record(self, where: Any) -> None:
         if isinstance(where, (str, bytes, os.PathLike)):
             real = os.path.realpath(os.fsdecode(where))
             if not real.startswith(self.allowed or ()) and real != "/dev/null":
@@ -425,7 +432,7 @@ class Reads:
 
 
 def run(seed: int, bases: list[Path], workplace: Path, reads: Reads) -> Outcome:
-    """Damage a copy of one of the bases, grade it, and say what is wrong with how it went."""
+    """Damage a copy of one of the bases, grade it, and return the outcome."""
     rng = random.Random(seed)
     reads.outside.clear()
     for path in workplace.iterdir():
@@ -436,26 +443,26 @@ def run(seed: int, bases: list[Path], workplace: Path, reads: Reads) -> Outcome:
     mutations = damage(root, rng)
     target = root
     if rng.random() < 0.1:
-        with contextlib.suppress(OSError, ValueError):  # a pipe, or a name that a zip cannot have
+        with contextlib.suppress(OSError, ValueError):  # a pipe, or a name that a zip does not support
             if "pipe" not in mutations and "huge" not in mutations:
                 target, mutations = packed(root, rng), (*mutations, "packed")
     out = workplace / "out"
     begin = time.monotonic()
-    if rng.random() < _IN_A_PROCESS_OF_ITS_OWN or _LIMITED.intersection(mutations):
-        code, said = _in_process_of_its_own(target, out)
+    if rng.random() < _IN_A_SEPARATE_PROCESS or _LIMITED.intersection(mutations):
+        code, printed = _in_separate_process(target, out)
         mutations = (*mutations, "own process")
     else:
         with _watched(reads, workplace):
-            code, said = _in_this_process(target, out, with_all_reports=rng.random() < _WITH_ALL_REPORTS)
+            code, printed = _in_this_process(target, out, with_all_reports=rng.random() < _WITH_ALL_REPORTS)
     seconds = time.monotonic() - begin
     is_limited = not _LIMITED.isdisjoint(mutations)
-    problem = _problem(code, said, seconds, out, reads.outside, is_whole=target == root, is_limited=is_limited)
+    problem = _problem(code, printed, seconds, out, reads.outside, is_whole=target == root, is_limited=is_limited)
     return Outcome(seed, code, problem, seconds, mutations)
 
 
-def _in_process_of_its_own(target: Path, out: Path) -> tuple[int, str]:
+def _in_separate_process(target: Path, out: Path) -> tuple[int, str]:
     """Exit code of the command line, and what it printed."""
-    # --debug: a traceback that is caught, such as that of a chart, is one too
+    # --debug: also show a traceback that is caught, such as that of a chart
     options = ["--database", "off", "--out", str(out), "--time-limit", f"{_STEP_SECONDS:g}", "--debug"]
     done = subprocess.run(
         [sys.executable, "-m", "grader", "grade", str(target), *options],
@@ -471,29 +478,29 @@ def _in_process_of_its_own(target: Path, out: Path) -> tuple[int, str]:
 
 def _in_this_process(target: Path, out: Path, *, with_all_reports: bool) -> tuple[int, str]:
     """The exit code that the command line would have, and what the terminal would show."""
-    said: list[str] = []
+    printed: list[str] = []
     try:
         with (
-            grade(target, database="off", limits=Limits(step_seconds=_STEP_SECONDS), on_error=said.append) as graded,
+            grade(target, database="off", limits=Limits(step_seconds=_STEP_SECONDS), on_error=printed.append) as graded,
             step_limit(_STEP_SECONDS),
         ):
-            said.append(terminal.render(graded.report))
+            printed.append(terminal.render(graded.report))
             if with_all_reports:
-                write_reports(graded.report, graded.evidence, out, "", said.append)
+                write_reports(graded.report, graded.evidence, out, "", printed.append)
             else:
                 out.mkdir(parents=True, exist_ok=True)
                 (out / json_renderer.FILE_NAME).write_text(json_renderer.render(graded.report, ""), encoding="utf-8")
-            return graded.report.exit_code, "\n".join(said)
+            return graded.report.exit_code, "\n".join(printed)
     except KitError as error:
-        return error.exit_code, "\n".join([*said, str(error)])
-    except BaseException as error:  # noqa: BLE001 - that is what is looked for
-        return -1, "\n".join([*said, f"Traceback: {type(error).__name__}: {error}"])
+        return error.exit_code, "\n".join([*printed, str(error)])
+    except BaseException as error:  # noqa: BLE001 - the fuzzer searches for such errors
+        return -1, "\n".join([*printed, f"Traceback: {type(error).__name__}: {error}"])
 
 
 @contextlib.contextmanager
 def _watched(reads: Reads, workplace: Path) -> Iterator[None]:
-    """Let `reads` note what is opened in the context outside the submission, the kit and Python."""
-    temporary = os.path.join(tempfile.gettempdir(), "grader-")  # noqa: PTH118 - a beginning, not a path
+    """Let `reads` record what is opened in the context outside the submission, the kit and Python."""
+    temporary = os.path.join(tempfile.gettempdir(), "grader-")  # noqa: PTH118 - a prefix, not a path
     inside = [str(workplace / name) for name in ("submission", "archive", "out")]
     python = [os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)]
     reads.allowed = (*inside, temporary, str(PROJECT), *python, "/proc", "/usr", "/etc/localtime", "/sys")
@@ -504,26 +511,26 @@ def _watched(reads: Reads, workplace: Path) -> Iterator[None]:
 
 
 def _problem(
-    code: int, said: str, seconds: float, out: Path, outside: list[str], *, is_whole: bool, is_limited: bool
+    code: int, printed: str, seconds: float, out: Path, outside: list[str], *, is_whole: bool, is_limited: bool
 ) -> str | None:
-    """What is wrong with how a grading went. `is_limited`: it may meet the limits of memory and of each step's time."""
+    """What is wrong with a grading. `is_limited`: it may reach the memory limit and the time limit of each step."""
     report = out / "report.json"
     content = report.read_text(encoding="utf-8") if report.is_file() else ""
     checks = json.loads(content)["checks"] if content else []
     broken = [f"{check['id']}: {check['actual']}" for check in checks if check["status"] == "ERROR"]
     if is_limited and code == 2 and all(DID_NOT_END in text for text in broken):
-        broken = []  # the grading was ended, and says why in its reports
+        broken = []  # the grading was stopped, and its reports say why
     if code not in (0, 1, 2):
-        return f"exit code {code}: {' '.join(said.split())[-300:]}"
+        return f"exit code {code}: {' '.join(printed.split())[-300:]}"
     if broken:
         return f"ERROR in {broken[0]}"
-    if "Traceback" in said or "internal error" in said:
-        at = said.rfind("Traceback")
-        return " ".join(said[at:].split())[-600:]
+    if "Traceback" in printed or "internal error" in printed:
+        at = printed.rfind("Traceback")
+        return " ".join(printed[at:].split())[-600:]
     if not content and is_whole:
-        return f"no report: {said[-300:]}"
-    if SECRET in said + content:
-        return "the report shows what lies outside the submission"
+        return f"no report: {printed[-300:]}"
+    if SECRET in printed + content:
+        return "the report shows content from outside the submission"
     if outside:
         return f"read {outside[0]}"
     if seconds > MAX_SECONDS * (MAX_STEPS_LIMITED if is_limited else 1):
@@ -555,12 +562,12 @@ def runs(first: int, count: int, *, is_watching: bool = False) -> Iterator[Outco
 
 
 def _peak() -> int:
-    """The most memory that this process or one that it started has had, in KiB."""
+    """The peak memory of this process or one of its children, in KiB."""
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def _plant_outside(folder: Path) -> None:
-    """A submission that is someone else's."""
+    """Write the submission of another student."""
     submission = Submission(folder)
     submission.change(1, customer_name=SECRET)
     submission.build()
@@ -568,10 +575,10 @@ def _plant_outside(folder: Path) -> None:
 
 
 def main() -> int:
-    """Run, print what is wrong as it is seen, and a summary. Exit code 1 when anything was."""
+    """Run, print each problem when it is found, and a summary. Exit code 1 if there was a problem."""
     parser = argparse.ArgumentParser(prog="python -m grader.selftest.fuzz", description=__doc__)
-    parser.add_argument("--runs", type=int, default=10_000, help="how many submissions are damaged (10000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first run (0)")
+    parser.add_argument("--runs", type=int, default=10_000, help="number of damaged submissions; default: 10000")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first run; default: 0")
     options = parser.parse_args()
     codes: Counter[int] = Counter()
     slowest, wrong, begin = 0.0, 0, time.monotonic()
@@ -582,11 +589,11 @@ def main() -> int:
             wrong += 1
             print(f"seed {outcome.seed} ({', '.join(outcome.mutations)}): {outcome.problem}", flush=True)
         if done % 500 == 0:
-            print(f"{done} runs, {wrong} wrong, {time.monotonic() - begin:.0f} s", flush=True)
+            print(f"{counted(done, 'run')}, {wrong} wrong, {time.monotonic() - begin:.0f} s", flush=True)
     peak = _peak() >> 10
     shown = ", ".join(f"{count} with exit code {code}" for code, count in sorted(codes.items()))
-    print(f"{options.runs} damaged submissions: {shown}; {wrong} broke the grader.")
-    print(f"Slowest {slowest:.1f} s, peak memory {peak} MiB, {time.monotonic() - begin:.0f} s in all.")
+    print(f"{counted(options.runs, 'damaged submission')}: {shown}; {wrong} broke the grader.")
+    print(f"Slowest {slowest:.1f} s, peak memory {peak} MiB, {time.monotonic() - begin:.0f} s in total.")
     return 1 if wrong else 0
 
 

@@ -110,7 +110,7 @@ def test_a_small_file_of_many_rows_has_a_report_in_every_format(tmp_path: Path) 
     jsonschema.validate(report, json.loads((PROJECT / "docs" / "report.schema.json").read_text()))
     assert report["verdict"] == "error"
     assert {check["status"] for check in report["checks"]} == {"ERROR"}
-    assert "allow the grading more" in (root / "reports" / "report.md").read_text()
+    assert "grade again with a higher limit" in (root / "reports" / "report.md").read_text()
     assert {path.name for path in (root / "reports").iterdir()} == {
         "report.json",
         "report.xml",

@@ -284,7 +284,7 @@ def test_which_database_is_asked(
     if not asked and option == "auto":
         report = json.loads((root / "reports" / "report.json").read_text())
         found = {check["id"]: check["actual"] for check in report["checks"]}
-        assert "--database on looks there" in found["no_missing_orders"]
+        assert "to read it, use --database on" in found["no_missing_orders"]
 
 
 def test_rounds_are_where_the_config_is(submission: Submission, tmp_path: Path) -> None:

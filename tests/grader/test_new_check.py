@@ -73,7 +73,7 @@ def test_one_that_passes_what_it_says_it_fails_is_unexpected(folder: Path, rubri
     (folder / f"{NAME}.py").write_text(CHECK.format(also_fails=', also_fails=("base_row_skipped",)'))
     found = outcome("base_row_skipped", rubric, tmp_path / "submission")
     assert len(found.unexpected) == 1
-    assert found.unexpected[0].startswith(f"{NAME} did not fail but PASS")
+    assert found.unexpected[0].startswith(f"{NAME} did not fail: PASS")
 
 
 def test_advice_about_another_s_variant(folder: Path, rubric: Path, tmp_path: Path) -> None:

@@ -363,12 +363,12 @@ def test_every_chart_has_a_name_a_sentence_and_a_table(report: Report) -> None:
         assert f'aria-labelledby="{chart}-title {chart}-answer"' in text
         assert f'id="{chart}-title"' in text
         assert f'id="{chart}-answer"' in text
-    assert text.count("The same as a table") == 4
+    assert text.count("Show as a table") == 4
 
 
 def test_charts_name_what_is_unequal(report: Report) -> None:
     text = html.render(report, GRADED_AT, sample_timeline())
-    assert "1 of 2 wrote another number of rows than it read, first batch 1: read 5, wrote 4." in text
+    assert "1 of 2 batches read and wrote different numbers of rows. The first is batch 1: read 5, wrote 4." in text
     assert "The state is at the newest order in the lake, 2025-11-20T12:01:00.000000Z." in text
 
 

@@ -1,20 +1,21 @@
 import shutil
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import CHECKPOINT, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
 
 
 @check(
-    hint="Give writeStream a checkpointLocation and keep it: without one every restart reads the topic again. "
-    "Run `make round1` first if nothing ran yet."
+    hint="Give writeStream a checkpointLocation and keep it. Without it every restart reads the topic again. "
+    "If nothing ran yet, run `make round1` first."
 )
 def checkpoint_readable(evidence: Evidence) -> None:
     """The consumer's checkpoint is there and every file in it can be read.
 
-    Reads offsets/ (batches planned) and commits/ (batches finished). The checkpoint is what lets a restarted consumer
-    go on where it stopped, neither losing nor repeating a batch.
+    Reads offsets/ (planned batches) and commits/ (finished batches). With the checkpoint a restarted consumer continues
+    where it stopped, and neither loses nor repeats a batch.
     """
     checkpoint = evidence.checkpoint
     if not checkpoint.exists:
@@ -25,7 +26,7 @@ def checkpoint_readable(evidence: Evidence) -> None:
     if checkpoint.problems:
         raise Mismatch(
             expected="files as Spark writes them",
-            actual=f"{len(checkpoint.problems)} unreadable",
+            actual=counted(len(checkpoint.problems), "unreadable file"),
             samples=tuple({"problem": problem} for problem in checkpoint.problems[:3]),
         )
 
@@ -51,7 +52,7 @@ def note_of_the_topic_id(submission: Submission) -> None:
 
 
 @checkpoint_readable.passes
-def void_source_beside_kafka(submission: Submission) -> None:
+def empty_source_next_to_kafka(submission: Submission) -> None:
     submission.edit(_add_void_source)
 
 

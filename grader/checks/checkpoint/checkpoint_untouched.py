@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import CHECKPOINT, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
@@ -7,19 +8,20 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("checkpoint_readable",),
-    hint="Leave the checkpoint to Spark: an edited offset loses or repeats rows, and Spark does not notice.",
+    hint="Only Spark may change the checkpoint: an edited offset loses or repeats rows, and Spark does not notice it.",
 )
 def checkpoint_untouched(evidence: Evidence) -> None:
     """No file of the checkpoint was edited after Spark wrote it.
 
-    Spark leaves a checksum beside each file (.<name>.crc). One that does not fit its file betrays an edit, and so does
-    one that is missing where all others are there. A checkpoint that lost them in a copy is not judged.
+    Spark writes a checksum next to each file (`.<name>.crc`). A file was edited if its checksum does not match, or if
+    its checksum file is missing and all others are there. The check skips a checkpoint that lost all checksums in a
+    copy.
     """
     stale = evidence.checkpoint.stale_checksums
     if stale:
         raise Mismatch(
-            expected="every file as its checksum says",
-            actual=f"{len(stale)} edited",
+            expected="every file matches its checksum",
+            actual=f"{counted(len(stale), 'file')} edited",
             samples=tuple({"file": name} for name in stale[:3]),
         )
 
@@ -35,12 +37,12 @@ def offsets_edited_and_their_checksum_deleted(submission: Submission) -> None:
     submission.remove(f"{CHECKPOINT}/offsets/.1.crc")
 
 
-@checkpoint_untouched.fails(says="2 edited")
+@checkpoint_untouched.fails(says="2 files edited")
 def checksums_of_the_last_batch_deleted(submission: Submission) -> None:
     submission.remove(f"{CHECKPOINT}/*/.2.crc")
 
 
-@checkpoint_untouched.fails(says="1 edited")
+@checkpoint_untouched.fails(says="1 file edited")
 def checksum_of_the_start_offsets_deleted(submission: Submission) -> None:
     submission.remove(f"{CHECKPOINT}/sources/0/.0.crc")
 
@@ -52,7 +54,7 @@ def checksums_of_the_first_batches_lost_in_a_copy(submission: Submission) -> Non
 
 
 @checkpoint_untouched.passes
-def clone_with_the_line_ends_of_windows(submission: Submission) -> None:
+def clone_with_windows_line_ends(submission: Submission) -> None:
     submission.edit(_clone_to_windows)
 
 

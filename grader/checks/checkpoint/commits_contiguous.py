@@ -8,33 +8,32 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("checkpoint_readable",),
-    hint="Never delete or copy files inside a checkpoint; stop the consumer and let it finish its batch.",
+    hint="Never delete or copy files inside a checkpoint. When you stop the consumer, let it finish its batch.",
 )
 def commits_contiguous(evidence: Evidence) -> None:
-    """Batches follow each other without a gap, and each was finished before the next began.
+    """Batches follow each other without a gap, and each was finished before the next one began.
 
-    An id in offsets/ that is not in commits/ is a batch in flight, which is legal once, at the end. Spark keeps the
-    last 100 batches, so that the first id need not be 0.
+    An id in offsets/ that is not in commits/ is a batch in flight. Only the last batch may be in flight. Spark keeps
+    the last 100 batches, so the first id may be above 0.
     """
     checkpoint = evidence.checkpoint
     planned, finished = checkpoint.offset_batches, checkpoint.commit_batches
     begin = max(planned[0], finished[0]) if finished else planned[0]
     gaps = sorted(set(range(begin, planned[-1] + 1)) - set(planned))
     if gaps:
-        raise Mismatch(
-            expected=f"offsets {begin} to {planned[-1]} without a gap", actual=f"no offsets of {_listed(gaps)}"
-        )
+        raise Mismatch(expected=f"offsets of batches {begin} to {planned[-1]}", actual=f"no offsets of {_listed(gaps)}")
     unfinished = sorted(batch for batch in set(planned) - set(finished) if batch >= begin)
     if unfinished not in ([], [planned[-1]]):
         raise Mismatch(expected="at most the last batch unfinished", actual=f"no commit of {_listed(unfinished)}")
     stray = sorted(batch for batch in set(finished) - set(planned) if batch >= begin)
     if stray:
-        raise Mismatch(expected="offsets for every commit", actual=f"commits alone for {_listed(stray)}")
+        raise Mismatch(expected="offsets of every commit", actual=f"commits without offsets: {_listed(stray)}")
 
 
 def _listed(batches: list[int]) -> str:
     more = f" and {len(batches) - 5} more" if len(batches) > 5 else ""
-    return f"batch {', '.join(map(str, batches[:5]))}{more}"
+    noun = "batch" if len(batches) == 1 else "batches"
+    return f"{noun} {', '.join(map(str, batches[:5]))}{more}"
 
 
 @commits_contiguous.fails

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import CHECKPOINT, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.evidence.comparison import clean, missing, source
@@ -9,43 +10,46 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("lake_readable", "lake_schema", "checkpoint_readable", "offsets_never_go_back"),
-    hint="Rows without a message were written twice, or not by the consumer: see the batch above, and append each "
-    "batch once under a checkpoint that is kept.",
+    hint="Rows without a message were written twice, or not by the consumer. See the batch above. Append each batch "
+    "once, and keep the checkpoint.",
 )
 def offsets_add_up(evidence: Evidence) -> None:
-    """Messages read = rows in the lake + rejected + repeats dropped.
+    """Messages read = rows in the lake + rejected rows + dropped duplicates.
 
-    The messages are the distance between the offsets where the consumer began and those of its last batch. More rows
-    than messages, in the whole lake or in one batch, is a fault: they came from elsewhere or were written twice. Fewer
-    is not one by itself, since repeats, rejected rows and the markers of transactions take offsets too: what the
-    quarantine does not explain is accepted where Postgres shows that nothing is missing, and is not judged elsewhere.
+    The number of messages is the difference between the offsets of the consumer's last batch and its start offsets.
+
+    - More rows than messages, in the whole lake or in one batch: the check fails. The rows came from another source, or
+      were written twice.
+    - Fewer rows than messages: this alone is correct, because duplicates, rejected rows and transaction markers take
+      offsets too. If the quarantine does not explain the difference, the check passes if Postgres shows that nothing is
+      missing. If not, it is skipped.
     """
     whole = evidence.account
     if whole is None:
-        raise NoEvidence("the checkpoint does not say where the consumer began, or lacks batches of the lake")
+        raise NoEvidence("the checkpoint does not have the start offsets of the consumer, or lacks batches of the lake")
     overfull = [
         (batch, one) for batch, one in batch_accounts(evidence.checkpoint, evidence.lake).items() if one.unexplained < 0
     ]
     if overfull:
         raise Mismatch(
             expected="at most as many rows as messages in each batch",
-            actual=f"{len(overfull)} batches have more",
+            actual=f"more in {counted(len(overfull), 'batch', 'batches')}",
             samples=tuple({"batch": batch, "rows": one.rows, "messages": one.read} for batch, one in overfull[:3]),
         )
     if whole.unexplained < 0:
         raise Mismatch(
-            expected=f"at most {whole.read} rows, as many as messages were read",
+            expected=f"at most {counted(whole.read, 'row')}, one for each message that was read",
             actual=f"{whole.rows} in the lake and {whole.rejected} rejected: {-whole.unexplained} too many",
         )
     if whole.unexplained and not _is_nothing_missing(evidence):
         raise NoEvidence(
-            f"{whole.unexplained} of {whole.read} messages are neither in the lake ({whole.rows}) nor in a quarantine "
-            f"({whole.rejected}): repeats, rejected rows, markers of transactions or losses"
+            f"{whole.unexplained} of {counted(whole.read, 'message')} neither in the lake ({whole.rows}) nor in a "
+            f"quarantine ({whole.rejected}): duplicates, rejected rows, transaction markers or lost rows"
         )
 
 
 def _is_nothing_missing(evidence: Evidence) -> bool:
-    """Whether Postgres shows it: no row is lost, and none may be, as one that is perhaps backdated."""
+    """Whether Postgres shows that no row is lost. A row that is perhaps backdated may be lost."""
     if evidence.database.orders is None:
         return False
     orders = clean(source(evidence.database))

@@ -8,12 +8,12 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("checkpoint_readable",),
-    hint="The topic was recreated under a kept checkpoint, or files were edited: `make reset` starts over.",
+    hint="The topic was recreated but the checkpoint was kept, or files were edited. `make reset` starts over.",
 )
 def offsets_never_go_back(evidence: Evidence) -> None:
     """From batch to batch, no partition's end offset gets smaller and no partition disappears.
 
-    Kafka's offsets only grow. When they go back, the topic was recreated, and what lay between was lost or read twice.
+    Kafka's offsets only grow. If they go back, the topic was recreated. Messages were then lost or read twice.
     """
     offsets = evidence.checkpoint.offsets
     batches = sorted(offsets)

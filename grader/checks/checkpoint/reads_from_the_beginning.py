@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
@@ -5,14 +6,14 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("checkpoint_readable",),
-    hint='Set startingOffsets to "earliest": the default of a new stream is "latest", which passes over what is there.',
+    hint='Set startingOffsets to "earliest". The default of a new stream is "latest", which skips existing messages.',
 )
 def reads_from_the_beginning(evidence: Evidence) -> None:
     """The consumer began at the first message of the topic.
 
-    sources/0/0 of the checkpoint holds the offsets where the query began. Above 0, the messages before were not read,
-    or Kafka had removed them by then, which the files cannot tell: so it is advice. What is lost by it is counted by
-    no_missing_orders.
+    sources/0/0 of the checkpoint has the offsets where the query began. If they are above 0, the consumer skipped the
+    messages before, or Kafka had already removed them. The files cannot show which, so this is advice.
+    no_missing_orders counts the lost orders.
     """
     begin = evidence.checkpoint.start_offsets
     if begin is None or not begin:
@@ -24,9 +25,11 @@ def reads_from_the_beginning(evidence: Evidence) -> None:
         if offset > 0
     ]
     if late:
-        passed = sum(int(str(row["first offset read"])) for row in late)
+        skipped = sum(int(str(row["first offset read"])) for row in late)
         raise Mismatch(
-            expected="offset 0 in every partition", actual=f"{passed} messages passed over", samples=tuple(late[:3])
+            expected="offset 0 in every partition",
+            actual=f"{counted(skipped, 'message')} skipped",
+            samples=tuple(late[:3]),
         )
 
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import LAKE, MOMENT, Submission, order, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
@@ -11,22 +12,27 @@ from grader.model import Mismatch, NoEvidence, check
 def sink_log_complete(evidence: Evidence) -> None:
     """The sink log names every batch, without a gap.
 
-    Each batch adds a file to _spark_metadata, also one that wrote nothing. Every tenth is compact and repeats all
-    before it, so that the older ones may go; from the latest compact one on none may be missing, and what an older one
-    names must stand in it. A batch whose file is gone has lost its rows to every reader that follows the log.
+    Each batch adds a file to _spark_metadata, even if it wrote no rows. Every tenth file is compact: it repeats all
+    files before it, so older ones may be deleted.
+
+    - From the latest compact file on, no file may be missing.
+    - The compact file must repeat everything that an older file names.
+
+    If the file of a batch is missing, readers that follow the log do not see the rows of this batch.
     """
     log = evidence.lake.log
     if log is None or log.last_batch is None:
-        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+        raise NoEvidence("the lake has no _spark_metadata: foreachBatch does not write it")
     if log.gaps:
         shown = ", ".join(map(str, log.gaps[:5]))
         raise Mismatch(
-            expected=f"batches up to {log.last_batch} without a gap", actual=f"no file of batch {shown} in the log"
+            expected=f"a file of every batch up to {log.last_batch}",
+            actual=f"no file of {'batch' if len(log.gaps) == 1 else 'batches'} {shown} in the log",
         )
     if log.dropped:
         raise Mismatch(
-            expected="a compact file that repeats all before it",
-            actual=f"{len(log.dropped)} files left out",
+            expected="a compact file that repeats all earlier files",
+            actual=f"{counted(len(log.dropped), 'file')} left out",
             samples=tuple({"file": path.rpartition("/")[2]} for path in log.dropped[:3]),
         )
 

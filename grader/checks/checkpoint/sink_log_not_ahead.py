@@ -5,20 +5,22 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("checkpoint_readable",),
-    hint="The checkpoint was deleted and the lake kept, so Spark skips batches. Delete both or neither (`make reset`).",
+    hint="The checkpoint was deleted and the lake was kept, so Spark skips batches. Delete both (`make reset`), or "
+    "neither.",
 )
 def sink_log_not_ahead(evidence: Evidence) -> None:
-    """The lake's log knows no batch that the checkpoint does not know.
+    """Every batch of the lake's log is in the checkpoint too.
 
-    Spark skips a batch whose id is in the sink log already. After a deleted checkpoint ids begin at 0 again, and every
-    batch up to the log's last one is lost silently.
+    Spark skips a batch if its id is already in the sink log. After the checkpoint is deleted, ids begin at 0 again.
+    Every batch up to the last one of the log is then silently lost.
     """
     log, last = evidence.lake.log, evidence.checkpoint.last_offset_batch
     if log is None or log.last_batch is None:
-        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+        raise NoEvidence("the lake has no _spark_metadata: foreachBatch does not write it")
     if last is None or log.last_batch > last:
         raise Mismatch(
-            expected=f"batch {log.last_batch} of the sink log in offsets/", actual=f"offsets end at batch {last}"
+            expected=f"batch {log.last_batch} of the sink log in offsets/",
+            actual="no batch in offsets/" if last is None else f"offsets/ ends at batch {last}",
         )
 
 

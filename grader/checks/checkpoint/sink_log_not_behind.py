@@ -8,20 +8,20 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("checkpoint_readable",),
-    hint="The lake was deleted or replaced and the checkpoint kept, so its batches never come again. Delete both or "
-    "neither (`make reset`).",
+    hint="The lake was deleted or replaced and the checkpoint was kept, so its batches are not read again. Delete both "
+    "(`make reset`), or neither.",
 )
 def sink_log_not_behind(evidence: Evidence) -> None:
-    """Every batch that the checkpoint calls finished is in the lake's log.
+    """Every batch that is finished in the checkpoint is in the lake's log.
 
-    Spark writes the log of a batch before its commit, also of a batch without rows. A commit without a log means that
-    the lake is not the one that this checkpoint filled: what it held is not read from the topic again.
+    Spark writes the log of a batch before its commit, even for a batch without rows. If a commit has no log, this
+    checkpoint belongs to another lake. The consumer does not read the rows of that lake from the topic again.
     """
     checkpoint = evidence.checkpoint
     log = evidence.lake.log
     last = max(set(checkpoint.commit_batches) & set(checkpoint.offset_batches), default=None)
     if log is None:
-        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+        raise NoEvidence("the lake has no _spark_metadata: foreachBatch does not write it")
     if last is None:
         raise NoEvidence("no batch was finished")
     if log.last_batch is None or log.last_batch < last:

@@ -1,30 +1,32 @@
 import json
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import CHECKPOINT, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
 
-_WANTED = 3
+_REQUIRED = 3
 
 
 @check(
     needs=("checkpoint_readable",),
-    hint="Create the topic with --partitions 3 before the first message: a topic that Kafka makes by itself has one.",
+    hint="Create the topic with --partitions 3 before the first message. If Kafka creates it, it has only one.",
 )
 def topic_has_partitions(evidence: Evidence) -> None:
-    """The topic has three partitions, as the hand-out asks.
+    """The topic has three partitions, as the assignment asks.
 
-    Counts those in the last offsets of the checkpoint. One partition is read by one task, however many cores there are.
+    Counts the partitions in the last offsets of the checkpoint. One task reads one partition. With only one partition,
+    more cores do not help.
     """
     offsets = evidence.checkpoint.offsets
     last = offsets[max(offsets)] if offsets else {}
     if not last:
         raise NoEvidence("no batch in the checkpoint names a topic")
-    few = {topic: len(ends) for topic, ends in last.items() if len(ends) < _WANTED}
+    few = {topic: len(ends) for topic, ends in last.items() if len(ends) < _REQUIRED}
     if few:
         raise Mismatch(
-            expected=f"{_WANTED} partitions",
+            expected=counted(_REQUIRED, "partition"),
             actual=", ".join(f"{count} of {topic}" for topic, count in sorted(few.items())),
         )
 

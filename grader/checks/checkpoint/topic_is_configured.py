@@ -7,12 +7,12 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("checkpoint_readable", "config_valid"),
-    hint="Subscribe to kafka.topic of the config, and use a new checkpoint folder when the topic's name changes.",
+    hint="Subscribe to kafka.topic of the config. If the topic's name changes, use a new checkpoint folder.",
 )
 def topic_is_configured(evidence: Evidence) -> None:
-    """The consumer reads the topic that the config names, and no other.
+    """The consumer reads only the topic that the config names.
 
-    The checkpoint's offsets name the topic that was really read.
+    The checkpoint's offsets name the topic that the consumer really read.
     """
     settings, topics = evidence.config.settings, evidence.checkpoint.topics
     if not topics:

@@ -1,23 +1,24 @@
 from pathlib import Path
 
 from configs.settings import HAND_OUT
+from configs.wording import counted
 from grader.builder import CONFIG, Submission
 from grader.evidence import Evidence
 from grader.model import Builder, Mismatch, check
 
 
-@check(hint="Compare your file with the 14 keys of the hand-out; each line above names a key and what is allowed.")
+@check(hint="Compare your file with the 14 keys of the assignment. Each line above names a key and what is allowed.")
 def config_valid(evidence: Evidence) -> None:
-    """The config file is there and has the hand-out's 14 keys, with values that can be used.
+    """The config file is there and has the assignment's 14 keys, with values that can be used.
 
-    A program whose config is wrong does not start on another machine, and without it the grader has to look for lake,
-    checkpoint and state by their shape. Of a submission, keys that the hand-out does not have are not looked at.
+    With a wrong config a program does not start on another machine. Without a config the grader has to search for lake,
+    checkpoint and state by their shape. In a submission the grader ignores keys that the assignment does not have.
     """
     if evidence.config.settings is None:
         problems = evidence.config.problems
         raise Mismatch(
-            expected="a config with the 14 keys of the hand-out",
-            actual=f"{len(problems)} problems" if len(problems) > 1 else problems[0],
+            expected="a config with the 14 keys of the assignment",
+            actual=counted(len(problems), "problem") if len(problems) > 1 else problems[0],
             samples=tuple({"problem": line} for line in problems[:3]),
         )
 
@@ -38,7 +39,7 @@ def config_in_a_folder_of_its_own(submission: Submission) -> None:
 
 
 def _without(section: str, name: str) -> None:
-    """Register the config without one of the hand-out's keys."""
+    """Register the config without one of the assignment's keys."""
 
     def build(submission: Submission) -> None:
         submission.edit(lambda root: _cut_line(root / CONFIG, section, name))
@@ -88,17 +89,17 @@ def broker_without_port(submission: Submission) -> None:
 
 
 @config_valid.fails(says="streaming.batch_interval")
-def interval_that_is_no_time(submission: Submission) -> None:
+def interval_without_a_unit_of_time(submission: Submission) -> None:
     _replaced("batch_interval: 5 seconds", "batch_interval: often")(submission)
 
 
 @config_valid.passes
-def keys_of_ones_own(submission: Submission) -> None:
+def extra_keys(submission: Submission) -> None:
     submission.extra_config = "cdc:\n  poll_interval_sec: 5\n  batch_limit: 100\nlogging:\n  level: INFO\n"
 
 
 @config_valid.passes
-def keys_of_ones_own_like_this_kits_and_unlike(submission: Submission) -> None:
+def extra_keys_with_this_kits_names_and_other_values(submission: Submission) -> None:
     submission.extra_config = (
         "cdc:\n  poll_interval_seconds: 5\n  batch_limit: 0\n  default_start_timestamp: '1970-01-01'\n"
         "spark: local[*]\nrounds:\n"

@@ -8,12 +8,12 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("config_valid",),
-    hint="Name the table <rollnumber>_orders and the topic <rollnumber>_food_orders_raw, as the hand-out does.",
+    hint="Name the table `<rollnumber>_orders` and the topic `<rollnumber>_food_orders_raw`, as the assignment says.",
 )
 def names_follow_handout(evidence: Evidence) -> None:
-    """Table and topic have the names that the hand-out gives them.
+    """Table and topic have the names that the assignment gives them.
 
-    Names of one's own work, but collide with another student's on a shared server, and nobody finds them.
+    Other names work too. But on a shared server they can collide with another student's, and nobody finds them.
     """
     settings = evidence.config.settings
     if settings is None:
@@ -32,18 +32,18 @@ def names_follow_handout(evidence: Evidence) -> None:
 
 
 def _plain(name: str) -> str:
-    """Letters and digits alone: a table's name with hyphens needs quotes, so students leave them out of it."""
+    """Letters and digits only. A table name with hyphens needs quotes, so students leave the hyphens out."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 @names_follow_handout.fails
 def table_without_the_rollnumber(submission: Submission) -> None:
-    submission.rounds = 0  # whose records have the usual names
+    submission.rounds = 0  # the records of rounds have the usual names
     submission.edit(lambda root: _replace(root / CONFIG, f"table: {ROLLNUMBER}_orders", "table: orders"))
 
 
 @names_follow_handout.fails
-def topic_with_a_name_of_its_own(submission: Submission) -> None:
+def topic_with_another_name(submission: Submission) -> None:
     submission.rounds = 0
     submission.topic = "food-orders"
     submission.edit(lambda root: _replace(root / CONFIG, f"topic: {ROLLNUMBER}_food_orders_raw", "topic: food-orders"))

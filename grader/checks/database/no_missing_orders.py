@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from configs.wording import counted
 from grader.builder import MOMENT, STATE, Submission, leave_batch_in_flight, order
 from grader.evidence import Evidence
 from grader.evidence.comparison import clean, missing, source
@@ -8,46 +9,51 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Under the state: read once a poll, publish, and take the new state from those very rows. In a tie: "
-    "FETCH FIRST n ROWS WITH TIES, not LIMIT. Above the state: start the producer and wait. In a batch that is not "
-    "finished: start the consumer and wait.",
+    hint="If created_at <= state: read once per poll, publish, and take the new state from the same rows. If a limit "
+    "cut a tie: use FETCH FIRST n ROWS WITH TIES, not LIMIT. If created_at > state: start the producer and wait. If a "
+    "batch is not finished: start the consumer and wait.",
 )
 def no_missing_orders(evidence: Evidence) -> None:
     """Every clean order in Postgres is in the lake.
 
-    Clean is: order_id and created_at known, and a positive amount. Missing orders are grouped by cause. Under the
-    state: the producer passed the order over or the consumer dropped it, and it is lost for good, since the producer
-    never looks back. With the created_at of a delivered order: a limit cut a run of equal times. Above the state: it
-    is not published yet. In a batch that the checkpoint plans and does not commit: the consumer was stopped in it, and
-    finishes it when it is started again. A gap between order_ids is no loss. Orders that may have been backdated (see
-    no_backdated_orders) are not counted, and when nothing else is missing it cannot be said whether any was lost.
+    An order is clean if it has an order_id, a created_at and a positive amount. Missing orders are grouped by cause:
+
+    - created_at <= state: the producer skipped the order, or the consumer dropped it. It is lost, because the producer
+      never looks back.
+    - The created_at of a delivered order: a limit cut a tie (orders with the same created_at).
+    - created_at > state: it is not published yet.
+    - In a batch that the checkpoint plans and does not commit: the consumer was stopped in this batch. It finishes the
+      batch when it is started again.
+
+    A gap between order_ids is not a loss. Orders that may have been backdated are not counted: see
+    no_backdated_orders. If nothing else is missing, the check cannot say whether an order was lost, and is skipped.
     Needs the database.
     """
     orders = clean(source(evidence.database))
     found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3)
     if found:
         raise Mismatch(
-            expected=f"all {orders.num_rows} clean orders of Postgres",
+            expected=f"{counted(orders.num_rows, 'clean order')} of Postgres in the lake",
             actual=found.summary,
             samples=found.rows,
             right=orders.num_rows - found.total,
             total=orders.num_rows,
         )
     if found.backdated:
-        raise NoEvidence(f"{found.backdated.total} missing: backdated, or passed over by a LIMIT without ORDER BY")
+        raise NoEvidence(f"{found.backdated.total} missing: backdated, or skipped by a LIMIT without ORDER BY")
 
 
-@no_missing_orders.fails(says="1 under the state")
+@no_missing_orders.fails(says="1 with created_at <= state")
 def base_row_skipped(submission: Submission) -> None:
     submission.lose(4)
 
 
-@no_missing_orders.fails(says="2 under the state")
+@no_missing_orders.fails(says="2 with created_at <= state")
 def rows_between_two_reads_skipped(submission: Submission) -> None:
     submission.lose(9, 10)
 
 
-@no_missing_orders.fails(says="10 under the state")
+@no_missing_orders.fails(says="10 with created_at <= state")
 def first_batch_lost(submission: Submission) -> None:
     submission.lose(*range(1, 11))
 
@@ -59,14 +65,14 @@ def tie_cut_by_a_limit(submission: Submission) -> None:
     submission.lose(6)
 
 
-@no_missing_orders.fails(says="1 above the state")
+@no_missing_orders.fails(says="1 with created_at > state")
 def row_not_published_yet(submission: Submission) -> None:
     submission.insert([order(21, MOMENT)])
     submission.state = "2025-11-19T12:24:20.123456Z"
 
 
 @no_missing_orders.fails(
-    also=("state_matches_newest_order",), says="5 missing: 5 in batch 2, planned and not finished: start the consumer"
+    also=("state_matches_newest_order",), says="5 missing: 5 in batch 2 (planned, not finished: start the consumer"
 )
 def consumer_killed_in_its_last_batch(submission: Submission) -> None:
     submission.rounds = 1
@@ -74,7 +80,8 @@ def consumer_killed_in_its_last_batch(submission: Submission) -> None:
 
 
 @no_missing_orders.fails(
-    also=("state_matches_newest_order",), says="6 missing: 1 under the state, so passed over or dropped, and lost, 5 in"
+    also=("state_matches_newest_order",),
+    says="6 missing: 1 with created_at <= state (skipped or dropped, so lost), 5 in batch 2 (",
 )
 def row_lost_before_the_consumer_was_killed_in_a_batch(submission: Submission) -> None:
     submission.rounds = 1
@@ -82,13 +89,13 @@ def row_lost_before_the_consumer_was_killed_in_a_batch(submission: Submission) -
     submission.edit(leave_batch_in_flight)
 
 
-@no_missing_orders.fails(also=("no_backdated_orders",), says="1 missing: 1 under the state")
+@no_missing_orders.fails(also=("no_backdated_orders",), says="1 missing: 1 with created_at <= state")
 def one_order_lost_and_one_backdated(submission: Submission) -> None:
     submission.lose(4)
     submission.insert([order(21, MOMENT - timedelta(days=2))])
 
 
-@no_missing_orders.fails(says="1 under the state")
+@no_missing_orders.fails(says="1 with created_at <= state")
 def every_delivered_order_of_one_status_filtered_out(submission: Submission) -> None:
     submission.change(7, order_status="REFUNDED")
     submission.lose(7)

@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.evidence.comparison import source, with_ids, without_ids
@@ -6,10 +7,10 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Find where these order_ids came from: another table, an older topic, or events that someone else published.",
+    hint="Find where these order_ids came from: another table, an older topic, or events that somebody else published.",
 )
 def no_unknown_orders(evidence: Evidence) -> None:
-    """Every order in the lake is one of Postgres, or was put on the topic by a round.
+    """Every order in the lake is in Postgres, or a round put it on the topic.
 
     Needs the database.
     """
@@ -21,7 +22,7 @@ def no_unknown_orders(evidence: Evidence) -> None:
         total = evidence.lake.figures.distinct_order_ids or 0
         raise Mismatch(
             expected="only orders of the table",
-            actual=f"{unknown.total} others",
+            actual=counted(unknown.total, "other order"),
             samples=unknown.rows,
             right=total - unknown.total,
             total=total,

@@ -6,15 +6,19 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Parse with the table's types and write what was parsed; keep UTC and six digits in every timestamp.",
+    hint="Parse with the types of the table, and write the parsed values. Keep UTC and six digits in every timestamp.",
 )
 def values_match_database(evidence: Evidence) -> None:
     """Every order in the lake has the values that Postgres has.
 
-    Compares every column of every order that both have, created_at to the precision that the lake keeps, amounts to the
-    cent, and counts what differs column by column. An order_status that is another of the hand-out's four is left out:
-    an order moves on in Postgres, and a cursor over created_at cannot see that; what a round inserted is held to its
-    first status by round_values_kept. An offset that all created_at share is left to no_time_shift. Needs the database.
+    Compares every column of every order that both have, and counts the differences in each column:
+
+    - created_at: to the precision that the lake keeps.
+    - amount: to the cent.
+    - order_status: another of the assignment's four statuses is no difference. An order gets a new status in Postgres,
+      and a cursor over created_at cannot see that. round_values_kept checks the first status of the rounds' orders.
+
+    If all created_at differ by the same offset, only no_time_shift fails. Needs the database.
     """
     orders = source(evidence.database)
     pair = evidence.database_diff or side_by_side(orders, evidence.lake)

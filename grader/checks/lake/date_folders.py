@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import LAKE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
@@ -7,15 +8,15 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint='Write with partitionBy("date"), the date taken from created_at, not from the clock, under '
-    "spark.sql.session.timeZone UTC.",
+    hint='Write with partitionBy("date"). Take the date from created_at, not from the clock, and set '
+    "spark.sql.session.timeZone to UTC.",
 )
 def date_folders(evidence: Evidence) -> None:
-    """Each row lies in the folder of its created_at's UTC date.
+    """Each row is in the folder of its created_at's UTC date.
 
-    Compares date=yyyy-MM-dd in the path with the row. A reader that asks for one date gets only that folder, so that a
-    misplaced row is as good as lost. A session in local time moves the rows near midnight. A folder of another name
-    than date= is not what the contract says, and no reader of it finds the rows.
+    Compares date=yyyy-MM-dd in the path with the row. A reader that asks for one date reads only that folder, so it
+    does not find a misplaced row. A session in local time misplaces the rows near midnight. If a folder has another
+    name than date=, no reader that follows the assignment finds its rows.
     """
     lake = evidence.lake
     others = {
@@ -23,15 +24,18 @@ def date_folders(evidence: Evidence) -> None:
     }
     if others:
         named = ", ".join(f"{key}=" for key in sorted(set().union(*others.values())))
-        missing = "no date= folders" if len(others) == len(lake.files) else f"{len(others)} files in no date= folder"
+        some = f"{counted(len(others), 'file')} outside the date= folders"
+        missing = "no date= folders" if len(others) == len(lake.files) else some
         raise Mismatch(
-            expected='a folder date=yyyy-MM-dd for each date, as partitionBy("date") makes it',
+            expected='a folder date=yyyy-MM-dd for each date, as partitionBy("date") creates it',
             actual=f"{missing}, but {named}" if named else missing,
             samples=tuple({"file": path} for path in [*others][:3]),
         )
     found = lake.misplaced(limit=3)
     if found:
-        raise Mismatch(expected="every row under its own date=", actual=f"{found.total} misplaced", samples=found.rows)
+        raise Mismatch(
+            expected="every row in the folder of its date", actual=f"{found.total} misplaced", samples=found.rows
+        )
 
 
 def _keys(path: str) -> set[str]:
@@ -59,7 +63,7 @@ def folders_of_another_name(submission: Submission) -> None:
     submission.folder_key = "order_date"
 
 
-@date_folders.fails(also=("round_rewrote_nothing",), says="1 files in no date= folder, but day=")
+@date_folders.fails(also=("round_rewrote_nothing",), says="1 file outside the date= folders, but day=")
 def folder_renamed(submission: Submission) -> None:
     submission.log = False
     submission.edit(lambda root: (root / LAKE / "date=2025-11-19").rename(root / LAKE / "day=2025-11-19"))
@@ -99,5 +103,5 @@ def milliseconds_taken_for_seconds(submission: Submission) -> None:
 
 
 @date_folders.fails
-def folder_is_no_date(submission: Submission) -> None:
+def folder_with_another_date_format(submission: Submission) -> None:
     submission.days[12] = "18-11-2025"

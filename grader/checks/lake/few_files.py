@@ -1,5 +1,6 @@
 from collections import Counter
 
+from configs.wording import counted
 from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.evidence.sink_log import path_in_lake
@@ -10,17 +11,18 @@ _SMALL = 10_000  # rows; one task writes more than this in well under a second
 
 @check(
     needs=("lake_readable",),
-    hint="Repartition by date before writing, or coalesce(1): one file per date and batch is enough for so few rows.",
+    hint="Repartition by date before you write, or use coalesce(1). For so few rows one file per date and batch is "
+    "enough.",
 )
 def few_files(evidence: Evidence) -> None:
     """A batch writes one file per date, not one for every partition of the topic.
 
-    Looks at each batch whose files the sink log still tells apart, as far as they have fewer than 10000 rows. A lake of
-    thousands of tiny files is slow to list and to read: 49 rows were seen in 25 files.
+    Looks at each batch of fewer than 10000 rows whose files the sink log still names. A lake of thousands of tiny files
+    is slow to list and to read. One submission had 49 rows in 25 files.
     """
     lake = evidence.lake
     if lake.log is None or lake.folder is None or not lake.log.written:
-        raise NoEvidence("no sink log tells which batch wrote which file")
+        raise NoEvidence("no sink log says which batch wrote which file")
     paths = frozenset(lake.listing)
     rows = {footer.path: footer.rows for footer in lake.footers}
     crowded = []
@@ -33,7 +35,7 @@ def few_files(evidence: Evidence) -> None:
     if crowded:
         raise Mismatch(
             expected="one file per date and batch",
-            actual=f"{len(crowded)} batches wrote more",
+            actual=f"{counted(len(crowded), 'batch', 'batches')} wrote more",
             samples=tuple(crowded[:3]),
         )
 

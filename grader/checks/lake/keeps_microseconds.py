@@ -6,25 +6,25 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Give to_json the timestampFormat yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX: its default keeps three digits.",
+    hint="Give to_json the timestampFormat yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX. Its default keeps only three digits.",
 )
 def keeps_microseconds(evidence: Evidence) -> None:
-    """created_at in the lake is as fine as Postgres has it.
+    """created_at in the lake is as precise as in Postgres.
 
-    Times that are all whole milliseconds or seconds, where those of Postgres or of the rounds are finer, have lost
-    digits in the JSON. Orders of one millisecond can then not be told apart, and a state cut the same way lies below
-    the row it stands for, which is sent again at every poll. The hand-out allows it.
+    If all times are whole milliseconds or seconds, and those of Postgres or the rounds are not, they lost digits in the
+    JSON. Orders in the same millisecond then have equal times. A state that lost the same digits
+    is before its own row, and the producer sends this row again at every poll. The assignment allows it.
     """
     finest = min(
         (unit_us(pair.left.column("created_at")) for pair in evidence.pairs if pair.left.num_rows), default=None
     )
     if finest is None:
-        raise NoEvidence("neither the database nor a round's record to compare created_at with")
+        raise NoEvidence("there is no database and no round record to compare created_at with")
     kept = evidence.lake.created_at_unit_us
     if finest < kept:
         raise Mismatch(
             expected="six digits after the second",
-            actual=f"whole {'milliseconds' if kept == MILLISECOND_US else 'seconds'} only",
+            actual=f"only whole {'milliseconds' if kept == MILLISECOND_US else 'seconds'}",
         )
 
 

@@ -1,31 +1,33 @@
 import shutil
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import LAKE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
 
 
 @check(
-    hint="Run `make round1` first if nothing was written yet; else delete or restore the files named above: Spark "
+    hint="If nothing was written yet, run `make round1` first. If not, delete or restore the files named above: Spark "
     "cannot read the lake either."
 )
 def lake_readable(evidence: Evidence) -> None:
     """The lake is there and every file that counts can be read as Parquet.
 
-    The files that count are those that Spark's sink log names, or all where there is no log. One damaged file stops
-    every reader of the lake, so nothing else about its rows is judged before this passes.
+    The files that count are those that Spark's sink log names. Without a log all files count. One damaged file stops
+    every reader of the lake, so the checks of its rows need this one to pass.
     """
     lake = evidence.lake
     if not lake.exists:
         where = evidence.locations.lake
         raise Mismatch(expected="a Parquet lake", actual=f"no folder at {where}" if where else "none in the submission")
     if not lake.files:
-        raise Mismatch(expected="at least one Parquet file", actual=f"none that counts in {evidence.locations.lake}")
+        where = evidence.locations.lake
+        raise Mismatch(expected="at least one Parquet file", actual=f"no file that counts in {where}")
     if lake.unreadable:
         raise Mismatch(
-            expected=f"all {len(lake.files)} files readable",
-            actual=f"{len(lake.unreadable)} unreadable",
+            expected=counted(len(lake.files), "readable file"),
+            actual=counted(len(lake.unreadable), "unreadable file"),
             samples=lake.unreadable[:3],
         )
 

@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
@@ -5,19 +6,23 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("lake_readable",),
-    hint="Parse the event with an explicit schema that has every column of the table, and write them all.",
+    hint="Parse the event with an explicit schema that has every column of the table, and write all columns.",
 )
 def lake_schema(evidence: Evidence) -> None:
-    """Every file has the columns of the orders table, in types that hold them.
+    """Every file has the columns of the orders table, in types that can hold their values.
 
-    order_id a whole number, amount a decimal, double or string, created_at a timestamp or string; further columns are
-    welcome. Rows of a file with another schema are read as null, or stop the reader.
+    - order_id: a whole number.
+    - amount: a decimal, double or string.
+    - created_at: a timestamp or string.
+    - More columns are allowed.
+
+    If a file has another schema, its rows are read as null, or the reader stops.
     """
     problems = evidence.lake.schema_problems
     if problems:
         raise Mismatch(
             expected="order_id, customer_name, restaurant_name, item, amount, order_status, created_at in every file",
-            actual=f"{len(problems)} columns missing or of another type",
+            actual=f"{counted(len(problems), 'column')} missing or of another type",
             samples=problems[:3],
         )
 

@@ -10,14 +10,19 @@ _MAX_BYTES = 16 << 20
 
 @check(
     needs=("lake_readable",),
-    hint="Leave the lake's files to the consumer; `make reset` starts over. A copy that lost the .crc files is fine.",
+    hint="Only the consumer may change the lake's files. `make reset` starts over. A copy that lost all .crc files "
+    "is fine.",
 )
 def lake_untouched(evidence: Evidence) -> None:
     """No data file was changed in place after Spark wrote it.
 
-    Spark leaves a checksum beside each file (.<name>.crc). One that does not fit a file of the size that the log names
-    betrays an edit that no size shows, and so does one that is missing where all others are there. A lake that lost its
-    checksums is not judged, and of a large one only the first 16 MiB are compared.
+    Spark writes a checksum next to each file (`.<name>.crc`). A file counts as edited in place if its size is the one
+    in the log, and one of these is true:
+
+    - Its checksum does not match.
+    - Its checksum file is missing, and all others are there.
+
+    The check skips a lake that lost all its checksums. In a large lake it compares only the first 16 MiB.
     """
     lake = evidence.lake
     if lake.folder is None:
@@ -32,10 +37,10 @@ def lake_untouched(evidence: Evidence) -> None:
         if file.path in bare:
             touched.append({"file": file.path, "why": "its checksum file is missing, and all others are there"})
         elif seen <= _MAX_BYTES and is_stale(lake.folder, file.path):
-            touched.append({"file": file.path, "why": "it is not what its checksum file says"})
+            touched.append({"file": file.path, "why": "it does not match its checksum file"})
     if touched:
         raise Mismatch(
-            expected="every file as its checksum says",
+            expected="every file matches its checksum",
             actual=f"{len(touched)} edited in place",
             samples=tuple(touched[:3]),
         )

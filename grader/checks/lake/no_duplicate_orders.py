@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.evidence.lake import Lake
@@ -7,22 +8,22 @@ from grader.model import Mismatch, Row, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="A batch was published or written again after a restart: let the consumer drop repeats by order_id.",
+    hint="A batch was published or written again after a restart. The consumer must drop duplicates by order_id.",
 )
 def no_duplicate_orders(evidence: Evidence) -> None:
     """Each order is in the lake exactly once.
 
-    Counts every order_id over all files that count, and says which batches wrote it. A producer that is killed between
-    publishing and writing its state file sends the batch again, which is right: at-least-once delivery. Dropping the
-    repeats is the consumer's part.
+    Counts every order_id over all files that count, and names the batches that wrote it. If a producer is killed after
+    it published and before it wrote its state file, it sends the batch again. This is correct: at-least-once delivery.
+    The consumer has to drop the duplicates.
     """
     lake = evidence.lake
     repeated = lake.repeated_ids(limit=3)
     if repeated:
-        total = lake.figures.distinct_order_ids or 0
+        total, extra = lake.figures.distinct_order_ids or 0, lake.figures.duplicate_rows or 0
         raise Mismatch(
             expected="every order_id once",
-            actual=f"{repeated.total} order_ids more than once, {lake.figures.duplicate_rows} rows too many",
+            actual=f"{counted(repeated.total, 'order_id')} more than once, {counted(extra, 'row')} too many",
             samples=tuple(_with_batches(lake, row) for row in repeated.rows),
             right=total - repeated.total,
             total=total,
@@ -59,7 +60,7 @@ def whole_topic_read_again(submission: Submission) -> None:
     submission.append_batch(submission.rows)
 
 
-@no_duplicate_orders.fails(says="1 order_ids more than once, 4 rows too many")
+@no_duplicate_orders.fails(says="1 order_id more than once, 4 rows too many")
 def last_row_sent_at_every_poll(submission: Submission) -> None:
     for _ in range(4):
         submission.append_batch(submission.rows[19:20])

@@ -5,17 +5,17 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Spell every field of the consumer's schema as the event does: from_json makes null of any other.",
+    hint="Spell every field of the consumer's schema as in the event: from_json reads any other field as null.",
 )
 def no_empty_column(evidence: Evidence) -> None:
-    """No column of text is null in every row of the lake.
+    """No text column is null in every row of the lake.
 
-    A field that the schema spells unlike the event does is null throughout, and nothing says so. A column that is null
-    in Postgres too is none of the pipeline's. Those of order_id, amount and created_at have checks of their own.
+    If the schema spells a field in another way than the event, its column is silently null in every row. A column that
+    is null in Postgres too does not count. order_id, amount and created_at have their own checks.
     """
     empty = [name for name in evidence.lake.null_columns if not _is_empty_at_source(evidence, name)]
     if empty:
-        raise Mismatch(expected="something in every column of text", actual=f"null in every row: {', '.join(empty)}")
+        raise Mismatch(expected="values in every text column", actual=f"null in every row: {', '.join(empty)}")
 
 
 def _is_empty_at_source(evidence: Evidence, name: str) -> bool:

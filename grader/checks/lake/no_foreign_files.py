@@ -13,32 +13,36 @@ _SPARK_NAME = re.compile(r"part-\d{5,}-(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[
 
 @check(
     needs=("lake_readable",),
-    hint="Remove the file named above: it was not written by the consumer, and every reader but Spark counts its rows.",
+    hint="Remove the file named above. The consumer did not write it, and every reader except Spark counts its rows.",
 )
 def no_foreign_files(evidence: Evidence) -> None:
-    """Files beside the sink log are Spark's own leftovers, not put there by hand.
+    """Files that the sink log does not name were left by Spark, not added by hand.
 
-    What tells a file that is not in the log from a crash's leftover is its name (each Spark task draws a new uuid),
-    its footer (Spark writes its version into it) and its checksum file (Spark writes one for every file, so it
-    must be there if the others have theirs). Its rows are named, since they look like repeats to most readers.
+    A crash can leave files that are not in the log. Three things show that a file was added by hand:
+
+    - its name: each Spark task uses a new uuid.
+    - its footer: Spark writes its version into it.
+    - its checksum file: Spark writes one for every file, so it must be there if the others have theirs.
+
+    The finding shows the file's rows, because most readers count them as duplicates.
     """
     lake = evidence.lake
     if lake.log is None or lake.folder is None:
-        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+        raise NoEvidence("the lake has no _spark_metadata: foreachBatch does not write it")
     logged = {_uuid(file.path) for file in lake.files}
-    # One may be missing: that of a file that was edited, see lake_untouched.
+    # One may be missing: the checksum of an edited file, see lake_untouched.
     bare = sum(not has_sidecar(lake.folder / file.path) for file in lake.files)
     sidecars = bare < min(2, len(lake.files))
     foreign = []
     for path in lake.orphans:
         footer = read_footer(lake.folder, path)
         if footer.error:
-            continue  # half-written: a crash
+            continue  # not fully written: a crash
         reasons = [
             reason
             for reason, applies in (
-                ("its name is not that of a Spark task", _uuid(path) is None),
-                ("its name is a logged file's", _uuid(path) in logged - {None}),
+                ("its name is not a name that a Spark task gives", _uuid(path) is None),
+                ("its name has the uuid of a logged file", _uuid(path) in logged - {None}),
                 ("its footer does not name Spark", footer.spark_version is None),
                 ("it has no checksum file", sidecars and not has_sidecar(lake.folder / path)),
             )
@@ -49,7 +53,7 @@ def no_foreign_files(evidence: Evidence) -> None:
     if foreign:
         raise Mismatch(
             expected="only files that the consumer wrote",
-            actual=f"{len(foreign)} put there by hand",
+            actual=f"{len(foreign)} added by hand",
             samples=tuple(row for path, reason in foreign for row in _rows(evidence, path, reason))[:3],
         )
 
@@ -61,7 +65,7 @@ def _uuid(path: str) -> str | None:
 
 def _rows(evidence: Evidence, path: str, reason: str) -> list[Row]:
     table = evidence.lake.read(path, ("order_id", "amount", "created_at")).slice(0, 3)
-    # Without rows, or without these columns, the file is named all the same.
+    # A file without rows, or without these columns, is named too.
     return [{**row, "file": path, "why": reason} for row in readable_rows(table) or [{}]]
 
 

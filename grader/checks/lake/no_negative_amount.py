@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
@@ -5,17 +6,20 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Keep `amount >= 0` only, and test for NaN as well: `NaN >= 0` is true in Spark.",
+    hint="Keep only rows with `amount >= 0`, and reject NaN too: `NaN >= 0` is true in Spark.",
 )
 def no_negative_amount(evidence: Evidence) -> None:
     """Every amount in the lake is a number of at least 0.
 
-    Negative, null, infinite and NaN amounts are bad rows, which the consumer must keep out. Zero may be kept or not.
+    Rows with a negative, null, infinite or NaN amount are bad, and the consumer must reject them. Zero may be kept or
+    rejected.
     """
     found = evidence.lake.bad_amounts(limit=3)
     if found:
         raise Mismatch(
-            expected="every amount >= 0", actual=f"{found.total} rows below, or no number", samples=found.rows
+            expected="every amount >= 0",
+            actual=f"{counted(found.total, 'row')} below 0, or not a number",
+            samples=found.rows,
         )
 
 

@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
@@ -5,16 +6,16 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint='Filter `order_id IS NOT NULL` after parsing. Text such as "3" parses to null, silently, under an INT schema.',
+    hint='Filter `order_id IS NOT NULL` after parsing. Under an INT schema, text such as "3" silently parses to null.',
 )
 def no_null_order_id(evidence: Evidence) -> None:
-    """No row in the lake lacks its order_id.
+    """Every row in the lake has an order_id.
 
-    Malformed JSON and ids of the wrong type both parse to null. Such a row can be neither counted nor compared.
+    Malformed JSON and ids of the wrong type both parse to null. The grader cannot count or compare such a row.
     """
     found = evidence.lake.null_ids(limit=3)
     if found:
-        raise Mismatch(expected="0 rows without order_id", actual=f"{found.total} rows", samples=found.rows)
+        raise Mismatch(expected="0 rows without order_id", actual=counted(found.total, "row"), samples=found.rows)
 
 
 @no_null_order_id.fails

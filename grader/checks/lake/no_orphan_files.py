@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import Submission, leave_orphan
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
@@ -5,22 +6,22 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("lake_readable", "no_foreign_files"),
-    hint="Read the lake by its root with Spark, which skips these files; other readers count their rows.",
+    hint="Read the root folder of the lake with Spark: it skips these files. Other readers count their rows.",
 )
 def no_orphan_files(evidence: Evidence) -> None:
-    """No Parquet file lies in the lake that the sink log does not name.
+    """The sink log names every Parquet file of the lake.
 
-    A consumer that is killed while it writes leaves such files behind, and writes their rows again in the next try.
-    Spark passes over them; pyarrow, DuckDB and a glob count them. They are no fault of the pipeline. What
-    was put there by hand is reported by no_foreign_files.
+    If a consumer is killed while it writes, it leaves orphan files. It writes their rows again in its next attempt.
+    Spark skips orphan files; pyarrow, DuckDB and a glob count them. They are not a mistake of the pipeline.
+    no_foreign_files reports files that were added by hand.
     """
     lake = evidence.lake
     if lake.log is None:
-        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+        raise NoEvidence("the lake has no _spark_metadata: foreachBatch does not write it")
     if lake.orphans:
         raise Mismatch(
             expected="every Parquet file in the log",
-            actual=f"{len(lake.orphans)} not in it, not counted",
+            actual=f"{counted(len(lake.orphans), 'file')} not in the log, so not counted",
             samples=tuple({"file": path} for path in lake.orphans[:3]),
         )
 

@@ -8,18 +8,18 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("lake_readable", "lake_schema"),
-    hint="Use UTC everywhere: -Duser.timezone=UTC for the JVM, spark.sql.session.timeZone=UTC, and a Z in the JSON.",
+    hint="Use UTC everywhere: -Duser.timezone=UTC for the JVM, spark.sql.session.timeZone=UTC, and Z in the JSON.",
 )
 def no_time_shift(evidence: Evidence) -> None:
-    """created_at in the lake is not moved by a time zone.
+    """created_at in the lake is not shifted by a time zone.
 
-    Compares created_at with Postgres, or without it with the rounds' records. One offset of whole quarters of an hour
-    that moves more than half of the rows is a zone: JVM, session, JDBC or JSON spoke local time. Every date near
-    midnight is wrong then, and every reader's join.
+    Compares created_at with Postgres, or with the round records if there is no database. It is a time zone if more than
+    half of the rows have one offset, a multiple of 15 minutes. The JVM, the session, JDBC or the JSON then used local
+    time. As a result dates near midnight are wrong, and joins on created_at fail.
     """
     shift = evidence.created_at_shift_us
     if shift is None:
-        raise NoEvidence("neither the database nor a round's record to compare created_at with")
+        raise NoEvidence("there is no database and no round record to compare created_at with")
     if shift:
         moved = timedelta(microseconds=abs(shift))
         raise Mismatch(

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import LAKE, MOMENT, Submission, leave_orphan, logged_files, order, remove_with_checksum
 from grader.evidence import Evidence
 from grader.evidence.checksum import sidecar
@@ -10,16 +11,16 @@ from grader.model import Mismatch, NoEvidence, check
     hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` starts over."
 )
 def sink_log_agrees(evidence: Evidence) -> None:
-    """The lake's files are those that Spark's sink log names, in the sizes it names.
+    """The lake's files are those that Spark's sink log names, with the sizes that it names.
 
-    Reads _spark_metadata: the latest compact file and every later batch. Spark reads the lake by this log and stops at
-    a file that is missing; a file of another size was changed after Spark wrote it. A lake without a log is not judged.
+    Reads _spark_metadata: the latest compact file and every later batch. Spark reads the lake by this log, and fails if
+    a file is missing. A file with another size was changed after Spark wrote it. The check skips a lake without a log.
     """
     lake = evidence.lake
     if not lake.exists:
         raise NoEvidence("there is no lake")
     if lake.log is None:
-        raise NoEvidence("the lake has no _spark_metadata, as one that was written batch by batch")
+        raise NoEvidence("the lake has no _spark_metadata: foreachBatch does not write it")
     if lake.log.problems:
         raise Mismatch(
             expected="a sink log that can be read",
@@ -28,14 +29,14 @@ def sink_log_agrees(evidence: Evidence) -> None:
         )
     if lake.missing:
         raise Mismatch(
-            expected="every logged file there",
+            expected="every file that the log names",
             actual=f"{len(lake.missing)} missing",
             samples=tuple({"file": path} for path in lake.missing[:3]),
         )
     if lake.resized:
         raise Mismatch(
             expected="every file as Spark wrote it",
-            actual=f"{len(lake.resized)} changed in size",
+            actual=f"{counted(len(lake.resized), 'file')} with another size",
             samples=tuple(
                 {"file": file.path, "logged": file.logged.size if file.logged else None, "found": file.size}
                 for file in lake.resized[:3]

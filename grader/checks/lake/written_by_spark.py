@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import LAKE, Submission, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
@@ -7,14 +8,14 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("lake_readable",),
-    hint="Let the Spark consumer write the lake; a file that another program wrote there proves nothing about it.",
+    hint="Let the Spark consumer write the lake. A file from another program proves nothing about the consumer.",
 )
 def written_by_spark(evidence: Evidence) -> None:
-    """Every file that counts was written by Spark.
+    """Spark wrote every file that counts.
 
     Spark writes its version into the footer of each Parquet file (org.apache.spark.version). pandas, pyarrow and DuckDB
-    do not; the first two hand it on from a file that they read, and are known by keys of their own (ARROW:schema,
-    pandas). A lake whose files, sink log and checkpoint do not belong together was not made by a run of the consumer.
+    do not. pandas and pyarrow copy it from a file that they read, but they add their own keys (ARROW:schema, pandas).
+    If files, sink log and checkpoint do not belong together, the consumer did not write the lake.
     """
     lake = evidence.lake
     foreign = [footer.path for footer in lake.footers if footer.spark_version is None]
@@ -25,7 +26,8 @@ def written_by_spark(evidence: Evidence) -> None:
             signs += [] if evidence.checkpoint.offset_batches else ["no batch in a checkpoint"]
         raise Mismatch(
             expected="Spark's version in the footer of every file",
-            actual=f"none in {len(foreign)} of {len(lake.files)} files{''.join(f', {sign}' for sign in signs)}",
+            actual=f"none in {len(foreign)} of {counted(len(lake.files), 'file')}"
+            f"{''.join(f', {sign}' for sign in signs)}",
             samples=tuple({"file": path} for path in foreign[:3]),
             right=len(lake.files) - len(foreign),
             total=len(lake.files),

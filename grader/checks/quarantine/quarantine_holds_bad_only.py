@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
@@ -5,21 +6,26 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("quarantine_readable", "lake_readable", "lake_schema"),
-    hint="Look at the reason above: the consumer keeps out an order that is as the hand-out wants it.",
+    hint="Look at the reason above: the consumer rejects an order that follows the assignment.",
 )
 def quarantine_holds_bad_only(evidence: Evidence) -> None:
     """No clean order is in the quarantine instead of the lake.
 
-    A message counts as clean when nothing about it is doubtful: a whole order_id, a positive amount in cents, and a
-    created_at in ISO 8601. One whose order is in the lake is a repeat, and may be kept.
+    A message counts as clean if it has all of this:
+
+    - an order_id that is a whole number
+    - a positive amount with at most two decimal places
+    - a created_at in ISO 8601
+
+    If its order is in the lake, it is a duplicate, and may be in the quarantine.
     """
     clean = {message.order_id: message for message in evidence.quarantine.messages if message.is_clean}
     there = set(evidence.lake.ids.those_of(order_id for order_id in clean if order_id is not None))
     lost = [message for order_id, message in clean.items() if order_id not in there]
     if lost:
         raise Mismatch(
-            expected="bad messages only",
-            actual=f"{len(lost)} clean orders",
+            expected="only bad messages",
+            actual=counted(len(lost), "clean order"),
             samples=tuple(
                 {
                     "order_id": one.order_id,

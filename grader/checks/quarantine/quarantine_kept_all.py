@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
@@ -5,13 +6,13 @@ from grader.model import Mismatch, check
 
 @check(
     needs=("quarantine_readable", "rounds_readable"),
-    hint="Send every message that fails a rule to the quarantine, with its raw text; drop none.",
+    hint="Send every rejected message to the quarantine, with its raw text. Drop none.",
 )
 def quarantine_kept_all(evidence: Evidence) -> None:
     """Every bad row that a round sent is in the quarantine.
 
-    Looks for the messages' own text, and for the order_ids of bad rows in Postgres. What is in neither lake nor
-    quarantine is lost without a trace.
+    Looks for the text of the messages, and for the order_ids of bad rows in Postgres. What is neither in the lake nor
+    in the quarantine is lost without a trace.
     """
     sent, messages = evidence.rounds.rejected, evidence.quarantine.messages
     texts = {message.raw for message in messages}
@@ -19,8 +20,8 @@ def quarantine_kept_all(evidence: Evidence) -> None:
     lost = [row for row in sent if (row.raw not in texts if row.raw is not None else row.order_id not in order_ids)]
     if lost:
         raise Mismatch(
-            expected=f"all {len(sent)} bad rows of the rounds",
-            actual=f"{len(lost)} are not in it",
+            expected=f"{counted(len(sent), 'bad row')} of the rounds in the quarantine",
+            actual=f"{len(lost)} missing",
             samples=tuple({"sent by": row.round, "what is wrong": row.mistake} for row in lost[:3]),
             right=len(sent) - len(lost),
             total=len(sent),

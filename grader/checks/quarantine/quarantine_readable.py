@@ -1,24 +1,26 @@
 from pathlib import Path
 
+from configs.wording import counted
 from grader.builder import QUARANTINE, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
 
 
-@check(hint="Write reason, topic, partition, offset and raw of every message that is kept out, each message once.")
+@check(hint="Write reason, topic, partition, offset and raw of every rejected message, each message once.")
 def quarantine_readable(evidence: Evidence) -> None:
-    """Every message in the quarantine has its reason, its place in the topic and its text, and is there once.
+    """Every message in the quarantine has its reason, its offset in the topic and its text, and is there once.
 
-    The quarantine is this kit's: Parquet beside the lake with what the consumer kept out. The hand-out asks for none,
-    so this is advice. Without the place a message cannot be found again, without the text it cannot be fixed.
+    The quarantine (dead-letter queue) is a part of this kit: Parquet next to the lake with the messages that the
+    consumer rejected. The assignment does not ask for one, so this is advice. Without its offset nobody can find a
+    message again. Without its text nobody can fix it.
     """
     quarantine = evidence.quarantine
     if not quarantine.exists:
         raise NoEvidence("there is no quarantine")
     if quarantine.problems:
         raise Mismatch(
-            expected="Parquet with reason, topic, partition, offset and raw",
-            actual=f"{len(quarantine.problems)} files without",
+            expected="Parquet files with reason, topic, partition, offset and raw",
+            actual=counted(len(quarantine.problems), "problem"),
             samples=tuple({"problem": problem} for problem in quarantine.problems[:3]),
         )
     messages = quarantine.messages
@@ -29,8 +31,8 @@ def quarantine_readable(evidence: Evidence) -> None:
     ]
     if bare:
         raise Mismatch(
-            expected="a reason and a place for every message",
-            actual=f"{len(bare)} of {len(messages)} lack one",
+            expected="reason, topic, partition and offset of every message",
+            actual=f"{len(bare)} of {counted(len(messages), 'message')} incomplete",
             samples=tuple({"file": one.file, "reason": one.reason, "offset": one.offset} for one in bare[:3]),
             right=len(messages) - len(bare),
             total=len(messages),
@@ -40,7 +42,7 @@ def quarantine_readable(evidence: Evidence) -> None:
         twice = sorted({place for place in places if places.count(place) > 1}, key=str) if len(places) < 2000 else []
         raise Mismatch(
             expected="every message once",
-            actual=f"{len(places) - len(set(places))} twice",
+            actual=counted(len(places) - len(set(places)), "duplicate"),
             samples=tuple({"topic": topic, "partition": at, "offset": offset} for topic, at, offset in twice[:3]),
         )
 

@@ -1,4 +1,5 @@
 from configs.contract import RoundRecord
+from configs.wording import counted
 from grader.builder import Submission, with_lake_rows
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
@@ -6,13 +7,13 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("rounds_readable",),
-    hint="More rows than inserted are repeats, or rows that should have been rejected; fewer are lost.",
+    hint="Too many rows: they are duplicates, or bad rows that the consumer must reject. Too few rows: some are lost.",
 )
 def round_added_exactly(evidence: Evidence) -> None:
-    """Each round added exactly its clean rows to the lake: +5 for five.
+    """Each round added exactly its clean rows to the lake: +5 for five rows.
 
-    Compares the lake's rows before and after each run that the records call complete. Rows that were already in
-    Postgres when the lake was still empty may come along in the first.
+    Compares the lake's rows before and after each run that the records mark as complete. If the lake was still empty,
+    the first run may also add rows that were in Postgres before.
     """
     complete = [item for item in evidence.rounds.runs if item.run.complete]
     if not complete:
@@ -23,7 +24,7 @@ def round_added_exactly(evidence: Evidence) -> None:
         backlog = run.before.postgres_rows if run.before.lake_rows == 0 else 0
         if added not in (due, due + backlog):
             raise Mismatch(
-                expected=f"+{due} rows in {item.name}",
+                expected=f"+{counted(due, 'row')} in {item.name}",
                 actual=f"{added:+} ({run.before.lake_rows} before, {run.after.lake_rows} after)",
             )
 

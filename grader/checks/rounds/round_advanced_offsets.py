@@ -6,12 +6,12 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("rounds_readable",),
-    hint="Keep one checkpoint folder over all runs, and let the producer publish to the configured topic.",
+    hint="Keep one checkpoint folder for all runs. The producer must publish to the topic of the config.",
 )
 def round_advanced_offsets(evidence: Evidence) -> None:
     """Each round moved the topic's offsets and the checkpoint's batches forward.
 
-    The topic must have grown by at least the rows that must arrive, and the checkpoint must have planned a new batch.
+    The topic must grow at least by the rows that must arrive, and the checkpoint must plan a new batch.
     """
     if not evidence.rounds.runs:
         raise NoEvidence("no round was recorded; run `make round1`")
@@ -27,8 +27,10 @@ def round_advanced_offsets(evidence: Evidence) -> None:
         after = item.next_before.last_offset_batch if item.next_before else evidence.checkpoint.last_offset_batch
         if after is None or (before is not None and after <= before):
             raise Mismatch(
-                expected=f"a batch after {before} in the checkpoint once {item.name} was through",
-                actual="no batch at all" if after is None else f"last batch {after}",
+                expected="a batch in the checkpoint"
+                + ("" if before is None else f" after batch {before}")
+                + f" at the end of {item.name}",
+                actual="no batch" if after is None else f"last batch {after}",
             )
 
 

@@ -1,4 +1,5 @@
 from configs.contract import RoundRecord
+from configs.wording import counted
 from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
@@ -6,15 +7,15 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("rounds_readable",),
-    hint="Read `created_at > state`, not >=, and keep all six digits in the state, or the newest rows are sent again "
-    "at every poll.",
+    hint="Read `created_at > state`, not >=, and keep all six digits in the state. Else the producer sends the newest "
+    "rows again at every poll.",
 )
 def round_published_once(evidence: Evidence) -> None:
-    """In a round the topic grew by the rows that were inserted, and no more.
+    """In a round the topic grew by the inserted rows, and by no more.
 
-    A producer that is killed at the wrong moment may send rows again, and the consumer drops them: so this is advice.
-    But a round kills nothing, so that repeats in each of them come from the cursor. Transactions take an offset more
-    for each partition.
+    A producer that is killed at the wrong moment may send rows again, and the consumer drops the duplicates: so this is
+    advice. But a round kills nothing, so duplicates in every round come from the cursor. Each transaction also takes
+    one more offset in each partition.
     """
     looked = [item for item in evidence.rounds.runs if item.run.complete and item.run.before.topic_offsets]
     if not looked:
@@ -25,7 +26,7 @@ def round_published_once(evidence: Evidence) -> None:
         direct = sum(row.raw is not None for row in run.rejected)
         due = max(run.after.postgres_rows - run.before.postgres_rows, len(run.inserted)) + direct
         if grown > due:
-            raise Mismatch(expected=f"+{due} messages in {item.name}", actual=f"{grown:+}")
+            raise Mismatch(expected=f"+{counted(due, 'message')} in {item.name}", actual=f"{grown:+}")
 
 
 @round_published_once.fails

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from configs.wording import counted
 from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
@@ -7,14 +8,14 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("rounds_readable", "lake_readable", "lake_schema"),
-    hint="Keep out what the record calls bad: a negative amount, NaN, an order_id that is text or missing, cut JSON.",
+    hint="Reject what the record calls bad: a negative amount, NaN, an order_id that is text or missing, cut JSON.",
 )
 def round_rejected_bad_rows(evidence: Evidence) -> None:
     """No bad row that a round sent is in the lake.
 
-    Looks for the order_ids of the bad rows and messages that the round records name, those that only a lenient parser
-    could read among them. A bad message without any order_id shows in no_null_order_id and round_added_exactly. Only
-    round 3 sends bad rows.
+    Looks for the order_ids of the bad rows and messages in the round records. This includes order_ids that only a
+    lenient parser can read. no_null_order_id and round_added_exactly find a bad message without an order_id. Only round
+    3 sends bad rows.
     """
     bad = {row.order_id: row for row in evidence.rounds.rejected if row.order_id is not None}
     if not bad:
@@ -22,7 +23,7 @@ def round_rejected_bad_rows(evidence: Evidence) -> None:
     found = sorted(evidence.lake.ids.those_of(bad))
     if found:
         raise Mismatch(
-            expected=f"none of {len(bad)} bad rows",
+            expected=f"none of {counted(len(bad), 'bad row')}",
             actual=f"{len(found)} in the lake",
             samples=tuple(
                 {"order_id": order_id, "sent by": bad[order_id].round, "what is wrong": bad[order_id].mistake}

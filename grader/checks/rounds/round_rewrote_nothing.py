@@ -2,6 +2,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 
 from configs.contract import LakeFileRecord, RoundRecord
+from configs.wording import counted
 from grader.builder import Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
@@ -9,12 +10,12 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("rounds_readable",),
-    hint='Append to the lake: outputMode("append"), never overwrite, and leave earlier files as they are.',
+    hint='Only append to the lake: use outputMode("append"), never overwrite, and do not change earlier files.',
 )
 def round_rewrote_nothing(evidence: Evidence) -> None:
-    """No file that was in the lake before a round was changed or removed since.
+    """No file that was in the lake before a round was changed or removed later.
 
-    Compares path, size and sha256 of every recorded file from snapshot to snapshot, and with the lake now.
+    Compares path, size and sha256 of every recorded file, from one snapshot to the next, and with the lake now.
     """
     runs = evidence.rounds.runs
     if not any(item.run.after.lake_files for item in runs):
@@ -31,7 +32,7 @@ def round_rewrote_nothing(evidence: Evidence) -> None:
     recorded = stages[-1][1].lake_files
     sizes = {file.path: file.size for file in evidence.lake.files}
     now = {
-        # The content of a file of another size tells nothing more, and it may be huge.
+        # A file with another size was changed. Its content says nothing more, and may be huge.
         file.path: (sizes[file.path], evidence.lake.sha256(file.path) or "" if sizes[file.path] == file.size else "")
         for file in recorded
         if file.path in sizes
@@ -47,7 +48,9 @@ def _compare(earlier: Iterable[LakeFileRecord], later: Mapping[str, tuple[int, s
     ]
     if changed:
         raise Mismatch(
-            expected=f"no earlier file touched {when}", actual=f"{len(changed)} touched", samples=tuple(changed[:3])
+            expected=f"no change of earlier files {when}",
+            actual=f"{counted(len(changed), 'file')} changed or removed",
+            samples=tuple(changed[:3]),
         )
 
 

@@ -1,3 +1,4 @@
+from configs.wording import counted
 from grader.builder import Submission, pretend_arrival
 from grader.evidence import Evidence
 from grader.evidence.comparison import missing
@@ -7,13 +8,14 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("rounds_readable", "lake_readable", "lake_schema"),
-    hint="Look where the order stopped: `make status` shows Postgres, topic, batches and lake side by side.",
+    hint="Find the stage where the order stopped: `make status` shows Postgres, topic, batches and lake side by side.",
 )
 def round_rows_arrived(evidence: Evidence) -> None:
     """Every clean row that a round inserted is in the lake.
 
-    Looks for the order_ids that the round records name, and tells what is missing apart by cause, as no_missing_orders
-    does for all of Postgres. None counts as backdated: a round makes its rows later than every order in the table.
+    Looks for the order_ids in the round records. Missing orders are grouped by cause, as in no_missing_orders, which
+    looks at all orders of Postgres. No row counts as backdated: a round creates its rows later than every order in the
+    table.
     """
     expected = evidence.rounds.expected
     if not expected:
@@ -22,7 +24,7 @@ def round_rows_arrived(evidence: Evidence) -> None:
     found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3, any_backdated=False)
     if found:
         raise Mismatch(
-            expected=f"all {len(expected)} rows of the rounds",
+            expected=f"{counted(len(expected), 'row')} of the rounds in the lake",
             actual=found.summary,
             samples=tuple({**row, "inserted by": expected[int(str(row["order_id"]))]} for row in found.rows),
             right=len(expected) - found.total,
@@ -30,21 +32,21 @@ def round_rows_arrived(evidence: Evidence) -> None:
         )
 
 
-@round_rows_arrived.fails(also=("no_missing_orders",), says="1 under the state")
+@round_rows_arrived.fails(also=("no_missing_orders",), says="1 with created_at <= state")
 def row_of_round_2_lost(submission: Submission) -> None:
     submission.lose(18)
     submission.revise_rounds(pretend_arrival)
 
 
-@round_rows_arrived.fails(says="1 under the state")
+@round_rows_arrived.fails(says="1 with created_at <= state")
 def row_lost_and_no_database(submission: Submission) -> None:
     submission.has_database = False
     submission.lose(17)
     submission.revise_rounds(pretend_arrival)
 
 
-@round_rows_arrived.fails(says="1 under the state")
-def row_of_a_round_said_to_be_backdated(submission: Submission) -> None:
+@round_rows_arrived.fails(says="1 with created_at <= state")
+def row_of_a_round_that_looks_backdated(submission: Submission) -> None:
     submission.has_database = False
     submission.change(18, created_at="2025-11-18T12:25:00.123456Z")
     submission.lose(18)

@@ -6,13 +6,13 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("rounds_readable", "lake_readable", "lake_schema"),
-    hint="Parse with the table's types and write what was parsed; see the column and both values above.",
+    hint="Parse with the types of the table, and write the parsed values. See the column and both values above.",
 )
 def round_values_kept(evidence: Evidence) -> None:
-    """The rows that the rounds inserted arrived with the values they were inserted with.
+    """The rows of the rounds arrived with the values that were inserted.
 
-    Compares every column, created_at to the precision that the lake keeps, amounts to the cent. An offset that all
-    created_at share is left to no_time_shift.
+    Compares every column: created_at to the precision that the lake keeps, amounts to the cent. If all created_at
+    differ by the same offset, only no_time_shift fails.
     """
     pair = evidence.rounds_diff
     if pair is None:
@@ -20,7 +20,7 @@ def round_values_kept(evidence: Evidence) -> None:
     found = altered(pair, evidence.lake, limit=3, shift_us=evidence.created_at_shift_us or 0)
     if found:
         raise Mismatch(
-            expected="every value as inserted",
+            expected="every value as it was inserted",
             actual=found.summary,
             samples=found.rows,
             right=found.compared - found.orders,

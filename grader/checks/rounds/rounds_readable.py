@@ -1,28 +1,35 @@
 from collections.abc import Callable
 
 from configs.contract import RoundRecord, RoundRun
+from configs.wording import counted
 from grader.builder import CONFIG, ROUNDS, Submission
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
 
 
 @check(
-    hint="Let only the rounds write that folder, and hand in all of it. Remove the file named above and run the "
+    hint="Only the rounds may write to this folder. Hand in all of its files. Remove the file named above and run the "
     "round again."
 )
 def rounds_readable(evidence: Evidence) -> None:
-    """Every record of a round can be read, is of this pipeline, and agrees with itself.
+    """Every round record can be read, belongs to this pipeline, and does not contradict itself.
 
-    state/food/<rollnumber>/rounds/round<N>.json says what a round inserted, and where each stage stood before and
-    after. The table is the config's. The topic is the config's or one that the consumer read; letter case does not
-    matter. What was inserted is what must arrive and what must not. The table grew by it, the lake's rows are those of
-    its files, and no round lacks the one before it. Any other record was written by hand, belongs to another pipeline,
-    or is older than the config. It proves nothing.
+    `state/food/<rollnumber>/rounds/round<N>.json` says what a round inserted, and the state of each stage before and
+    after. In a correct record:
+
+    - The table is the config's table.
+    - The topic is the config's topic, or one that the consumer read. Letter case does not matter.
+    - The inserted rows are the rows that must arrive plus the rows that must be rejected.
+    - The table grew by the inserted rows.
+    - The lake's rows are the rows of its files.
+    - There is a record of every earlier round.
+
+    Any other record was written by hand, belongs to another pipeline, or is older than the config. It proves nothing.
     """
     if evidence.rounds.problems:
         raise Mismatch(
             expected="records as the rounds write them",
-            actual=f"{len(evidence.rounds.problems)} wrong",
+            actual=counted(len(evidence.rounds.problems), "wrong record"),
             samples=tuple({"problem": problem} for problem in evidence.rounds.problems[:3]),
         )
     if not evidence.rounds.runs:
@@ -34,18 +41,18 @@ def record_cut_short(submission: Submission) -> None:
     submission.write(f"{ROUNDS}/round2.json", '{"schema_version": 1, "round": 2, ')
 
 
-@rounds_readable.fails(says="round2.json: run 1 is of the table 2025em9999999_orders, the config's is 2025em1100471")
+@rounds_readable.fails(says="round2.json: run 1 has the table 2025em9999999_orders, the config has 2025em1100471")
 def record_of_another_student(submission: Submission) -> None:
     other = {"table": "2025em9999999_orders", "topic": "2025em9999999_food_orders_raw"}
     _revise_round_2(submission, lambda run: run.model_copy(update=other))
 
 
-@rounds_readable.fails(says="run 1 is of the topic food_orders_raw, the config's is 2025em1100471_food_orders_raw")
+@rounds_readable.fails(says="run 1 has the topic food_orders_raw, the config has 2025em1100471_food_orders_raw")
 def record_of_another_topic(submission: Submission) -> None:
     _revise_round_2(submission, lambda run: run.model_copy(update={"topic": "food_orders_raw"}))
 
 
-@rounds_readable.fails(says="run 1: the order_ids inserted are not those that are expected or rejected")
+@rounds_readable.fails(says="run 1: the inserted order_ids are not the expected plus the rejected ones")
 def lost_row_no_longer_expected(submission: Submission) -> None:
     submission.has_database = False
     submission.lose(18)
@@ -54,7 +61,7 @@ def lost_row_no_longer_expected(submission: Submission) -> None:
     )
 
 
-@rounds_readable.fails(says="run 1: the order_ids inserted are not those that are expected or rejected")
+@rounds_readable.fails(says="run 1: the inserted order_ids are not the expected plus the rejected ones")
 def lost_row_taken_out_of_those_inserted(submission: Submission) -> None:
     submission.has_database = False
     submission.lose(18)
@@ -72,13 +79,13 @@ def round_that_did_nothing(submission: Submission) -> None:
     )
 
 
-@rounds_readable.fails(says="round2.json: holds no run")
+@rounds_readable.fails(says="round2.json: contains no run")
 def record_without_a_run(submission: Submission) -> None:
     submission.revise_rounds(lambda records: [records[0], records[1].model_copy(update={"runs": ()})])
 
 
-@rounds_readable.fails(says="run 1: 5 rows inserted, and the table grew by 0")
-def rows_that_postgres_never_got(submission: Submission) -> None:
+@rounds_readable.fails(says="run 1: 5 rows inserted, but the table grew by 0")
+def rows_that_are_not_in_postgres(submission: Submission) -> None:
     _revise_round_2(
         submission,
         lambda run: run.model_copy(
@@ -87,7 +94,7 @@ def rows_that_postgres_never_got(submission: Submission) -> None:
     )
 
 
-@rounds_readable.fails(says="run 1: 1000 rows in the lake before, and 15 in its files")
+@rounds_readable.fails(says="run 1: 1000 rows in the lake before, but 15 in its files")
 def lake_rows_that_its_files_do_not_have(submission: Submission) -> None:
     def invent(run: RoundRun) -> RoundRun:
         before = run.before.model_copy(update={"lake_rows": 1000})
@@ -96,7 +103,7 @@ def lake_rows_that_its_files_do_not_have(submission: Submission) -> None:
     _revise_round_2(submission, invent)
 
 
-@rounds_readable.fails(says="round2.json: is not there, and a later round is")
+@rounds_readable.fails(says="round2.json: is missing, but there is a record of a later round")
 def record_of_round_2_removed(submission: Submission) -> None:
     submission.add_round_3()
     submission.remove(f"{ROUNDS}/round2.json")
@@ -113,7 +120,7 @@ def table_quoted_in_the_config_and_in_capitals(submission: Submission) -> None:
 
 
 @rounds_readable.passes
-def roll_number_spelt_otherwise_when_the_rounds_ran(submission: Submission) -> None:
+def roll_number_spelled_differently_when_the_rounds_ran(submission: Submission) -> None:
     submission.revise_rounds(
         lambda records: [record.model_copy(update={"rollnumber": "em1100471"}) for record in records]
     )

@@ -20,19 +20,23 @@ _CREATED_AT = re.compile(r'"created_at"\s*:\s*"([^"]+)"')
 
 @check(
     needs=("state_readable", "lake_readable", "lake_schema"),
-    hint="After a publish succeeded, write the greatest created_at of the published rows, with all six digits. If a "
-    "batch is not finished: start the consumer and wait.",
+    hint="After each publish, write the greatest created_at of the published rows, with all six digits. If a batch is "
+    "not finished, start the consumer and wait.",
 )
 def state_matches_newest_order(evidence: Evidence) -> None:
     """The state is the created_at of the newest order.
 
-    Compares the state with the greatest created_at of the lake. A state behind it makes the producer send rows again at
-    every poll; one ahead of it, taken from the clock or from rows that were not published, skips rows for ever. The
-    state may be finer than a lake that keeps whole milliseconds or seconds, so less than a second ahead is allowed
-    where neither Postgres nor a round says how fine the newest order is, and so is being ahead by rows that had to be
-    rejected, or that the quarantine holds. Ahead without a database, while messages that the consumer read are neither
-    in the lake nor in a quarantine, cannot be judged: one of them may have been the newest and rightly dropped. An
-    offset that all created_at share is left to no_time_shift.
+    Compares the state with the greatest created_at of the lake. If the state is behind it, the producer sends rows
+    again at every poll. If the state is ahead of it, the producer never sends the rows in between. Such a state
+    came from the clock, or from rows that were not published. The state may be ahead of the lake in these cases:
+
+    - By less than a second, if neither Postgres nor a round has the exact time of the newest order. The lake may keep
+      only whole milliseconds or seconds.
+    - By rows that had to be rejected, or that are in the quarantine.
+
+    Without a database the check is skipped if both of this is true: the state is ahead, and some messages that the
+    consumer read are neither in the lake nor in a quarantine. One of these may have been the newest order, correctly
+    rejected. If all created_at differ by the same offset, only no_time_shift fails.
     """
     value, newest = evidence.state.value, evidence.lake.greatest_created_us
     if value is None or newest is None:
@@ -52,9 +56,7 @@ def state_matches_newest_order(evidence: Evidence) -> None:
         raise Mismatch(expected, f"{ahead}: batch {evidence.batch_in_flight} is {UNFINISHED}")
     account = evidence.account
     if at_source is None and (account is None or account.unexplained > 0):
-        raise NoEvidence(
-            "the state is ahead of the lake, and the newest order may have been one that had to be rejected"
-        )
+        raise NoEvidence("the state is ahead of the lake, but the newest order may be one that had to be rejected")
     raise Mismatch(expected, ahead)
 
 
@@ -63,7 +65,7 @@ def _span(micros: int) -> str:
 
 
 def _newest_at_source(evidence: Evidence) -> int | None:
-    """created_at of the lake's newest order as Postgres or the rounds have it; None where they do not know it."""
+    """created_at of the lake's newest order in Postgres or in the rounds; None if it is in neither."""
     import pyarrow.compute as pc
 
     newest = evidence.lake.greatest_created_us
@@ -75,7 +77,7 @@ def _newest_at_source(evidence: Evidence) -> int | None:
 
 
 def _newest_rejected(evidence: Evidence) -> int:
-    """created_at of the newest row that had to be kept out of the lake, as far as rounds and database tell."""
+    """created_at of the newest row that had to be rejected, as far as rounds and database know."""
     moments = [moment_or_none(row.created_at) for row in evidence.rounds.rejected_orders]
     orders = _judgeable(evidence)
     if orders is not None:
@@ -84,11 +86,11 @@ def _newest_rejected(evidence: Evidence) -> int:
 
 
 def _is_of_a_quarantined(evidence: Evidence, state: int) -> bool:
-    """Whether the state is the created_at of a message in the quarantine, as far as its digits go."""
+    """Whether the state is the created_at of a message in the quarantine, compared to the precision of the message."""
     quarantine = evidence.quarantine
     if not quarantine.exists or quarantine.problems:
         return False
-    with contextlib.suppress(Mismatch):  # a damaged file, which a check of its own says
+    with contextlib.suppress(Mismatch):  # a damaged file, which another check reports
         found = {written[1] for message in quarantine.messages if (written := _CREATED_AT.search(message.raw or ""))}
         moments = [moment for text in found if (moment := moment_or_none(text)) is not None]
         return any(state - state % _digits_us(moment) == moment for moment in moments)
@@ -100,7 +102,7 @@ def _digits_us(moment: int) -> int:
 
 
 def _newest_in_database(evidence: Evidence) -> int | None:
-    """The newest created_at of Postgres; None where Postgres cannot say which rows had to be rejected."""
+    """The newest created_at of Postgres; None if Postgres cannot say which rows had to be rejected."""
     import pyarrow.compute as pc
 
     orders = _judgeable(evidence)
@@ -108,7 +110,7 @@ def _newest_in_database(evidence: Evidence) -> int | None:
 
 
 def _judgeable(evidence: Evidence) -> pa.Table | None:
-    """The orders of Postgres, where they have the columns that a bad row is known by."""
+    """The orders of Postgres, if they have the columns that identify a bad row."""
     orders = evidence.database.orders
     has_columns = orders is not None and {"order_id", "amount", "created_at"} <= set(orders.column_names)
     return orders if has_columns else None
@@ -159,7 +161,7 @@ def newest_row_was_rejected(submission: Submission) -> None:
 
 
 @state_matches_newest_order.fails(
-    also=("no_missing_orders",), says="ahead of it by 22:00:05: batch 2 is planned and not finished: start the consumer"
+    also=("no_missing_orders",), says="ahead of it by 22:00:05: batch 2 is planned, not finished: start the consumer"
 )
 def consumer_killed_before_it_wrote_anything(submission: Submission) -> None:
     submission.rounds = 1
@@ -194,7 +196,7 @@ def newest_row_rejected_without_a_trace_and_no_database(submission: Submission) 
 
 
 @state_matches_newest_order.passes
-def newest_row_of_no_amount_dropped_and_no_database(submission: Submission) -> None:
+def newest_row_with_zero_amount_dropped_and_no_database(submission: Submission) -> None:
     _reject_the_newest(submission, "0.00")
 
 
@@ -205,7 +207,7 @@ def bad_row_sent_by_hand_after_the_rounds_and_no_database(submission: Submission
 
 
 def _reject_the_newest(submission: Submission, amount: str) -> None:
-    """A batch with a message that did not reach the lake, and nothing but its offsets that tells of it."""
+    """A batch with a message that did not reach the lake. Only the offsets of the batch show it."""
     submission.insert([order(21, MOMENT, amount=amount)])
     submission.append_batch([])
     submission.has_database = False

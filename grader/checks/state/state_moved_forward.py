@@ -9,12 +9,13 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("state_readable", "rounds_readable"),
-    hint="Move the state after every publish, only forward, and never from the clock or from a second query.",
+    hint="Move the state after every publish, and only forward. Never take it from the clock or from a second query.",
 )
 def state_moved_forward(evidence: Evidence) -> None:
     """Each round moved the state forward, and nothing moved it back.
 
-    Compares the state before each run of a round with the state when the next one began, or now.
+    Compares the state before each run of a round with the state at the start of the next run. For the last run it
+    compares with the state now.
     """
     if not evidence.rounds.runs:
         raise NoEvidence("no round was recorded; run `make round1`")
@@ -26,8 +27,8 @@ def state_moved_forward(evidence: Evidence) -> None:
         later = _value(item.next_before.state) if item.next_before else now
         if item.run.expected_ids and before is not None and (later is None or later <= before):
             raise Mismatch(
-                expected=f"a state after {format_timestamp(before)} once {item.name} was through",
-                actual=format_timestamp(later) if later else "none that can be read",
+                expected=f"a state after {format_timestamp(before)} at the end of {item.name}",
+                actual=format_timestamp(later) if later else "no readable state",
             )
         reached = max((moment for moment in (reached, before, after) if moment), default=None)
     _not_before(reached, now, "now")

@@ -7,14 +7,15 @@ from grader.model import Mismatch, check
 
 
 @check(
-    hint="Write the state to a temporary file, fsync and rename it, so that a kill leaves the old or the new state. "
-    "Run `make round1` first if nothing ran yet."
+    hint="Write the state to a temporary file, fsync it and rename it. A kill then leaves the old or the new state. "
+    "If nothing ran yet, run `make round1` first."
 )
 def state_readable(evidence: Evidence) -> None:
-    """The producer's state file is there and holds a timestamp.
+    """The producer's state file is there and contains a timestamp.
 
-    Any form seen in handed-in work is read: a timestamp, timestamp|order_id, ISO 8601, JSON; a file, or a folder with
-    one. An empty or garbled state makes the producer read the whole table again, or nothing ever again.
+    The grader reads every form that submissions had so far: a timestamp, timestamp|order_id, ISO 8601 or JSON, in a
+    file or in a folder with a file. With an empty or damaged state the producer reads the whole table again, or never
+    reads anything again.
     """
     state = evidence.state
     if state.value is None:
@@ -87,12 +88,12 @@ def state_as_postgres_writes_it(submission: Submission) -> None:
 
 
 @state_readable.passes
-def state_saved_by_an_editor_of_windows(submission: Submission) -> None:
+def state_saved_by_a_windows_editor(submission: Submission) -> None:
     submission.state = "\ufeff2025-11-19 12:24:20.123456\r\n"
 
 
 @state_readable.passes
-def state_as_json_beside_when_it_was_written(submission: Submission) -> None:
+def state_as_json_with_the_time_of_writing(submission: Submission) -> None:
     submission.state = '{"updated_at": "2025-11-21T00:00:00Z", "last_processed": "2025-11-19T12:24:20.123456Z"}'
 
 
@@ -112,7 +113,7 @@ def state_in_a_folder_with_a_note(submission: Submission) -> None:
 
 
 @state_readable.fails(says="not a timestamp")
-def state_cut_short_beside_an_empty_file(submission: Submission) -> None:
+def state_cut_short_next_to_an_empty_file(submission: Submission) -> None:
     submission.state = "2025-11-19T12:2"
     submission.edit(lambda root: _into_folder(root, "part-00001", {"part-00000": ""}))
 
