@@ -1,10 +1,10 @@
 # Every command of the kit, one line each; `make` alone lists them. The code is in scripts/ and grader/.
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
-#            SPARK_MASTER, SERVICES=embedded|docker|external
+#            SPARK_MASTER, SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run)
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo check test lint docs docs-check fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 grade demo check test lint docs docs-check fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -53,6 +53,9 @@ round2: ## the same with 5 later rows
 
 round3: ## the same with 10 rows, 5 of them bad in different ways: only the 5 clean ones may arrive
 	@scripts/kit scripts round3
+
+round4: ## bad messages that the assignment does not name, on a lake of its own: advice, no marks
+	@scripts/kit scripts round4
 
 grade: ## grade the lake, the checkpoint and the state; writes reports/
 	@scripts/kit grader grade

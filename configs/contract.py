@@ -227,3 +227,35 @@ class RoundRecord(_Record):
     round: int
     rollnumber: str
     runs: tuple[RoundRun, ...]
+
+
+class BadMessage(_Record):
+    """A message of round 4, and what became of it.
+
+    - `order_id`: the one that a lenient parser can read from it; None if there is none
+    - `must_be_rejected`: False for an unusual order that is valid, such as one with a date in the future
+    - `outcome`: "stopped" means that no clean order arrived after it
+    """
+
+    mistake: str
+    order_id: int | None
+    must_be_rejected: bool
+    outcome: Literal["rejected", "in the lake", "stopped", "not tried"]
+
+
+class BadMessagesRecord(_Record):
+    """state/food/<rollnumber>/rounds/round4.json: what became of messages that the assignment does not name.
+
+    Round 4 has Postgres, Kafka and a lake of its own. So nothing of it is in the submission's lake. `error`: the
+    consumer's last error, if it has one.
+    """
+
+    schema_version: Literal[1] = 1
+    round: Literal[4] = 4
+    rollnumber: str
+    finished_at: str
+    messages: tuple[BadMessage, ...]
+    error: str | None = None
+
+
+BAD_MESSAGES_RECORD = "round4.json"

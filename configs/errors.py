@@ -5,6 +5,7 @@ Standard library only: setup uses this before any package is installed.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -29,6 +30,8 @@ def run_command(
 
     `debug` lets every error through, so that Python shows its trace. `interrupted` is the answer to Ctrl-C.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in a pipe stderr must not overtake what was printed before
     try:
         return command()
     except BrokenPipeError:  # the reader, such as head, has closed the pipe

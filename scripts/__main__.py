@@ -11,6 +11,7 @@ from scripts import demo, doctor, status
 from scripts.pipeline import programs, remove, table, topic
 from scripts.pipeline.services import services_of
 from scripts.pipeline.student_programs import programs_from_environment
+from scripts.rounds.bad_messages import run_bad_messages
 from scripts.rounds.run import run_round
 from scripts.services.stack import PROGRAM_NAMES, Stack, open_stack
 
@@ -59,6 +60,11 @@ def _round(number: int) -> Callable[[Stack], int]:
     return run
 
 
+def _round4(stack: Stack) -> int:
+    run_bad_messages(stack)
+    return 0
+
+
 VERBS: dict[str, Callable[[Stack], int]] = {
     "doctor": _doctor,
     "up": _up,
@@ -72,6 +78,7 @@ VERBS: dict[str, Callable[[Stack], int]] = {
     "round1": _round(1),
     "round2": _round(2),
     "round3": _round(3),
+    "round4": _round4,
     "demo": demo.run_demo,
     "clean": lambda stack: _print(remove.clean(stack)),
     "reset": _reset,

@@ -6,14 +6,16 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from configs.contract import OrderRow, RoundRecord, RoundRun, Snapshot
+from configs.contract import BAD_MESSAGES_RECORD, BadMessagesRecord, OrderRow, RoundRecord, RoundRun, Snapshot
 from configs.wording import counted
 from grader.evidence.listing import file_names, read_bytes
 
 _LONG = 2**63
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Rounds:
     @cached_property
     def _read(self) -> tuple[tuple[RoundRecord, ...], tuple[str, ...]]:
         names = [name for name in file_names(self.folder) if name.endswith(".json") and name[0] not in "._"]
+        names = [name for name in names if name != BAD_MESSAGES_RECORD]
         read = {name: read_record(self.folder / name) for name in names}
         records = {name: record for name, record in read.items() if isinstance(record, RoundRecord)}
         wrong = {name: record for name, record in read.items() if isinstance(record, str)}
@@ -74,6 +77,13 @@ class Rounds:
     @property
     def problems(self) -> tuple[str, ...]:
         return self._read[1]
+
+    @cached_property
+    def bad_messages(self) -> BadMessagesRecord | str | None:
+        """The record of round 4, or what is wrong with it; None if there is none."""
+        if BAD_MESSAGES_RECORD not in file_names(self.folder):
+            return None
+        return _read(self.folder / BAD_MESSAGES_RECORD, BadMessagesRecord)
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -174,16 +184,22 @@ def _contradiction_in(run: RoundRun) -> str | None:
 
 def read_record(path: Path) -> RoundRecord | str:
     """A record, or what is wrong with it."""
-    try:
-        record = RoundRecord.model_validate_json(read_bytes(path.parent, path.name))
-    except ValidationError as error:
-        first = error.errors()[0]
-        return f"{path.name}: {'.'.join(map(str, first['loc'])) or 'not JSON'}: {first['msg']}"
-    except OSError as error:
-        return f"{path.name}: {error.strerror}"
+    record = _read(path, RoundRecord)
+    if isinstance(record, str):
+        return record
     ids = [order_id for run in record.runs for order_id in run.expected_ids]
     ids += [row.order_id for run in record.runs for row in run.inserted]
     ids += [row.order_id for run in record.runs for row in run.rejected if row.order_id is not None]
     if any(not -_LONG <= order_id < _LONG for order_id in ids):
         return f"{path.name}: an order_id does not fit into 64 bits"
     return record
+
+
+def _read(path: Path, model: type[Model]) -> Model | str:
+    try:
+        return model.model_validate_json(read_bytes(path.parent, path.name))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"{path.name}: {'.'.join(map(str, first['loc'])) or 'not JSON'}: {first['msg']}"
+    except OSError as error:
+        return f"{path.name}: {error.strerror}"

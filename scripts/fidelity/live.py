@@ -17,6 +17,7 @@ from configs.errors import KitError
 from configs.settings import load_settings, local_path
 from grader.api import grade
 from grader.model import Report, Status
+from scripts.fidelity.every_mistake import EVERY_MISTAKE
 from scripts.fidelity.faults import FAULTY, Faulty, program_text
 from scripts.fidelity.table import LiveResult, read_live, write_live
 from scripts.pipeline import position, programs
@@ -133,7 +134,7 @@ def _run_rounds(stack: Stack, faulty: Faulty) -> None:
         if not all(programs.is_alive(stack, name) for name in PROGRAM_NAMES):
             return  # a round would start the program that has ended
         with contextlib.suppress(KitError):
-            run_round(stack, number, on_progress=lambda _: None)
+            run_round(stack, number, on_progress=lambda _: None, dirty=EVERY_MISTAKE)
         if number == 1:
             with _load(stack):
                 time.sleep(LOAD_SECONDS / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -43,8 +44,9 @@ def start(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[Outcome]:
     """Start in the background each program that does not run.
 
     Raises:
-        KitError: a program imports a module that is not installed, or ended at once.
+        KitError: a program imports a module that is not installed, or ended at once. Or one runs for another pipeline.
     """
+    _require_own(stack, names)
     outcomes = []
     for name in names:
         if is_running(stack, name):
@@ -71,13 +73,41 @@ def launch(
         KitError: it imports a module that is not installed.
     """
     name = name or program
-    return stack.launcher.launch(
+    process = stack.launcher.launch(
         command(stack, program),
         pid_file=stack.pid_file(name),
         log=stack.log(name),
         environment={**program_environment(stack), **(environment or {})},
         folder=working_folder(stack, program),
     )
+    _owner_file(stack, name).write_text(_pipeline_of(stack), encoding="utf-8")
+    return process
+
+
+def _pipeline_of(stack: Stack) -> str:
+    """Whose orders a program moves, in one line. It changes with the roll number, the config and PROGRAMS."""
+    settings = stack.settings
+    return (
+        f"roll number {settings.rollnumber}, table {settings.postgres.table}, topic {settings.kafka.topic}, "
+        f"lake {settings.datalake.path}, programs {stack.programs.folder or stack.programs.name}"
+    )
+
+
+def _owner_file(stack: Stack, name: str) -> Path:
+    return stack.pid_file(name).path.with_suffix(".pipeline")
+
+
+def _require_own(stack: Stack, names: Iterable[str]) -> None:
+    """What runs in the background must be this pipeline's: a round would wait for the wrong programs."""
+    own = _pipeline_of(stack)
+    for name in names:
+        with contextlib.suppress(OSError):
+            other = _owner_file(stack, name).read_text(encoding="utf-8")
+            if other != own and is_alive(stack, name):
+                raise KitError(
+                    f"The {name} that runs is of another pipeline:\n  {other}\nThis one is:\n  {own}\n"
+                    "`make stop` stops it."
+                )
 
 
 def command(stack: Stack, program: str) -> list[str | Path]:
@@ -170,6 +200,7 @@ def run_in_foreground(stack: Stack, name: str, debug: bool) -> None:
     words = [str(word) for word in command(stack, name)]
     environment = program_environment(stack)
     stack.pid_file(name).write(psutil.Process())  # exec keeps pid and start time
+    _owner_file(stack, name).write_text(_pipeline_of(stack), encoding="utf-8")
     os.chdir(working_folder(stack, name) or Path.cwd())
     own_options = ["--debug"] if debug and stack.programs.folder is None else []
     os.execve(words[0], [*words, *own_options], environment)

@@ -22,6 +22,7 @@ from scripts.services.processes import wait_until
 REPLICATION_FACTOR = 1  # one broker, as in the assignment
 READ_TIMEOUT = 10.0  # seconds to wait for the next message of a topic that has more
 DELIVERY_TIMEOUT = 30.0
+MAX_MESSAGE_BYTES = 4_000_000
 Ends = dict[int, int]  # partition -> the offset that its next message will have
 
 
@@ -226,7 +227,8 @@ def publish(kafka: Kafka, values: Iterable[bytes | None], keys: Iterable[bytes] 
             "bootstrap.servers": kafka.brokers,
             "acks": "all",
             "linger.ms": 50,
-            "compression.type": "lz4",
+            "compression.type": "lz4",  # the broker's limit is for the compressed batch, the client's is not
+            "message.max.bytes": MAX_MESSAGE_BYTES,
             "log_level": 0,
         }
     )

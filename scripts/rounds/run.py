@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import psycopg2
@@ -22,31 +22,31 @@ from configs.wording import counted
 from scripts.pipeline import position, programs
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table, require_table
-from scripts.pipeline.topic import Ends, end_offsets, find_on_topic, make_topic
-from scripts.rounds.dirty_rows import send_dirty_rows
+from scripts.pipeline.topic import end_offsets, find_on_topic, make_topic
+from scripts.rounds.arrival import Arrival, topic_ends, zone_shift
+from scripts.rounds.dirty_rows import OF_ASSIGNMENT, DirtyRows, send_dirty_rows
 from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
+from scripts.rounds.progress import Waiting
 from scripts.rounds.where_rows_are import explain, locate
 from scripts.services.postgres import require_connection
 from scripts.services.processes import wait_until
-from scripts.services.stack import Stack
+from scripts.services.stack import PROGRAM_NAMES, Stack
 
 ROWS = 5
 DIRTY_ROUND = 3
 QUARANTINE_PATIENCE = 20.0  # seconds; this kit's quarantine has a batch every 2 s
-# In submissions the state file may have more digits than the published rows, or may be cut to seconds.
-STATE_TOLERANCE = timedelta(seconds=1)
 OnProgress = Callable[[str], None]
 
 
-def run_round(stack: Stack, number: int, on_progress: OnProgress = print) -> RoundRun:
-    """Run a round and write its record, also if rows did not arrive in time.
+def run_round(stack: Stack, number: int, on_progress: OnProgress = print, dirty: DirtyRows = OF_ASSIGNMENT) -> RoundRun:
+    """Run a round and write its record, also if rows did not arrive in time. `dirty`: the bad rows of round 3.
 
     Raises:
         KitError: an earlier round is missing. Or a service or program does not run, or stopped during the round: then
             there is no record. Or rows are stuck: the message says where.
     """
     try:
-        return _run(stack, number, on_progress)
+        return _run(stack, number, on_progress, dirty)
     except (KafkaException, psycopg2.Error) as error:
         service = "Kafka" if isinstance(error, KafkaException) else "Postgres"
         raise KitError(
@@ -55,7 +55,7 @@ def run_round(stack: Stack, number: int, on_progress: OnProgress = print) -> Rou
         ) from None
 
 
-def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
+def _run(stack: Stack, number: int, on_progress: OnProgress, dirty: DirtyRows) -> RoundRun:
     settings = stack.settings
     record_file = settings.rounds_folder / f"round{number}.json"
     record = read_record(record_file) or RoundRecord(round=number, rollnumber=settings.rollnumber, runs=())
@@ -71,8 +71,16 @@ def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
     with contextlib.closing(require_connection(settings.postgres)) as connection:
         table = require_table(connection, settings).name
         _require_no_future_orders(connection, table)
-        _catch_up(stack, connection, table, deadline)
+        arrival = Arrival(settings, connection, table)
+        waiting = Waiting(f"Round {number}", on_progress)
+        _catch_up(stack, arrival, deadline, waiting)
+        if arrival.keeps_state is False:
+            on_progress(
+                f"No state file at {settings.streaming.last_processed_timestamp_location}: the round watches topic, "
+                "checkpoint and lake instead"
+            )
         has_quarantine = _has_live_quarantine(settings, on_progress)
+        newest = position.newest_created_at(connection, table)
         before = take_snapshot(settings, connection, table)
         on_progress(f"Caught up: {counted(before.postgres_rows, 'row')} in Postgres, {before.lake_rows} in the lake")
         label = f"round{number}" if not record.runs else f"round{number} again {len(record.runs)}"
@@ -84,15 +92,15 @@ def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
         on_progress(f"Inserted {counted(len(ids), 'row')}: order_id {ids[0]} to {ids[-1]}")
         rejected: tuple[RejectedRow, ...] = ()
         if number == DIRTY_ROUND:
-            dirty, rejected = send_dirty_rows(settings, connection, table, orders[0])
-            inserted += dirty
+            bad, rejected = send_dirty_rows(settings, connection, table, orders[0], dirty)
+            inserted += bad
             for row in rejected:
                 place = f"order_id {row.order_id}" if row.order_id else "directly to the topic"
                 on_progress(f"Sent a bad row: {row.mistake} ({place})")
-        complete = _wait_for(stack, ids, before, clock + settings.rounds.timeout_sec)
+        complete = _wait_for(stack, ids, before, clock + settings.rounds.timeout_sec, waiting)
         seconds = time.monotonic() - clock
         complete = complete and wait_until(
-            lambda: _is_settled(settings, connection, table, with_quarantine=has_quarantine),
+            lambda: arrival.is_settled(with_quarantine=has_quarantine),
             timeout=max(5.0, deadline - time.monotonic()),
         )
         after = take_snapshot(settings, connection, table)
@@ -110,7 +118,7 @@ def _run(stack: Stack, number: int, on_progress: OnProgress) -> RoundRun:
         )
         write_record(record_file, record.model_copy(update={"runs": (*record.runs, run)}))
         if not complete:
-            raise KitError(_stuck(stack, ids, before, f"Round {number}"))
+            raise KitError(_stuck(stack, ids, before, newest, f"Round {number}"))
     again = f" (run {len(record.runs) + 1} of this round)" if record.runs else ""
     arrived = f"all {counted(len(ids), 'clean row' if rejected else 'row')} are in the lake after {seconds:.1f} s"
     on_progress(f"Round {number}{again}: {arrived}. Recorded in {record_file}")
@@ -158,28 +166,6 @@ def take_snapshot(settings: Settings, connection: psycopg2.extensions.connection
     )
 
 
-def _is_settled(
-    settings: Settings, connection: psycopg2.extensions.connection, table: str, *, with_quarantine: bool
-) -> bool:
-    """Whether everything has arrived. Not while Kafka is down: the programs then wait for it too."""
-    ends = _topic_ends(settings)
-    return ends is not None and position.is_settled(
-        settings,
-        position.newest_created_at(connection, table),
-        ends,
-        with_quarantine=with_quarantine,
-        tolerance=STATE_TOLERANCE,
-    )
-
-
-def _topic_ends(settings: Settings) -> Ends | None:
-    """The topic's end offsets; None while Kafka is down."""
-    try:
-        return end_offsets(settings.kafka)
-    except KafkaException:
-        return None
-
-
 def _has_live_quarantine(settings: Settings, on_progress: OnProgress) -> bool:
     """Whether the consumer has a live quarantine: one whose checkpoint follows the topic, as the lake's already does.
 
@@ -198,7 +184,7 @@ def _has_live_quarantine(settings: Settings, on_progress: OnProgress) -> bool:
 
 def _quarantine_is_read(settings: Settings) -> bool:
     """Whether the quarantine's stream has read what is on the topic."""
-    ends, stream = _topic_ends(settings), position.quarantine_stream(settings)
+    ends, stream = topic_ends(settings), position.quarantine_stream(settings)
     return ends is not None and stream is not None and stream.has_finished(ends)
 
 
@@ -217,34 +203,50 @@ def _require_no_future_orders(connection: psycopg2.extensions.connection, table:
         )
 
 
-def _catch_up(stack: Stack, connection: psycopg2.extensions.connection, table: str, deadline: float) -> None:
+def _catch_up(stack: Stack, arrival: Arrival, deadline: float, waiting: Waiting) -> None:
+    settings = stack.settings
+
+    def status() -> str:
+        on_topic, read = sum((topic_ends(settings) or {}).values()), sum(position.lake_stream(settings).ends.values())
+        return (
+            f"the pipeline catches up: {on_topic} on the topic, {read} read by the consumer, "
+            f"{counted(position.lake_rows(settings), 'row')} in the lake"
+        )
+
     def settled() -> bool:
         programs.require_alive(stack)
-        return _is_settled(stack.settings, connection, table, with_quarantine=False)
+        waiting.show(status)
+        return arrival.is_settled(with_quarantine=False)
 
-    if wait_until(settled, timeout=deadline - time.monotonic(), interval=0.2):
+    has_caught_up = wait_until(settled, timeout=deadline - time.monotonic(), interval=0.2)
+    waiting.done()
+    if has_caught_up:
         return
-    state = position.state_text(stack.settings)
+    state = position.state_text(settings)
     raise KitError(
-        f"The pipeline has not caught up with the table within {stack.settings.rounds.timeout_sec:.0f} s, so the round "
+        f"The pipeline has not caught up with the table within {settings.rounds.timeout_sec:.0f} s, so the round "
         f"has inserted nothing. State: {state or 'empty or missing'}. End offsets of the topic: "
-        f"{end_offsets(stack.settings.kafka)}; of the consumer: {dict(position.lake_stream(stack.settings).ends)}. "
-        f"Read {stack.logs}/producer.log and consumer.log."
+        f"{end_offsets(settings.kafka)}; of the consumer: {dict(position.lake_stream(settings).ends)}. "
+        f"Read {stack.logs}/producer.log and consumer.log.{_last_errors(stack)}"
     )
 
 
-def _wait_for(stack: Stack, ids: Iterable[int], before: Snapshot, deadline: float) -> bool:
+def _wait_for(stack: Stack, ids: Iterable[int], before: Snapshot, deadline: float, waiting: Waiting) -> bool:
     """Look for the rows only in the files that are new since `before`, because the lake may be large."""
     expected, known = frozenset(ids), frozenset(file.path for file in before.lake_files)
 
     def arrived() -> bool:
         programs.require_alive(stack)
-        return expected <= position.lake_ids(stack.settings, known)
+        there = expected & position.lake_ids(stack.settings, known)
+        waiting.show(lambda: f"{len(there)} of {counted(len(expected), 'row')} in the lake")
+        return there == expected
 
-    return wait_until(arrived, timeout=deadline - time.monotonic(), interval=0.1)
+    has_arrived = wait_until(arrived, timeout=deadline - time.monotonic(), interval=0.1)
+    waiting.done()
+    return has_arrived
 
 
-def _stuck(stack: Stack, ids: Iterable[int], before: Snapshot, what: str) -> str:
+def _stuck(stack: Stack, ids: Iterable[int], before: Snapshot, newest: datetime | None, what: str) -> str:
     settings = stack.settings
     start = {int(partition): end for partition, end in before.topic_offsets.items()}
     journey = locate(
@@ -254,11 +256,22 @@ def _stuck(stack: Stack, ids: Iterable[int], before: Snapshot, what: str) -> str
         committed=position.committed_ends(settings),
         in_lake=position.lake_ids(settings),
     )
-    where = explain(journey, state=position.state_text(settings), logs=str(stack.logs))
+    where = explain(
+        journey,
+        state=position.state_text(settings),
+        shift=zone_shift(position.reached(settings), newest),
+        logs=str(stack.logs),
+    )
     count = len(tuple(ids))
     arrived = f"{len(journey.in_lake)} of {counted(count, 'row')} {'is' if count == 1 else 'are'} in the lake"
     where = where or "  All rows arrived, but the checkpoint or the state is still behind."
-    return f"{what} gave up after {settings.rounds.timeout_sec:.0f} s: {arrived}.\n{where}"
+    return f"{what} gave up after {settings.rounds.timeout_sec:.0f} s: {arrived}.\n{where}{_last_errors(stack)}"
+
+
+def _last_errors(stack: Stack) -> str:
+    """The last error of each program since its start, and what it means; nothing for a log without one."""
+    errors = [(name, programs.error_of(stack, name)) for name in PROGRAM_NAMES]
+    return "".join(f"\nThe {name}'s last error:\n  {error}" for name, error in errors if error is not None)
 
 
 def _changes(before: Snapshot, after: Snapshot) -> str:

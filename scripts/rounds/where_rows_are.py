@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,11 @@ def locate(
     return Journey(*(tuple(ids) for ids in places.values()))
 
 
-def explain(journey: Journey, *, state: str | None, logs: str) -> str:
-    """Why rows are not in the lake yet, and where to look."""
+def explain(journey: Journey, *, state: str | None, logs: str, shift: timedelta | None = None) -> str:
+    """Why rows are not in the lake yet, and where to look.
+
+    `shift`: how far the state is off the newest row, if that is a difference between time zones.
+    """
     reasons = {
         journey.in_postgres: (
             f"still in Postgres: the producer has not published them. Its state is {state or 'empty or missing'}. A "
@@ -66,5 +70,12 @@ def explain(journey: Journey, *, state: str | None, logs: str) -> str:
             f"{logs}/consumer.log"
         ),
     }
+    if shift is not None and journey.in_postgres:
+        minutes, way = divmod(abs(shift).total_seconds() // 60, 60), "ahead of" if shift > timedelta(0) else "behind"
+        hours = f"{minutes[0]:.0f} h {minutes[1]:.0f} min"
+        reasons[journey.in_postgres] = (
+            f"still in Postgres: the producer's state is {hours} {way} the newest row before the round. That is a "
+            "difference between time zones: read and write created_at as UTC, in Spark and in Python"
+        )
     lines = [f"order_id {', '.join(map(str, ids))}: {reason}" for ids, reason in reasons.items() if ids]
     return "\n".join(f"  {line}" for line in lines)

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from configs.errors import KitError
 from configs.settings import PROJECT
 from scripts.pipeline import programs
 from scripts.pipeline.temporary_stack import temporary_stack
@@ -53,6 +54,18 @@ def test_a_stack_starts_the_programs_that_it_has(script: Programs) -> None:
         assert not programs.start(stack, [PRODUCER])[0].changed
         assert str(stack.settings.source) in printed(stack)
         programs.kill(stack, PRODUCER)
+
+
+@pytest.mark.jvm
+def test_a_program_that_runs_for_another_roll_number_is_named_with_both(script: Programs) -> None:
+    with temporary_stack(rollnumber="2025one", programs=script) as stack:
+        programs.start(stack, [PRODUCER])
+        other = replace(stack, settings=stack.settings.model_copy(update={"rollnumber": "2025two"}))
+        with pytest.raises(KitError, match=r"(?s)producer that runs .*2025one.*2025two.*`make stop`"):
+            programs.start(other, [PRODUCER])
+        programs.kill(stack, PRODUCER)
+        programs.start(other, [PRODUCER])
+        programs.kill(other, PRODUCER)
 
 
 @pytest.mark.jvm

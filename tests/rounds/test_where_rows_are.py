@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from scripts.rounds.where_rows_are import Journey, explain, locate
 
 
@@ -27,3 +29,11 @@ def test_the_explanation_names_the_rows_and_what_to_look_at() -> None:
     assert "/x/logs/producer.log" in text
     assert "order_id 3: in a batch that the consumer has begun" in text
     assert "order_id 4" not in text
+
+
+def test_a_state_in_another_time_zone_is_named_with_its_hours() -> None:
+    journey = Journey((1,), (), (), (), ())
+    ahead = explain(journey, state="x", shift=timedelta(hours=5, minutes=30), logs="/x")
+    assert "5 h 30 min ahead of the newest row" in ahead
+    assert "as UTC" in ahead
+    assert "behind" in explain(journey, state="x", shift=timedelta(hours=-5), logs="/x")

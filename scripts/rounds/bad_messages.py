@@ -1,0 +1,148 @@
+"""`make round4`: messages that are bad in ways the assignment does not name. It gives advice and costs no marks.
+
+It runs the programs on services and a lake of its own, which are removed afterwards. So a program that one of the
+messages stops for good has the evidence of the other rounds untouched. After each message a clean order must arrive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tabulate import tabulate
+
+from configs.contract import (
+    BAD_MESSAGES_RECORD,
+    UTC,
+    BadMessage,
+    BadMessagesRecord,
+    OrderRow,
+    format_timestamp,
+)
+from configs.errors import KitError
+from scripts.pipeline import position, programs
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import make_table, require_table
+from scripts.pipeline.temporary_stack import temporary_stack
+from scripts.pipeline.topic import make_topic, publish
+from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
+from scripts.rounds.progress import Waiting
+from scripts.services.postgres import require_connection
+from scripts.services.processes import wait_until
+from scripts.services.stack import CONSUMER, PRODUCER, Stack
+
+FIRST_TIMEOUT = 120.0  # seconds until the first clean order is in the lake: both programs start
+MESSAGE_TIMEOUT = 30.0
+_FIRST_ID = 1_000_000  # above every order_id of the table
+_LARGE = 2_000_000  # bytes
+
+
+def messages(order: OrderRow) -> tuple[tuple[BadMessage, bytes | None], ...]:
+    """The messages of the round, each like `order` but for its mistake. Those that can stop a watermark come last."""
+    good = {**order.model_dump(), "amount": float(order.amount)}
+    tomorrow = format_timestamp(datetime.now(UTC) + timedelta(days=1))
+    found: list[tuple[BadMessage, bytes | None]] = []
+
+    def add(mistake: str, text: str | bytes | None, *, is_order: bool = False, has_id: bool = True) -> None:
+        order_id = _FIRST_ID + len(found) if has_id else None
+        message = BadMessage(mistake=mistake, order_id=order_id, must_be_rejected=not is_order, outcome="not tried")
+        found.append((message, text.encode() if isinstance(text, str) else text))
+
+    def event(**changes: object) -> str:
+        return json.dumps({**good, "order_id": _FIRST_ID + len(found), **changes})
+
+    add("an amount that is not a number", event(amount=float("nan")))
+    add("an order_id that is text", event(order_id=str(_FIRST_ID + len(found))))
+    add("JSON that breaks off", event()[:-20])
+    add("two orders in one message", event() + event())
+    add("text after the order", event() + " and more")
+    add("bytes that are not UTF-8", b"\xff\xfe\x00\x01", has_id=False)
+    add("no value", None, has_id=False)
+    add("a created_at that is null", event(created_at=None))
+    add("an order of 2 MB", event(item="x" * _LARGE), is_order=True)
+    add("a created_at of tomorrow", event(created_at=tomorrow), is_order=True)
+    add("a created_at in the year 55969", event(created_at="+55969-01-01T00:00:00.000000Z"))
+    return tuple(found)
+
+
+def run_bad_messages(stack: Stack, on_progress: Callable[[str], None] = print) -> BadMessagesRecord:
+    """Send each message, then a clean order that must arrive; write the record and show what became of each.
+
+    Raises:
+        KitError: the services or the programs cannot start, or the first clean order does not arrive.
+    """
+    on_progress("Round 4 has its own Postgres, Kafka and lake. It costs no marks.")
+    settings = stack.settings
+    changes: dict[str, dict[str, object]] = {
+        "postgres": {"table": settings.postgres.table},
+        "kafka": {"topic": settings.kafka.topic, "partitions": settings.kafka.partitions},
+        "streaming": {"batch_interval": settings.streaming.batch_interval},
+        "cdc": settings.cdc.model_dump(),
+    }
+    with temporary_stack(changes, rollnumber=settings.rollnumber, programs=stack.programs) as own:
+        own = replace(own, launcher=stack.launcher)
+        services_of(own).up()
+        make_table(own.settings)
+        make_topic(own.settings.kafka)
+        programs.start(own)
+        outcomes = _try_all(own, Waiting("Round 4", on_progress))
+        error = programs.error_of(own, CONSUMER)
+    record = BadMessagesRecord(
+        rollnumber=settings.rollnumber,
+        finished_at=format_timestamp(datetime.now(UTC)),
+        messages=outcomes,
+        error=error.cause if error is not None and any(one.outcome == "stopped" for one in outcomes) else None,
+    )
+    file = settings.rounds_folder / BAD_MESSAGES_RECORD
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    on_progress(tabulate([[one.mistake, one.outcome] for one in outcomes], headers=["message", "what became of it"]))
+    if record.error:
+        on_progress(f"The consumer's last error:\n  {record.error}")
+    on_progress(f"Recorded in {file}")
+    return record
+
+
+def _try_all(stack: Stack, waiting: Waiting) -> tuple[BadMessage, ...]:
+    settings = stack.settings
+    with contextlib.closing(require_connection(settings.postgres)) as connection:
+        table = require_table(connection, settings).name
+        orders = make_test_orders(settings.rollnumber, "round4", 1)
+
+        def clean_order_arrives(timeout: float) -> OrderRow | None:
+            (row,) = insert_test_orders(connection, table, orders)
+
+            def arrived() -> bool:
+                waiting.show(lambda: f"waiting for the clean order {row.order_id}")
+                return row.order_id in position.lake_ids(settings) or not _are_alive(stack)
+
+            wait_until(arrived, timeout=timeout, interval=0.1)
+            waiting.done()
+            return row if row.order_id in position.lake_ids(settings) else None
+
+        first = clean_order_arrives(FIRST_TIMEOUT)
+        if first is None:
+            programs.require_alive(stack)
+            raise KitError(
+                f"The programs run, but no order reached the lake of round 4 in {FIRST_TIMEOUT:.0f} s. Do they take "
+                "every path and address from the config? `make round1` shows it on the usual lake."
+            )
+        planned = messages(first)
+        done: list[BadMessage] = []
+        for message, value in planned:
+            publish(settings.kafka, [value])
+            has_arrived = clean_order_arrives(MESSAGE_TIMEOUT) is not None and _are_alive(stack)
+            is_in_lake = message.order_id in position.lake_ids(settings)
+            outcome = "in the lake" if is_in_lake else "rejected" if has_arrived else "stopped"
+            done.append(message.model_copy(update={"outcome": outcome}))
+            if not has_arrived:
+                done[-1] = message.model_copy(update={"outcome": "stopped"})
+                break
+    return (*done, *(message for message, _ in planned[len(done) :]))
+
+
+def _are_alive(stack: Stack) -> bool:
+    return all(programs.is_alive(stack, name) for name in (PRODUCER, CONSUMER))
