@@ -17,7 +17,8 @@ def other_time_zone(pipeline: Pipeline) -> None:
     before, during and after. At the end both programs run in their usual zone again.
     """
     database = f'"{pipeline.settings.postgres.db}"'
-    there = {"TZ": ZONE, "JAVA_TOOL_OPTIONS": f"{JAVA_OPTIONS} -Duser.timezone={ZONE}"}
+    # PROGRAM_TZ: the submit script sets TZ to UTC for each program, and here that protection must be off.
+    there = {"TZ": ZONE, "PROGRAM_TZ": ZONE, "JAVA_TOOL_OPTIONS": f"{JAVA_OPTIONS} -Duser.timezone={ZONE}"}
     for name in (PRODUCER, CONSUMER):
         pipeline.stop(name)
     pipeline.insert(3)

@@ -1,0 +1,85 @@
+"""Two complete pairs of programs in students' style, through all rounds, on machines in other time zones.
+
+The pairs lie in a folder whose name has blanks and letters outside ASCII, and so do their lakes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configs.settings import load_settings, local_path
+from grader.api import grade
+from grader.model import Status
+from scripts.pipeline import position, programs
+from scripts.pipeline.services import services_of
+from scripts.pipeline.student_programs import find_programs
+from scripts.pipeline.table import make_table
+from scripts.pipeline.temporary_stack import temporary_stack, write_config
+from scripts.pipeline.topic import make_topic
+from scripts.rounds.run import run_round
+from scripts.services.stack import PROGRAM_NAMES, Stack
+
+pytestmark = pytest.mark.services
+STUDENTS = Path(__file__).parents[1] / "students"
+STOP_LIMIT = 20.0  # seconds for both programs
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Stack]:
+    with temporary_stack(rollnumber="2025services") as stack:
+        services_of(stack).up()
+        yield stack
+
+
+def pipeline_of(services: Stack, folder: Path, rollnumber: str, pair: str) -> Stack:
+    """A stack with its own table, topic and lake on the shared services, and a copy of the pair as its programs."""
+    shared = services.settings
+    changes: dict[str, dict[str, object]] = {
+        "postgres": {"jdbc_url": shared.postgres.jdbc_url, "port": shared.postgres.port},
+        "kafka": {"brokers": shared.kafka.brokers},
+        "rounds": {"timeout_sec": 120},
+    }
+    settings = load_settings(write_config(folder / "Kit für #1", changes, rollnumber), environment={})
+    shutil.copytree(STUDENTS / pair, folder / "Übung 50% & mehr")
+    found = find_programs(folder / "Übung 50% & mehr")
+    return Stack(settings, services="external", reads_environment=False, programs=found)
+
+
+@pytest.mark.parametrize(
+    ("pair", "zone"),
+    [("pyspark_jdbc", "Asia/Kolkata"), ("psycopg2_kafka_python", "America/New_York")],
+)
+def test_a_pair_in_students_style_gets_the_marks_that_it_deserves(
+    services: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: str, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    stack = pipeline_of(services, tmp_path, f"2025{pair.partition('_')[0]}", pair)
+    make_table(stack.settings)
+    make_topic(stack.settings.kafka)
+    lines: list[str] = []
+    try:
+        for number in (1, 2, 3):
+            run = run_round(stack, number, lines.append)
+            assert run.complete
+            assert run.after.lake_rows - run.before.lake_rows == 5
+        begun = time.monotonic()
+        stopped = programs.stop(stack)
+        assert time.monotonic() - begun < STOP_LIMIT
+        assert stopped == ["The producer has stopped", "The consumer has stopped"]
+    finally:
+        for name in PROGRAM_NAMES:
+            programs.kill(stack, name)
+        monkeypatch.undo()
+        time.tzset()
+    assert position.lake_rows(stack.settings) == 25
+    assert local_path(stack.settings.datalake.path).is_relative_to(tmp_path)
+    with grade(None, config=stack.settings.source) as graded:
+        findings = {finding.id: finding for finding in graded.report.findings}
+    lost = {name: one.actual for name, one in findings.items() if one.status in (Status.FAIL, Status.ERROR)}
+    assert {name for name in lost if not findings[name].is_advice} == set(), lost
