@@ -70,7 +70,7 @@ while kill -0 "$child" 2>/dev/null; do
     fi
     if [ -n "$signal" ]; then kill -s "$signal" -- "-$child" 2>/dev/null || true; fi
     sleep 0.2 || true
-done
+done 2>/dev/null # the shell's own line about a child that was killed
 wait "$child" 2>/dev/null && status=0 || { ended=$?; if ((ended != 127)); then status=$ended; fi; }
 if ((asked)) && ! $is_ours; then exit 0; fi # it was stopped, however it took that
 exit "$status"
