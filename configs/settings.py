@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -13,9 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from configs.contract import parse_timestamp
 from configs.errors import KitError
+from configs.yaml_lines import YamlFile, read_yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT / "configs" / "orders_stream.yml"
@@ -127,7 +129,7 @@ class Kafka(_Section):
     @classmethod
     def _host_and_port(cls, value: str) -> str:
         for broker in value.split(","):
-            if not re.fullmatch(r"\s*(?:\w+://)?[^\s:/]+:\d{1,5}\s*", broker):
+            if not re.fullmatch(r"\s*(?:(?!https?:)\w+://)?[^\s:/]+:\d{1,5}\s*", broker):
                 raise ValueError("host:port, several separated by commas")
         return value
 
@@ -170,10 +172,15 @@ class Cdc(_Section):
     fallback_lag_sec: Seconds = 5.0
 
 
+_MASTER = r"^(local|local\[(\d+|\*)(,\d+)?\]|yarn|(spark|k8s|mesos)://\S+)$"
+
+
 class Spark(_Section):
     """What spark-submit gets for each of the two programs."""
 
-    master: Text = "local[2]"
+    master: Annotated[str, Field(pattern=r"^(local|local\[(\d+|\*)(,\d+)?\]|yarn|(spark|k8s|mesos)://\S+)$")] = (
+        "local[2]"
+    )
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "640m"
 
 
@@ -212,6 +219,7 @@ class HandedIn(Settings):
 _ALLOWED = {
     "rollnumber": "letters, digits and _, beginning with a letter or digit, at most 48, such as 2025em1100471",
     "kafka.topic": "letters, digits, '.', '_' and '-', at most 249",
+    "spark.master": "local, local[2], local[*], yarn, or an address such as spark://host:7077",
     "spark.driver_memory": "a number and m or g, such as 640m",
 }
 
@@ -241,13 +249,65 @@ def load_settings(path: Path | str | None = None, environment: Mapping[str, str]
     """
     environment = os.environ if environment is None else environment
     source = Path(path or environment.get("CONFIG") or DEFAULT_CONFIG).expanduser().absolute()
-    values = _with_environment(_read(source), environment)
+    file = _read(source)
+    mistakes = [
+        f"{_place(source, file.lines, key)}: {key} is there twice, first in line {first}. Remove one"
+        for key, first in file.repeated.items()
+    ]
+    mistakes += [f"{name} in the environment {what}" for name, what in _wrong_variables(environment)]
+    values = _with_environment(file.values, environment)
     values["rollnumber"] = _rollnumber(values)
-    settings = _validated(Settings, values, source, values)
-    misspelt = _misspelt(values)
-    if misspelt:
-        raise SettingsError("\n".join(f"{source}: {line}" for line in misspelt))
+    mistakes += [f"{_place(source, file.lines, key)}: {key} {what}" for key, what in _unfilled(values)]
+    try:
+        settings = _validated(Settings, values, source, values, file.lines)
+    except SettingsError as error:
+        raise SettingsError("\n".join([*mistakes, str(error)])) from None
+    mistakes += [f"{_place(source, file.lines, key)}: {key} {what}" for key, what in _misspelt(values)]
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
+    if settings.streaming.checkpoint_location.rstrip("/") == settings.datalake.path.rstrip("/"):
+        raise SettingsError(
+            f"{_place(source, file.lines, 'streaming.checkpoint_location')}: streaming.checkpoint_location is the same "
+            "folder as datalake.path. Spark would take the checkpoint's files for data. Give each its own folder"
+        )
     return settings
+
+
+def _place(source: Path, lines: Mapping[str, int], key: str) -> str:
+    return f"{source}, line {lines[key]}" if key in lines else str(source)
+
+
+def _known_keys() -> dict[str, tuple[str, ...]]:
+    """section -> the keys that the kit reads."""
+    return {
+        name: tuple(model.model_fields)
+        for name, field in Settings.model_fields.items()
+        if isinstance(model := field.annotation, type) and issubclass(model, _Section)
+    }
+
+
+def _wrong_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """ORDERS_ variables that set nothing. One that resembles no key is not for the kit."""
+    known = [f"{ENVIRONMENT_PREFIX}{section}__{key}".upper() for section, keys in _known_keys().items() for key in keys]
+    for name in sorted(environment):
+        if not name.startswith(ENVIRONMENT_PREFIX) or name.upper() in known:
+            continue
+        close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.85)
+        if close or "__" in name:
+            hint = f"did you mean {close[0]}?" if close else "the name is ORDERS_<SECTION>__<KEY>, as in the config"
+            yield name, f"sets no key that the kit reads; {hint}"
+
+
+def _unfilled(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Values with something else than {rollnumber} in braces, which would stay as it is."""
+    for section, keys in _known_keys().items():
+        found = values.get(section)
+        if not isinstance(found, dict):
+            continue
+        for key in keys:
+            other = re.search(r"\{(?!rollnumber\})\w*\}", str(found.get(key) or ""))
+            if other:
+                yield f"{section}.{key}", f"has {other[0]}; only {{rollnumber}} is replaced"
 
 
 def load_handed_in(path: Path) -> HandedIn:
@@ -257,7 +317,8 @@ def load_handed_in(path: Path) -> HandedIn:
         SettingsError: the file is missing, unreadable or wrong, with one line for each problem.
     """
     source = path.expanduser().absolute()
-    values = _read(source)
+    file = _read(source)
+    values = file.values
     kept: dict[str, Any] = {name: _only(values[name], keys) for name, keys in HAND_OUT.items() if name in values}
     lake = values.get("datalake")
     quarantine = lake.get("quarantine_path") if isinstance(lake, dict) else None
@@ -265,7 +326,7 @@ def load_handed_in(path: Path) -> HandedIn:
         kept["datalake"]["quarantine_path"] = quarantine
     given = _text(values.get("rollnumber"))
     kept["rollnumber"] = given if isinstance(given, str) and given else _rollnumber(kept) or ""
-    return _validated(HandedIn, kept, source, values)
+    return _validated(HandedIn, kept, source, values, file.lines)
 
 
 def _only(section: object, keys: tuple[str, ...]) -> object:
@@ -275,14 +336,16 @@ def _only(section: object, keys: tuple[str, ...]) -> object:
 Model = TypeVar("Model", bound=Settings)
 
 
-def _validated(model: type[Model], values: dict[str, Any], source: Path, written: dict[str, Any]) -> Model:
+def _validated(
+    model: type[Model], values: dict[str, Any], source: Path, written: dict[str, Any], lines: Mapping[str, int]
+) -> Model:
     """The settings from the values, with absolute locations. `written` is all that the file has."""
     root = source.parent.parent if source.parent.name == "configs" else source.parent
     filled = _filled(values, str(values["rollnumber"]))
     try:
         settings = model.model_validate({**filled, "source": source, "root": root})
     except ValidationError as error:
-        raise SettingsError("\n".join(_problems(error, source, written))) from None
+        raise SettingsError("\n".join(_problems(error, source, written, lines))) from None
     lake, streaming = settings.datalake, settings.streaming
     path = _absolute(lake.path, root)
     quarantine = _absolute(lake.quarantine_path, root) if lake.quarantine_path else f"{path.rstrip('/')}_quarantine"
@@ -301,9 +364,10 @@ def _validated(model: type[Model], values: dict[str, Any], source: Path, written
 _STREAMING_LOCATIONS = ("checkpoint_location", "last_processed_timestamp_location")
 
 
-def _read(source: Path) -> dict[str, Any]:
+def _read(source: Path) -> YamlFile:
+    """The file as YAML. The roll number is the text as written: 007 is not 7."""
     try:
-        values = yaml.safe_load(source.read_text(encoding="utf-8"))
+        file = read_yaml(source.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{source}: no such config file. Name one with CONFIG=path or --config path") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -312,9 +376,11 @@ def _read(source: Path) -> dict[str, Any]:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         raise SettingsError(f"{source}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
-    if not isinstance(values, dict):
+    if not isinstance(file.values, dict):
         raise SettingsError(f"{source}: holds no settings; expected sections such as postgres: and kafka:")
-    return values
+    if file.values.get("rollnumber") is not None and "rollnumber" in file.text:
+        file.values["rollnumber"] = file.text["rollnumber"]
+    return file
 
 
 def _with_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -351,19 +417,37 @@ def _absolute(location: str, root: Path) -> str:
     return str(Path(os.path.normpath(root / Path(location).expanduser())))
 
 
-def _problems(error: ValidationError, source: Path, values: dict[str, Any]) -> list[str]:
+def _problems(error: ValidationError, source: Path, values: dict[str, Any], line_of: Mapping[str, int]) -> list[str]:
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
-        allowed = _ALLOWED.get(key) or problem["msg"].removeprefix("Value error, ")
+        allowed = _ALLOWED.get(key) or _in_our_words(problem)
+        place = _place(source, line_of, key)
         if problem["type"] == "missing":
             lines.append(f"{source}: {key} is missing{_did_you_mean(problem['loc'], values)}")
         elif isinstance(problem["input"], dict):
-            lines.append(f"{source}: {key}: {allowed}")
+            lines.append(f"{place}: {key}: {allowed}")
         else:
             shown = "***" if key == "postgres.password" else repr(problem["input"])
-            lines.append(f"{source}: {key} is {shown}; allowed: {allowed}")
+            lines.append(f"{place}: {key} is {shown}; allowed: {allowed}")
     return lines
+
+
+def _in_our_words(problem: ErrorDetails) -> str:
+    """What is allowed, for the kinds of pydantic's errors that a config can have."""
+    context = problem.get("ctx") or {}
+    bounds = {"greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}"}
+    if problem["type"] in bounds:
+        return "a number, " + bounds[problem["type"]].format(**context)
+    if problem["type"].startswith("int_"):
+        return "a whole number"
+    if problem["type"].startswith("float_"):
+        return "a number"
+    if problem["type"] == "literal_error":
+        return str(context.get("expected", "")).replace("'", "")
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return "a section: its keys below it, each indented"
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _did_you_mean(location: tuple[int | str, ...], values: dict[str, Any]) -> str:
@@ -372,16 +456,18 @@ def _did_you_mean(location: tuple[int | str, ...], values: dict[str, Any]) -> st
     return f" (did you mean {close[0]!r}, which the file has?)" if close else ""
 
 
-def _misspelt(values: dict[str, Any]) -> list[str]:
-    """Unknown keys that look like a missing optional key: a typo that is ignored would be a trap."""
-    lines = []
-    for name, field in Settings.model_fields.items():
-        section, model = values.get(name), field.annotation
-        if not isinstance(section, dict) or not (isinstance(model, type) and issubclass(model, _Section)):
-            continue
-        absent = [key for key in model.model_fields if key not in section]
-        for key in section:
+def _misspelt(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Unknown keys that look like a missing optional one: a typo that is ignored would be a trap."""
+    known = _known_keys()
+    optional = [name for name in known if name not in HAND_OUT and name not in values]
+    for name, section in values.items():
+        close = difflib.get_close_matches(str(name), optional, n=1, cutoff=0.6)
+        if name not in Settings.model_fields and close and isinstance(section, dict):
+            yield str(name), f"is an unknown section; did you mean {close[0]}?"
+    for name, keys in known.items():
+        section = values.get(name)
+        absent = [key for key in keys if key not in section] if isinstance(section, dict) else []
+        for key in section if isinstance(section, dict) else ():
             close = difflib.get_close_matches(str(key), absent, n=1, cutoff=0.85)
-            if key not in model.model_fields and close:
-                lines.append(f"{name}.{key} is an unknown key; did you mean {name}.{close[0]}?")
-    return lines
+            if key not in keys and close:
+                yield f"{name}.{key}", f"is an unknown key; did you mean {name}.{close[0]}?"

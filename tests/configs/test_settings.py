@@ -123,11 +123,11 @@ def test_batch_interval_is_a_number_or_text(write: Write, written: object, secon
         ("postgres", "jdbc_url", "jdbc:postgresql://localhost:5433/food_delivery_db", "leads to port 5433"),
         ("kafka", "brokers", "localhost", "allowed: host:port"),
         ("kafka", "topic", "my topic", "letters, digits"),
-        ("datalake", "format", "delta", "'parquet'"),
+        ("datalake", "format", "delta", "allowed: parquet"),
         ("streaming", "batch_interval", "often", '"5 seconds"'),
         ("streaming", "batch_interval", "5 5", '"5 seconds"'),
         ("streaming", "batch_interval", "", '"5 seconds"'),
-        ("streaming", "batch_interval", -1, "greater than or equal to 0"),
+        ("streaming", "batch_interval", -1, "a number, at least 0"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
@@ -272,3 +272,65 @@ def test_a_config_without_the_optional_keys_has_the_values_of_the_kits_own(tmp_p
     assert bare.kafka.partitions == whole.kafka.partitions
     for key in ("max_offsets_per_trigger", "state_partitions", "duplicates_window"):
         assert getattr(bare.streaming, key) == getattr(whole.streaming, key)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("  topic: ", "  topic: t\n  topic: ", r"line 7: kafka.topic is there twice, first in line 6"),
+        (
+            "table: ",
+            "table: '{rolnumber}_orders' # ",
+            r"line 13: postgres.table has \{rolnumber\};",
+        ),
+        (
+            "datalake:",
+            "roundz:\n  timeout_sec: 1\ndatalake:",
+            r"line \d+: roundz is an unknown section; did you mean rounds",
+        ),
+        (
+            "datalake:",
+            "spark:\n  master: lcal[2]\ndatalake:",
+            r"spark.master is 'lcal\[2\]'; allowed: local, ",
+        ),
+        ("brokers: ", "brokers: http://127.0.0.1:9092 # ", r"line \d+: kafka.brokers is 'http.*allowed: host:port"),
+        ("port: ", "port: five # ", r"postgres.port is 'five'; allowed: a whole number"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_with_its_line(write: Write, old: str, new: str, says: str) -> None:
+    path = write(changed("postgres", "table", "orders"))
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(SettingsError, match=says):
+        load_settings(path, environment={})
+
+
+def test_a_checkpoint_in_the_folder_of_the_lake_is_refused(write: Write) -> None:
+    path = write(changed("streaming", "checkpoint_location", changed("postgres", "table", "o")["datalake"]["path"]))
+    with pytest.raises(SettingsError, match=r"the same folder as datalake\.path"):
+        load_settings(path, environment={})
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("ORDERS_POSTGRES_PORT", "did you mean ORDERS_POSTGRES__PORT"),
+        ("ORDERS_POSTGRES__PORTT", "did you mean ORDERS_POSTGRES__PORT"),
+        ("ORDERS_LAKE__X", "sets no key"),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_named(write: Write, name: str, says: str) -> None:
+    path = write(changed("postgres", "table", "orders"))
+    with pytest.raises(SettingsError, match=rf"{name} in the environment .*{says}"):
+        load_settings(path, environment={name: "5"})
+
+
+def test_a_variable_of_another_program_is_left_alone(write: Write) -> None:
+    load_settings(write(changed("postgres", "table", "orders")), environment={"ORDERS_HOME": "/x"})
+
+
+def test_a_roll_number_keeps_its_zeros(write: Write) -> None:
+    path = write(changed("postgres", "table", "orders"))
+    path.write_text("rollnumber: 007\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert load_settings(path, environment={}).rollnumber == "007"

@@ -16,7 +16,7 @@ from configs.settings import PROJECT
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """The kit's files, as a clone has them, without a venv."""
-    folder = tmp_path / "clone"
+    folder = tmp_path / "Übung 1 #%&'s clone"
     (folder / "scripts").mkdir(parents=True)
     for name in ("kit", "setup.py", "__init__.py"):
         shutil.copy(PROJECT / "scripts" / name, folder / "scripts" / name)
@@ -61,6 +61,25 @@ def test_a_python_that_is_not_there_or_too_old_is_refused(clone: Path, tmp_path:
         assert "No usable Python" in done.stderr
         assert python in done.stderr
         assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("3.13", "too new"), ("3.9", "too old"), ("3.11", "no venv module"), ("", "does not run")]
+)
+def test_an_unusable_python_is_named_with_its_version(clone: Path, tmp_path: Path, version: str, said: str) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ncase "$2" in *venv*) exit 1 ;; esac\necho "{version}"\n', encoding="utf-8")
+    python.chmod(0o755)
+    done = kit(clone, "setup", PYTHON=str(python))
+    assert said in done.stderr
+    assert version in done.stderr
+
+
+def test_a_verb_on_a_bare_clone_says_that_setup_comes_first(clone: Path, tmp_path: Path) -> None:
+    (clone / "scripts" / "setup.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
+    done = kit(clone, "scripts", "status", PYTHON=sys.executable)
+    assert "setup comes first" in done.stderr
+    assert done.returncode == 3
 
 
 @pytest.mark.jvm
