@@ -51,7 +51,7 @@ round1: ## insert 5 rows, wait until the lake has them, record what changed
 round2: ## the same with 5 later rows
 	@scripts/kit scripts round2
 
-round3: ## the same with 10 rows, 5 of them bad in different ways: only the 5 clean ones may arrive
+round3: ## the same with 10 orders, 5 of them bad as in the assignment: only the 5 clean ones may arrive
 	@scripts/kit scripts round3
 
 round4: ## bad messages that the assignment does not name, on a lake of its own: advice, no marks

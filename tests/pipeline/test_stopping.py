@@ -21,7 +21,7 @@ from scripts.services.processes import members_of_session, session_of, wait_unti
 from scripts.services.stack import PRODUCER, Stack
 
 pytestmark = [pytest.mark.jvm, pytest.mark.slow]  # Java is asked for its version
-LIMIT = 10.0  # seconds, as students are told
+LIMIT = 10.0  # seconds, as docs/student.md says
 
 STUBBORN = """\
 import signal, subprocess, sys, time
