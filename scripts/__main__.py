@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 
 from configs.errors import run_command
 from scripts import demo, doctor, status
+from scripts.clients.kafka import run_console, run_topics
+from scripts.clients.psql import run_psql
+from scripts.clients.spark_shell import run_spark_shell
 from scripts.pipeline import programs, remove, table, topic
 from scripts.pipeline.services import services_of
 from scripts.pipeline.student_programs import programs_from_environment
@@ -73,6 +76,10 @@ VERBS: dict[str, Callable[[Stack], int]] = {
     "round2": _round(2),
     "round3": _round(3),
     "demo": demo.run_demo,
+    "psql": run_psql,
+    "kafka-topics": run_topics,
+    "kafka-console": run_console,
+    "pyspark": run_spark_shell,
     "clean": lambda stack: _print(remove.clean(stack)),
     "reset": _reset,
 }
