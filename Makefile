@@ -1,13 +1,14 @@
 # Every command of the kit, one line each; `make` alone lists them. The code is in scripts/ and grader/.
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
-#            SPARK_MASTER, SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run)
-export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD
+#            SPARK_MASTER, SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run),
+#            ARGS (of grade, psql, kafka-topics, kafka-console and pyspark)
+export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 grade demo check test lint docs docs-check fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 grade psql kafka-topics kafka-console pyspark demo check test lint docs docs-check fidelity fuzz drills bench clean reset
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
 setup: ## install a venv, the pinned packages, Java 17 and the jars; a second time takes seconds
 	@scripts/kit setup
@@ -59,6 +60,18 @@ round4: ## bad messages that the assignment does not name, on a lake of its own:
 
 grade: ## grade the lake, the checkpoint and the state; writes reports/
 	@scripts/kit grader grade
+
+psql: ## open psql on the config's database; ARGS="-c 'select 1'" passes options on
+	@scripts/kit scripts psql
+
+kafka-topics: ## list the topics of the broker; ARGS="--describe" shows their partitions
+	@scripts/kit scripts kafka-topics
+
+kafka-console: ## print the topic's messages with partition and offset; ARGS="--follow" waits for more
+	@scripts/kit scripts kafka-console
+
+pyspark: ## open a Spark shell with the lake as the view orders
+	@scripts/kit scripts pyspark
 
 demo: ## setup, up, db, topic, round1, round2, grade, down: all in one
 	@scripts/kit scripts demo

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 
 from configs.errors import run_command
 from scripts import demo, doctor, status
+from scripts.clients.kafka import run_console, run_topics
+from scripts.clients.psql import run_psql
+from scripts.clients.spark_shell import run_spark_shell
 from scripts.pipeline import programs, remove, table, topic
 from scripts.pipeline.services import services_of
 from scripts.pipeline.student_programs import programs_from_environment
@@ -80,6 +83,10 @@ VERBS: dict[str, Callable[[Stack], int]] = {
     "round3": _round(3),
     "round4": _round4,
     "demo": demo.run_demo,
+    "psql": run_psql,
+    "kafka-topics": run_topics,
+    "kafka-console": run_console,
+    "pyspark": run_spark_shell,
     "clean": lambda stack: _print(remove.clean(stack)),
     "reset": _reset,
 }

@@ -13,6 +13,7 @@ from configs.contract import table_spellings
 from configs.errors import KitError
 from configs.settings import PROJECT, Settings
 from configs.wording import counted
+from scripts.pipeline.psql_script import read_psql_script
 from scripts.services.outcome import Outcome
 from scripts.services.postgres import require_connection
 
@@ -63,7 +64,7 @@ def make_table(settings: Settings) -> Outcome:
             index = sql.Identifier(f"{settings.postgres.table.rpartition('.')[2].strip(chr(34))}_created_at").as_string(
                 connection
             )
-            statements = TABLE_SQL.read_text(encoding="utf-8").replace("{table}", name).replace("{index}", index)
+            statements = read_psql_script(TABLE_SQL, connection, {"table": name, "index": index})
             try:
                 with connection.cursor() as cursor:
                     cursor.execute(statements)

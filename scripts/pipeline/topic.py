@@ -108,6 +108,7 @@ def _client(kafka: Kafka) -> Consumer:
             "bootstrap.servers": kafka.brokers,
             "group.id": "food-orders-kit",  # no group is joined: partitions are assigned, nothing is committed
             "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",  # where retention has removed the first messages
             "enable.partition.eof": True,
             "log_level": 0,
         }

@@ -10,6 +10,7 @@ import psycopg2.extensions
 from configs.contract import UTC, OrderRow, format_timestamp
 from configs.settings import PROJECT
 from scripts.pipeline.orders import NewOrder, make_orders
+from scripts.pipeline.psql_script import read_psql_script
 
 INSERT_SQL = PROJECT / "scripts" / "insert_test_orders.sql"  # the assignment asks for this path
 
@@ -23,11 +24,11 @@ def insert_test_orders(
     connection: psycopg2.extensions.connection, table: str, orders: Sequence[NewOrder]
 ) -> tuple[OrderRow, ...]:
     """Insert in one transaction, each row later than the last; return the rows as Postgres has them."""
-    statement = INSERT_SQL.read_text(encoding="utf-8").replace("{table}", table)
     inserted = []
     with connection, connection.cursor() as cursor:
         for order in orders:
-            cursor.execute(statement, asdict(order))
+            values = {**asdict(order), "rows": 1}
+            cursor.execute(read_psql_script(INSERT_SQL, connection, {"table": table}, values))
             order_id, customer, restaurant, item, amount, status, created_at = cursor.fetchone() or ()
             inserted.append(
                 OrderRow(

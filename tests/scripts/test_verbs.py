@@ -63,6 +63,8 @@ def process(*words: str) -> subprocess.CompletedProcess[str]:
         (["status"], {"ORDERS_POSTGRES__PORT": "x"}, "postgres.port is 'x'", 2),
         (["up"], {"ORDERS_POSTGRES__HOST": "db.example"}, "SERVICES=external", 1),
         (["fly"], {}, "invalid choice", 2),
+        (["psql"], {"ARGS": "-c 'select 1"}, "No closing quotation", 1),
+        (["kafka-topics"], {"ARGS": "--fly"}, "unrecognized arguments: --fly", 2),
     ],
 )
 def test_wrong_input_gets_one_message_and_the_right_code(
@@ -73,7 +75,7 @@ def test_wrong_input_gets_one_message_and_the_right_code(
     assert done.returncode == code
 
 
-@pytest.mark.parametrize("name", ["db", "topic", "up"])
+@pytest.mark.parametrize("name", ["db", "topic", "up", "psql", "kafka-topics", "kafka-console"])
 def test_external_services_that_do_not_answer_are_named(
     verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

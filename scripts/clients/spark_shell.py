@@ -1,0 +1,54 @@
+"""`make pyspark`: Spark's shell with the lake as the view `orders`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from configs.errors import KitError
+from configs.settings import local_path
+from grader.evidence.lake import Lake
+from scripts.clients.arguments import arguments
+from scripts.services.spark_environment import spark_environment
+from scripts.services.stack import Stack
+
+STARTUP = Path(__file__).with_name("spark_shell_startup.py")
+
+
+def run_spark_shell(stack: Stack) -> NoReturn:
+    """Replace this process by a Python with Spark, which reads its lines from the terminal or from a pipe.
+
+    Raises:
+        KitError: the lake is empty, there is no Java 17, or a jar is missing.
+    """
+    settings = stack.settings
+    path = local_path(settings.datalake.path)
+    lake = Lake(path)
+    if not lake.exists or not lake.listing:
+        raise KitError(f"There is nothing in {path} yet. Run `make round1` for the first rows.")
+    values = spark_environment(settings)
+    options = {
+        "spark.ui.enabled": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.catalogImplementation": "in-memory",  # Hive's would leave a metastore_db in the current folder
+    }
+    words = ["--master", values["PROGRAM_MASTER"], "--driver-memory", values["PROGRAM_DRIVER_MEMORY"]]
+    words += ["--jars", values["PROGRAM_JARS"], "--driver-java-options", values["PROGRAM_JAVA_OPTIONS"]]
+    words += [word for key, value in options.items() for word in ("--conf", f"{key}={value}")]
+    environment = {
+        **os.environ,
+        "JAVA_HOME": values["PROGRAM_JAVA_HOME"],
+        "SPARK_HOME": values["PROGRAM_SPARK_HOME"],
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_SUBMIT_ARGS": shlex.join([*words, *arguments(), "pyspark-shell"]),
+        "PYSPARK_LAKE": str(path),
+        "PYTHONSTARTUP": str(STARTUP),
+        "TZ": "UTC",
+    }
+    if settings.spark.master.startswith("local"):
+        environment["SPARK_LOCAL_IP"] = "127.0.0.1"
+    # -i: Python runs PYTHONSTARTUP also if its input is a pipe.
+    os.execve(sys.executable, [sys.executable, "-i"], environment)
