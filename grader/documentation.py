@@ -18,9 +18,10 @@ from grader.rubric import ADVICE, Rubric
 _INTRODUCTION = """\
 The result of a check is called a finding. Its status is PASS, FAIL or one of these:
 
-- **SKIP**: a check that it needs did not pass, or there is no evidence. The finding says which. Without evidence its
-  marks do not count in the maximum.
-- **ERROR**: the grader broke. This costs no marks.
+- **SKIP**: a check that it needs did not pass, or there is no evidence. The finding says which.
+- **ERROR**: the grader broke.
+
+The rubric's setting `unjudged` says what becomes of the marks if there is no evidence or the grader broke.
 
 Advice has no marks and decides nothing.
 {partial}

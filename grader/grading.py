@@ -44,17 +44,37 @@ def judge_checks(
 
     listed = tuple(finding(check_id) for check_id in rubric.points)
     on_step(FIGURES)
-    return Report(submission, KIT_VERSION, rubric.sha256, _facts(evidence, on_error), listed, evidence.assumptions)
+    settings = evidence.config.settings
+    return Report(
+        submission,
+        KIT_VERSION,
+        rubric.sha256,
+        _facts(evidence, on_error),
+        listed,
+        evidence.assumptions,
+        (settings.rollnumber or None) if settings else None,
+        rubric.unjudged,
+    )
 
 
-def ungraded(submission: str, checks: Mapping[str, Check], rubric: Rubric, why: str) -> Report:
+def ungraded(
+    submission: str, checks: Mapping[str, Check], rubric: Rubric, why: str, rollnumber: str | None = None
+) -> Report:
     """The report on a submission whose grading did not finish: every check in status ERROR, with the reason `why`."""
     actual = f"{DID_NOT_END}{why}"
     findings = (
         Finding(id_, checks[id_].title, Status.ERROR, 0.0, points, None, actual, (), checks[id_].hint, checks[id_].doc)
         for id_, points in rubric.points.items()
     )
-    return Report(submission, KIT_VERSION, rubric.sha256, {}, tuple(findings))
+    return Report(
+        submission,
+        KIT_VERSION,
+        rubric.sha256,
+        {},
+        tuple(findings),
+        rollnumber=rollnumber,
+        unjudged=rubric.unjudged,
+    )
 
 
 def _facts(evidence: Evidence, on_error: OnError) -> Mapping[str, Fact]:

@@ -55,6 +55,7 @@ def readable(report: Report) -> Report:
     return replace(
         report,
         submission=one_line(report.submission),
+        rollnumber=None if report.rollnumber is None else one_line(report.rollnumber),
         facts=facts,
         findings=tuple(_readable_finding(finding) for finding in report.findings),
         assumptions=tuple(printable(line) for line in report.assumptions),
@@ -136,10 +137,28 @@ def marks_of(finding: Finding) -> str:
     """A finding's marks as text: 0.5/1. A check that could not be judged costs nothing: -/1."""
     if finding.is_advice:
         return "-"
-    open_ = finding.status is Status.ERROR or finding.lacks_evidence
-    return f"{'-' if open_ else number(finding.points)}/{number(finding.max_points)}"
+    return f"{number(finding.points) if finding.is_judged else '-'}/{number(finding.max_points)}"
 
 
 def marks(report: Report) -> str:
-    """The marks as text: 17.25 of 17.25 marks."""
+    """The marks as text: 19.5 of 20 marks."""
     return f"{number(report.score)} of {number(report.max_score)} marks"
+
+
+def unjudged_note(report: Report) -> str | None:
+    """Sentences on the marks that could not be judged, and what the rubric makes of them; None if there are none."""
+    total, judged = number(report.total), number(report.judged_max_score)
+    if judged == total:
+        return None
+    rule = f"(rubric: unjudged: {report.unjudged})"
+    if not report.max_score:
+        return f"None of the {total} marks could be judged, so this is not a mark {rule}."
+    open_ = f"{number(report.total - report.judged_max_score)} of {total} marks could not be judged"
+    if report.unjudged == "exclude":
+        return f"{open_} and are left out, so the mark is of {judged}, not of {total} {rule}."
+    if report.unjudged == "scale":
+        earned = f"{number(report.judged_score)} of {judged}"
+        return f"{open_}. The mark is {earned}, scaled to {number(report.score)} of {total} {rule}."
+    broken = number(sum(finding.max_points for finding in report.findings if not report.is_counted(finding)))
+    scaled = f" The grader broke for {broken} of them. These are not lost: the others are scaled up." if broken else ""
+    return f"{open_}. Without evidence they count as 0 {rule}.{scaled}"

@@ -23,6 +23,7 @@ from grader.renderers import (
     number,
     readable,
     to_fix,
+    unjudged_note,
     word,
 )
 from grader.renderers.charts import charts
@@ -43,6 +44,7 @@ def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str
         to_fix=to_fix(report),
         not_judged=not_judged(report),
         counts=counts(report),
+        unjudged_note=unjudged_note(report),
         charts=charts(facts or Timeline()),
         facts={key.replace("_", " "): value for key, value in report.facts.items() if key != "partitions"},
         partitions=partitions if isinstance(partitions, dict) else {},

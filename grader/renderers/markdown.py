@@ -16,6 +16,7 @@ from grader.renderers import (
     readable,
     tally,
     to_fix,
+    unjudged_note,
     word,
 )
 
@@ -28,6 +29,7 @@ def render(report: Report, graded_at: str) -> str:
     report = readable(report)
     parts = [
         f"# {report.verdict.upper()}: {_escaped(report.submission)}, {marks(report)}",
+        *([_escaped(note)] if (note := unjudged_note(report)) else []),
         f"{tally(report)}. Graded {graded_at} by kit {report.kit_version}, rubric {report.rubric_sha256[:12]}.",
     ]
     if to_fix(report):

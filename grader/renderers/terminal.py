@@ -19,6 +19,7 @@ from grader.renderers import (
     row_text,
     tally,
     to_fix,
+    unjudged_note,
     word,
 )
 
@@ -49,6 +50,8 @@ def render(report: Report, *, colour: bool = False, width: int = WIDTH) -> str:
     parts.append(_facts(report, width))
     parts += [_labelled("assumed", line, width, 0) for line in report.assumptions]
     parts.append(f"{_paint(report.verdict.upper(), colour)}  {report.submission}: {marks(report)} ({tally(report)})")
+    if note := unjudged_note(report):
+        parts.append(_wrapped(note, width, 0))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

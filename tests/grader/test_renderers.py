@@ -69,6 +69,7 @@ def sample_report() -> Report:
             finding(Status.FAIL, "failed", max_points=2, expected="every amount >= 0", actual="2 rows", samples=bad),
         ),
         assumptions=("lake: it was moved",),
+        rollnumber="2025em1100471",
     )
 
 
@@ -113,7 +114,9 @@ def test_golden(name: str) -> None:
 
 
 def test_score_and_verdict(report: Report) -> None:
-    assert (report.score, report.max_score) == (1.5, 4.5)  # neither what lacks evidence nor the broken check counts
+    # Neither what lacks evidence nor the broken check counts. 1.5 of 4.5 is scaled to the total of 6.5, and cut.
+    assert (report.judged_score, report.judged_max_score) == (1.5, 4.5)
+    assert (report.score, report.max_score) == (2.16, 6.5)
     assert (report.verdict, report.exit_code) == ("error", 2)
 
 
@@ -137,6 +140,7 @@ def hostile_report(text: str) -> Report:
             finding(Status.ERROR, "broken", actual=text),
         ),
         assumptions=(text,),
+        rollnumber=text,
     )
 
 
@@ -290,8 +294,9 @@ def test_gradescope_holds_only_documented_fields_and_values(report: Report) -> N
         assert isinstance(test["max_score"], (int, float))
         assert test.get("status", "passed") in ("passed", "failed")
         assert test["visibility"] in visibility
-    assert results["score"] == sum(test["score"] for test in results["tests"]) == report.score
-    assert sum(test["max_score"] for test in results["tests"]) == report.max_score
+    assert results["score"] == report.score
+    assert sum(test["score"] for test in results["tests"]) == report.judged_score
+    assert sum(test["max_score"] for test in results["tests"]) == report.judged_max_score
 
 
 def test_gradescope_status_is_true_of_the_check(report: Report) -> None:
