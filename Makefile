@@ -1,7 +1,7 @@
 # Every command of the kit, one line each; `make` alone lists them. The code is in scripts/ and grader/.
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
-#            SPARK_MASTER, SERVICES=embedded|docker|external
+#            SPARK_MASTER, SERVICES=embedded|docker|external, ARGS (options of `python -m grader grade`)
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD
 .DEFAULT_GOAL := help
 .PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 grade demo check test lint docs docs-check fidelity fuzz drills bench clean reset
@@ -54,8 +54,8 @@ round2: ## the same with 5 later rows
 round3: ## the same with 10 rows, 5 of them bad in different ways: only the 5 clean ones may arrive
 	@scripts/kit scripts round3
 
-grade: ## grade the lake, the checkpoint and the state; writes reports/
-	@scripts/kit grader grade
+grade: ## grade the lake, the checkpoint and the state; writes reports/. ARGS=--all lists every check
+	@scripts/kit grader grade $(ARGS)
 
 demo: ## setup, up, db, topic, round1, round2, grade, down: all in one
 	@scripts/kit scripts demo

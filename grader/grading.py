@@ -9,7 +9,18 @@ from collections.abc import Callable, Mapping
 from grader import KIT_VERSION
 from grader.evidence import Evidence
 from grader.limits import OnStep, TimeLimitError
-from grader.model import DID_NOT_END, NO_EVIDENCE, Check, Fact, Finding, Mismatch, NoEvidence, Report, Status
+from grader.model import (
+    DID_NOT_END,
+    NO_EVIDENCE,
+    NOT_JUDGED,
+    Check,
+    Fact,
+    Finding,
+    Mismatch,
+    NoEvidence,
+    Report,
+    Status,
+)
 from grader.rubric import Rubric
 
 OnError = Callable[[str], None]  # gets the traceback if the grader itself broke
@@ -111,7 +122,7 @@ def _judge(
         if all(need.lacks_evidence for need in unmet):
             actual = unmet[0].actual  # the same evidence is missing for this check
         else:
-            actual = f"not judged: {', '.join(need.id for need in unmet)} did not pass"
+            actual = f"{NOT_JUDGED}{', '.join(need.id for need in unmet)} did not pass"
     else:
         try:
             check.judge(evidence)

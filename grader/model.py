@@ -179,6 +179,7 @@ class Finding:
 
 
 NO_EVIDENCE = "no evidence: "
+NOT_JUDGED = "not judged: "
 DID_NOT_END = "the grading did not end: "
 
 

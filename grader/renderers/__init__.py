@@ -7,16 +7,19 @@ format then escapes it for its own syntax.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from grader.model import DID_NOT_END, Finding, Report, Status
+from grader.model import DID_NOT_END, NOT_JUDGED, Finding, Report, Status
 
 ADVICE = "ADVICE"
 MAX_ROWS = 3
 GRADING_ENDED = "This costs no marks. Look at the submission's files, or grade again with a higher limit."
 GRADER_BROKE = "This is a mistake of the grader and costs no marks. Run it again with --debug, and report the problem."
 
+# part-00000-5bb1f1d8-a189-5f39-a8ce-866ffec102e5.c000.snappy.parquet is shown as part-00000-5bb1f1d8*.parquet: unique
+# in practice, and a shell finds the file by it.
+_SPARK_FILE = re.compile(r"(part-\d+-[0-9a-f]{8})-[0-9a-f]{4}(?:-[0-9a-f]{4}){2}-[0-9a-f]{12}[\w.\-]*?(\.parquet)")
 _LONGEST_TEXT = 2000
 _LONGEST_CELL = 160
 # Control characters can move a terminal's cursor or end an XML document. Others change the direction of writing. Lone
@@ -72,7 +75,9 @@ def _readable_finding(finding: Finding) -> Finding:
 
 
 def _readable_cell(value: object) -> object:
-    return value if value is None or isinstance(value, (bool, int)) else one_line(str(value))
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    return one_line(_SPARK_FILE.sub(r"\1*\2", str(value)))
 
 
 def number(value: float) -> int | float:
@@ -96,12 +101,12 @@ def to_fix(report: Report) -> list[Finding]:
     return [finding for finding in by_urgency(report) if word(finding) in (Status.FAIL, Status.ERROR, ADVICE)]
 
 
-def not_judged(report: Report) -> dict[str, list[str]]:
-    """Reason -> ids of the skipped checks. Often many checks lack the same evidence."""
-    reasons: dict[str, list[str]] = {}
+def not_judged(report: Report) -> dict[str, list[Finding]]:
+    """Reason -> the skipped checks. Often many checks lack the same evidence."""
+    reasons: dict[str, list[Finding]] = {}
     for finding in report.findings:
         if finding.status is Status.SKIP:
-            reasons.setdefault(finding.actual or "", []).append(finding.id)
+            reasons.setdefault((finding.actual or "").removeprefix(NOT_JUDGED), []).append(finding)
     return reasons
 
 
@@ -138,6 +143,29 @@ def marks_of(finding: Finding) -> str:
     if finding.is_advice:
         return "-"
     return f"{number(finding.points) if finding.is_judged else '-'}/{number(finding.max_points)}"
+
+
+def open_marks(findings: Iterable[Finding]) -> str:
+    """The marks of checks that were not judged: "2 marks open", or "0 of 2 marks" if they are lost; "" for advice."""
+    listed = list(findings)
+    total = number(sum(finding.max_points for finding in listed))
+    if not total:
+        return ""
+    noun = "mark" if total == 1 else "marks"
+    is_open = not any(finding.is_judged for finding in listed if not finding.is_advice)
+    return f"{total} {noun} open" if is_open else f"0 of {total} {noun}"
+
+
+def marks_bar(report: Report) -> list[tuple[str, int | float, str]]:
+    """The parts of the total: (CSS class, marks, what became of them), without empty parts."""
+    broken = sum(finding.max_points for finding in report.findings if finding.status is Status.ERROR)
+    parts = (
+        ("PASS", report.judged_score, "earned"),
+        ("FAIL", report.judged_max_score - report.judged_score, "lost"),
+        ("SKIP", report.total - report.judged_max_score - broken, "without evidence"),
+        ("ERROR", broken, "not judged, because the grader broke"),
+    )
+    return [(style, number(round(part, 2)), what) for style, part, what in parts if round(part, 2)]
 
 
 def marks(report: Report) -> str:

@@ -13,6 +13,7 @@ from grader.renderers import (
     marks_of,
     next_step,
     not_judged,
+    open_marks,
     readable,
     tally,
     to_fix,
@@ -37,7 +38,7 @@ def render(report: Report, graded_at: str) -> str:
         parts += [_details(finding) for finding in to_fix(report)]
     if not_judged(report):
         parts.append("## Not judged")
-        parts.append("\n".join(f"- {_code(ids)}: {_escaped(why)}" for why, ids in not_judged(report).items()))
+        parts.append("\n".join(_reason(why, findings) for why, findings in not_judged(report).items()))
     passed = [finding for finding in report.findings if finding.status is Status.PASS]
     if passed:
         head = f"<details><summary>{counted(len(passed), 'check')} passed</summary>"
@@ -81,8 +82,13 @@ def _table(heads: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _code(ids: list[str]) -> str:
-    return ", ".join(f"`{check_id}`" for check_id in ids)
+def _reason(why: str, findings: list[Finding]) -> str:
+    cost = f" ({text})" if (text := open_marks(findings)) else ""
+    return f"- {_escaped(why)}{cost}: {_code(findings)}"
+
+
+def _code(findings: list[Finding]) -> str:
+    return ", ".join(f"`{finding.id}`" for finding in findings)
 
 
 def _with_code(text: str) -> str:

@@ -45,6 +45,20 @@ def test_a_correct_submission_passes(submission: Submission, capsys: pytest.Capt
     assert "no evidence: the database was switched off" in capsys.readouterr().out
 
 
+def test_all_lists_the_checks_that_passed(submission: Submission, capsys: pytest.CaptureFixture[str]) -> None:
+    grade(submission)
+    assert "config_valid" not in capsys.readouterr().out
+    grade(submission, "--all")
+    assert "PASS      config_valid" in capsys.readouterr().out
+
+
+def test_make_passes_arguments_on_to_the_grader() -> None:
+    shown = subprocess.run(
+        ["make", "-n", "grade", "ARGS=--all --strict"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert "grader grade --all --strict" in shown.stdout
+
+
 def test_strict_fails_what_lacks_evidence(submission: Submission) -> None:
     assert grade(submission, "--strict") == 1
     assert statuses(submission)["no_missing_orders"] == "FAIL"
