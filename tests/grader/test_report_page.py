@@ -59,7 +59,8 @@ document.documentElement.style.width = "390px";
 const all = [...document.querySelectorAll("body *")].filter(one => one.getClientRects().length);
 const drawn = all.filter(one => !one.closest(".chart, .skip-link, thead"));
 const wide = drawn.filter(one => one.getBoundingClientRect().right > 390);
-document.title = `${all.length} elements: ` + wide.map(one => `${one.tagName} ${one.textContent.slice(0, 40)}`).join(", ");
+const named = wide.map(one => `${one.tagName} ${one.textContent.slice(0, 40)}`);
+document.title = `${all.length} elements: ${named.join(", ")}`;
 </script>"""
 LIGHT, DARK = "preferredColorScheme=1", "preferredColorScheme=0"
 
