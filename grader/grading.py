@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from grader import KIT_VERSION
 from grader.evidence import Evidence
@@ -54,6 +55,7 @@ def judge_checks(
         return findings[check_id]
 
     listed = tuple(finding(check_id) for check_id in rubric.points)
+    listed = explained(listed, checks)
     on_step(FIGURES)
     settings = evidence.config.settings
     return Report(
@@ -66,6 +68,22 @@ def judge_checks(
         (settings.rollnumber or None) if settings else None,
         rubric.unjudged,
     )
+
+
+def explained(findings: tuple[Finding, ...], checks: Mapping[str, Check]) -> tuple[Finding, ...]:
+    """The findings, each failure with the cause that explains it, if that failed too.
+
+    Of several causes the first in the order of `findings` counts, and then the cause of that one. A check that `strict`
+    fails for its lack of evidence is no cause and has none.
+    """
+    failed = [f.id for f in findings if f.status is Status.FAIL and not (f.actual or "").startswith(NO_EVIDENCE)]
+    causes = {one: next((id_ for id_ in failed if one in checks[id_].explains), None) for one in failed}
+
+    def first_cause(check_id: str) -> str | None:
+        cause = causes.get(check_id)
+        return None if cause is None else first_cause(cause) or cause
+
+    return tuple(replace(finding, explained_by=first_cause(finding.id)) for finding in findings)
 
 
 def ungraded(

@@ -53,6 +53,7 @@ class Check:
 
     - `needs`: the checks that must pass before this one is judged.
     - `hint`: the student's next step.
+    - `explains`: the checks that fail as a result if this one fails. Only the cause shows its next step.
     - `title`: the first line of the docstring; `doc`: the rest of it.
     - `also_fails`: examples of other checks that this check also fails. So a new check needs no change in their files.
     """
@@ -63,6 +64,7 @@ class Check:
     hint: str
     needs: tuple[str, ...]
     also_fails: tuple[str, ...]
+    explains: tuple[str, ...]
     category: str
     judge: Judge
     passing: list[Example] = field(default_factory=list, repr=False, compare=False)
@@ -111,12 +113,20 @@ def _register(
 
 
 def check(
-    *, hint: str, needs: tuple[str, ...] = (), title: str | None = None, also_fails: tuple[str, ...] = ()
+    *,
+    hint: str,
+    needs: tuple[str, ...] = (),
+    title: str | None = None,
+    also_fails: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (),
 ) -> Callable[[Judge], Check]:
     """Turn a function into a check: its name is the id, its docstring the documentation.
 
     `also_fails` names examples of other checks, mutants or variants, that this check also fails. If there is no example
     with such a name, the corpus (grader/selftest/corpus.py) raises an error.
+
+    `explains` names the checks that fail as a result. If both fail, the report puts their findings under this one. The
+    marks stay the same.
 
     Raises:
         TypeError: the function has no docstring, or is not in grader/checks/<category>/<id>.py.
@@ -139,6 +149,7 @@ def check(
             hint=hint,
             needs=needs,
             also_fails=also_fails,
+            explains=explains,
             category=package.rpartition(".")[2],
             judge=judge,
         )
@@ -150,7 +161,7 @@ def check(
 class Finding:
     """The result of one check. Points are marks of the course. `max_points` 0 is advice and decides nothing.
 
-    For a SKIP or ERROR, `actual` is the reason.
+    For a SKIP or ERROR, `actual` is the reason. `explained_by` is the id of the failed check that is its cause.
     """
 
     id: str
@@ -163,6 +174,7 @@ class Finding:
     samples: tuple[Row, ...]
     hint: str
     doc: str
+    explained_by: str | None = None
 
     @property
     def is_advice(self) -> bool:

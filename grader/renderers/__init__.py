@@ -90,15 +90,31 @@ def word(finding: Finding) -> str:
     return ADVICE if finding.is_advice and finding.status is Status.FAIL else finding.status.value
 
 
+def effects(report: Report) -> dict[str, list[Finding]]:
+    """Id of a cause -> the findings that it explains, in the rubric's order."""
+    found: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        if finding.explained_by is not None:
+            found.setdefault(finding.explained_by, []).append(finding)
+    return found
+
+
 def by_urgency(report: Report) -> list[Finding]:
-    """Findings with failures first, then errors, advice, skips and passes, each in the rubric's order."""
+    """Findings with failures first, then errors, advice, skips and passes, each in the rubric's order.
+
+    A cause and its effects stay together, at the place of the most urgent of them. Causes come before other failures.
+    """
     order = [Status.FAIL.value, Status.ERROR.value, ADVICE, Status.SKIP.value, Status.PASS.value]
-    return sorted(report.findings, key=lambda finding: order.index(word(finding)))
+    below = effects(report)
+    groups = [[one, *below.get(one.id, [])] for one in report.findings if one.explained_by is None]
+    groups.sort(key=lambda group: (min(order.index(word(finding)) for finding in group), len(group) == 1))
+    return [finding for group in groups for finding in group]
 
 
 def to_fix(report: Report) -> list[Finding]:
-    """The findings that need an action, the most urgent first."""
-    return [finding for finding in by_urgency(report) if word(finding) in (Status.FAIL, Status.ERROR, ADVICE)]
+    """The findings that need an action, the most urgent first. What another finding explains is not among them."""
+    urgent = (Status.FAIL, Status.ERROR, ADVICE)
+    return [finding for finding in by_urgency(report) if word(finding) in urgent and finding.explained_by is None]
 
 
 def not_judged(report: Report) -> dict[str, list[Finding]]:
@@ -111,7 +127,9 @@ def not_judged(report: Report) -> dict[str, list[Finding]]:
 
 
 def next_step(finding: Finding) -> str:
-    """The reader's next step for a finding that did not pass."""
+    """The reader's next step for a finding that did not pass. An effect has none of its own: see its cause."""
+    if finding.explained_by is not None:
+        return f"see {finding.explained_by}, which explains this"
     if finding.status is not Status.ERROR:
         return finding.hint
     return GRADING_ENDED if (finding.actual or "").startswith(DID_NOT_END) else GRADER_BROKE

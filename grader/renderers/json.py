@@ -56,6 +56,7 @@ class FindingDocument(_Document):
     samples: list[dict[str, Cell]]
     hint: str
     doc: str
+    explained_by: str | None = Field(description="id of the failed check that is the cause of this failure")
 
 
 class ReportDocument(_Document):
@@ -121,6 +122,7 @@ def document(report: Report, graded_at: str) -> ReportDocument:
                 samples=[{key: _cell(value) for key, value in row.items()} for row in finding.samples],
                 hint=finding.hint,
                 doc=finding.doc,
+                explained_by=finding.explained_by,
             )
             for finding in report.findings
         ],

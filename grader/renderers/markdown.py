@@ -9,6 +9,7 @@ from grader.model import Finding, Report, Status
 from grader.renderers import (
     MAX_ROWS,
     cell_text,
+    effects,
     marks,
     marks_of,
     next_step,
@@ -35,7 +36,8 @@ def render(report: Report, graded_at: str) -> str:
     ]
     if to_fix(report):
         parts.append("## What to fix")
-        parts += [_details(finding) for finding in to_fix(report)]
+        below = effects(report)
+        parts += [_details(finding, below.get(finding.id, [])) for finding in to_fix(report)]
     if not_judged(report):
         parts.append("## Not judged")
         parts.append("\n".join(_reason(why, findings) for why, findings in not_judged(report).items()))
@@ -52,11 +54,12 @@ def render(report: Report, graded_at: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _details(finding: Finding) -> str:
+def _details(finding: Finding, explains: list[Finding]) -> str:
     lines = [f"### {word(finding)}: {_escaped(finding.title)}", "", f"`{finding.id}`, {_marks(finding)}", ""]
     if finding.expected is not None:
         lines.append(f"- **Expected** {_escaped(finding.expected)}")
     lines += [f"- **Found** {_escaped(finding.actual or '')}", f"- **Next** {_with_code(next_step(finding))}"]
+    lines += [f"- **Explains** `{one.id}` ({_marks(one)}): {_escaped(one.actual or '')}" for one in explains]
     rows = finding.samples[:MAX_ROWS]
     if rows:
         columns = list(dict.fromkeys(key for row in rows for key in row))

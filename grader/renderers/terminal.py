@@ -12,6 +12,7 @@ from grader.renderers import (
     ADVICE,
     MAX_ROWS,
     by_urgency,
+    effects,
     marks,
     marks_of,
     next_step,
@@ -52,7 +53,8 @@ def render(report: Report, *, colour: bool = False, width: int = WIDTH, show_all
     """
     report, width = readable(report), max(NARROWEST, min(width, WIDEST))
     parts = [_verdict(report, colour, width)]
-    parts += [_details(finding, colour, width) for finding in to_fix(report)]
+    below = effects(report)
+    parts += [_details(finding, below.get(finding.id, []), colour, width) for finding in to_fix(report)]
     parts.append(_not_judged(report, width))
     parts.append(_table(report, colour, width) if show_all else _passed(report, width))
     parts.append(_facts(report, width))
@@ -68,7 +70,7 @@ def _verdict(report: Report, colour: bool, width: int) -> str:
     return "\n".join(lines)
 
 
-def _details(finding: Finding, colour: bool, width: int) -> str:
+def _details(finding: Finding, explains: list[Finding], colour: bool, width: int) -> str:
     cost = "" if finding.is_advice else f" ({marks_of(finding)})"
     lines = [_painted(f"{word(finding)}  {finding.id}{cost}: {finding.title}", word(finding), colour, width)]
     if finding.expected is not None:
@@ -76,6 +78,9 @@ def _details(finding: Finding, colour: bool, width: int) -> str:
     lines.append(_labelled("found", finding.actual or "", width))
     lines += [_labelled("row", row_text(row), width) for row in finding.samples[:MAX_ROWS]]
     lines.append(_labelled("next", next_step(finding), width))
+    for effect in explains:
+        cost = "" if effect.is_advice else f" ({marks_of(effect)})"
+        lines.append(_labelled("explains", f"{effect.id}{cost}: {effect.actual}", width))
     return "\n".join(lines)
 
 
