@@ -58,8 +58,8 @@ round3: ## the same with 10 orders, 5 of them bad as in the assignment: only the
 round4: ## bad messages that the assignment does not name, on a lake of its own: advice, no marks
 	@scripts/kit scripts round4
 
-grade: ## grade the lake, the checkpoint and the state; writes reports/
-	@scripts/kit grader grade
+grade: ## grade the lake, the checkpoint and the state; writes reports/. ARGS=--all lists every check
+	@scripts/kit grader grade $(ARGS)
 
 psql: ## open psql on the config's database; ARGS="-c 'select 1'" passes options on
 	@scripts/kit scripts psql

@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         default=MEMORY_LIMIT,
         help=f"for the whole grading; 0: no limit; default: {MEMORY_LIMIT}",
     )
+    grade.add_argument("--all", action="store_true", help="also list the checks that passed")
     grade.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
     grade.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
     grade.set_defaults(run=_grade)
@@ -118,7 +119,8 @@ def _grade(options: argparse.Namespace, on_step: OnStep = lambda _: None) -> int
             raise api.UsageError(
                 f"nothing to grade yet: no lake, checkpoint or state in {project}. Run `make round1` first"
             )
-        sys.stdout.write(terminal.render(graded.report, colour=_wants_colour(sys.stdout), width=_width(sys.stdout)))
+        colour, width = _wants_colour(sys.stdout), _width(sys.stdout)
+        sys.stdout.write(terminal.render(graded.report, colour=colour, width=width, show_all=options.all))
         sys.stdout.flush()
         on_step("the reports")
         with step_limit(options.time_limit):
@@ -164,7 +166,7 @@ def _write(
         raise api.UsageError(
             f"{folder}: the reports cannot be written ({error.strerror}). Name a folder with --out"
         ) from None
-    print(f"Report: {page} (in the same folder: report.json, report.xml, report.md, and results.json for Gradescope)")
+    print(f"Report: {page}\nIn the same folder: report.json, report.xml, report.md, and results.json for Gradescope.")
 
 
 def _checks(options: argparse.Namespace) -> int:

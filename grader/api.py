@@ -98,7 +98,8 @@ def unfinished(root: Path | None, why: str, *, config: Path | None = None, rubri
     """
     checks = all_checks()
     own = own_config(config) if root is None else None
-    return ungraded(_name(root, own), checks, load_rubric(rubric, checks), why)
+    rollnumber = own.settings.rollnumber if own is not None and own.settings else None
+    return ungraded(_name(root, own), checks, load_rubric(rubric, checks), why, rollnumber)
 
 
 def reports_folder(root: Path | None, config: Path | None = None) -> Path:

@@ -18,9 +18,10 @@ from grader.rubric import ADVICE, Rubric
 _INTRODUCTION = """\
 The result of a check is called a finding. Its status is PASS, FAIL or one of these:
 
-- **SKIP**: a check that it needs did not pass, or there is no evidence. The finding says which. Without evidence its
-  marks do not count in the maximum.
-- **ERROR**: the grader broke. This costs no marks.
+- **SKIP**: a check that it needs did not pass, or there is no evidence. The finding says which.
+- **ERROR**: the grader broke.
+
+The rubric's setting `unjudged` says what becomes of the marks if there is no evidence or the grader broke.
 
 Advice has no marks and decides nothing.
 {partial}
@@ -37,6 +38,8 @@ def check_text(check: Check, rubric: Rubric) -> str:
     lines.append("Marks: advice, none" if not marks else f"Marks: {number(marks)}, {rubric.programs[check.id]}")
     if check.needs:
         lines.append(f"Judged only if these pass: {', '.join(check.needs)}")
+    if check.explains:
+        lines.append(f"If it fails, it explains failures of: {', '.join(check.explains)}")
     lines += [f"Fails on: {_words(check)}", f"How to fix it: {check.hint}", "", _example_text(check)]
     return "\n".join(lines)
 
@@ -56,9 +59,15 @@ def checks_markdown(checks: Mapping[str, Check], rubric: Rubric) -> str:
                 if check.needs
                 else ""
             )
+            effects = (
+                f"- If it fails, it explains failures of: {', '.join(f'`{effect}`' for effect in check.explains)}\n"
+                if check.explains
+                else ""
+            )
             parts.append(
                 f"### {check.id}{marks}\n\n**{check.title}**\n\n{check.doc}\n\n"
-                f"{needs}- Fails on: {_words(check)}\n- How to fix it: {check.hint}\n\n{_example_text(check)}\n"
+                f"{needs}{effects}- Fails on: {_words(check)}\n- How to fix it: {check.hint}\n\n"
+                f"{_example_text(check)}\n"
             )
     return "\n".join(parts)
 

@@ -5,11 +5,23 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from grader import KIT_VERSION
 from grader.evidence import Evidence
 from grader.limits import OnStep, TimeLimitError
-from grader.model import DID_NOT_END, NO_EVIDENCE, Check, Fact, Finding, Mismatch, NoEvidence, Report, Status
+from grader.model import (
+    DID_NOT_END,
+    NO_EVIDENCE,
+    NOT_JUDGED,
+    Check,
+    Fact,
+    Finding,
+    Mismatch,
+    NoEvidence,
+    Report,
+    Status,
+)
 from grader.rubric import Rubric
 
 OnError = Callable[[str], None]  # gets the traceback if the grader itself broke
@@ -43,18 +55,55 @@ def judge_checks(
         return findings[check_id]
 
     listed = tuple(finding(check_id) for check_id in rubric.points)
+    listed = explained(listed, checks)
     on_step(FIGURES)
-    return Report(submission, KIT_VERSION, rubric.sha256, _facts(evidence, on_error), listed, evidence.assumptions)
+    settings = evidence.config.settings
+    return Report(
+        submission,
+        KIT_VERSION,
+        rubric.sha256,
+        _facts(evidence, on_error),
+        listed,
+        evidence.assumptions,
+        (settings.rollnumber or None) if settings else None,
+        rubric.unjudged,
+    )
 
 
-def ungraded(submission: str, checks: Mapping[str, Check], rubric: Rubric, why: str) -> Report:
+def explained(findings: tuple[Finding, ...], checks: Mapping[str, Check]) -> tuple[Finding, ...]:
+    """The findings, each failure with the cause that explains it, if that failed too.
+
+    Of several causes the first in the order of `findings` counts, and then the cause of that one. A check that `strict`
+    fails for its lack of evidence is no cause and has none.
+    """
+    failed = [f.id for f in findings if f.status is Status.FAIL and not (f.actual or "").startswith(NO_EVIDENCE)]
+    causes = {one: next((id_ for id_ in failed if one in checks[id_].explains), None) for one in failed}
+
+    def first_cause(check_id: str) -> str | None:
+        cause = causes.get(check_id)
+        return None if cause is None else first_cause(cause) or cause
+
+    return tuple(replace(finding, explained_by=first_cause(finding.id)) for finding in findings)
+
+
+def ungraded(
+    submission: str, checks: Mapping[str, Check], rubric: Rubric, why: str, rollnumber: str | None = None
+) -> Report:
     """The report on a submission whose grading did not finish: every check in status ERROR, with the reason `why`."""
     actual = f"{DID_NOT_END}{why}"
     findings = (
         Finding(id_, checks[id_].title, Status.ERROR, 0.0, points, None, actual, (), checks[id_].hint, checks[id_].doc)
         for id_, points in rubric.points.items()
     )
-    return Report(submission, KIT_VERSION, rubric.sha256, {}, tuple(findings))
+    return Report(
+        submission,
+        KIT_VERSION,
+        rubric.sha256,
+        {},
+        tuple(findings),
+        rollnumber=rollnumber,
+        unjudged=rubric.unjudged,
+    )
 
 
 def _facts(evidence: Evidence, on_error: OnError) -> Mapping[str, Fact]:
@@ -91,7 +140,7 @@ def _judge(
         if all(need.lacks_evidence for need in unmet):
             actual = unmet[0].actual  # the same evidence is missing for this check
         else:
-            actual = f"not judged: {', '.join(need.id for need in unmet)} did not pass"
+            actual = f"{NOT_JUDGED}{', '.join(need.id for need in unmet)} did not pass"
     else:
         try:
             check.judge(evidence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Judge: TypeAlias = "Callable[[Evidence], None]"
 Builder: TypeAlias = "Callable[[Submission], None]"
+# What becomes of marks that could not be judged; configs/rubric.yml explains each.
+Unjudged: TypeAlias = Literal["scale", "zero", "exclude"]
 
 
 class Status(str, Enum):
@@ -50,6 +53,7 @@ class Check:
 
     - `needs`: the checks that must pass before this one is judged.
     - `hint`: the student's next step.
+    - `explains`: the checks that fail as a result if this one fails. Only the cause shows its next step.
     - `title`: the first line of the docstring; `doc`: the rest of it.
     - `also_fails`: examples of other checks that this check also fails. So a new check needs no change in their files.
     """
@@ -60,6 +64,7 @@ class Check:
     hint: str
     needs: tuple[str, ...]
     also_fails: tuple[str, ...]
+    explains: tuple[str, ...]
     category: str
     judge: Judge
     passing: list[Example] = field(default_factory=list, repr=False, compare=False)
@@ -108,12 +113,20 @@ def _register(
 
 
 def check(
-    *, hint: str, needs: tuple[str, ...] = (), title: str | None = None, also_fails: tuple[str, ...] = ()
+    *,
+    hint: str,
+    needs: tuple[str, ...] = (),
+    title: str | None = None,
+    also_fails: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (),
 ) -> Callable[[Judge], Check]:
     """Turn a function into a check: its name is the id, its docstring the documentation.
 
     `also_fails` names examples of other checks, mutants or variants, that this check also fails. If there is no example
     with such a name, the corpus (grader/selftest/corpus.py) raises an error.
+
+    `explains` names the checks that fail as a result. If both fail, the report puts their findings under this one. The
+    marks stay the same.
 
     Raises:
         TypeError: the function has no docstring, or is not in grader/checks/<category>/<id>.py.
@@ -136,6 +149,7 @@ def check(
             hint=hint,
             needs=needs,
             also_fails=also_fails,
+            explains=explains,
             category=package.rpartition(".")[2],
             judge=judge,
         )
@@ -147,7 +161,7 @@ def check(
 class Finding:
     """The result of one check. Points are marks of the course. `max_points` 0 is advice and decides nothing.
 
-    For a SKIP or ERROR, `actual` is the reason.
+    For a SKIP or ERROR, `actual` is the reason. `explained_by` is the id of the failed check that is its cause.
     """
 
     id: str
@@ -160,6 +174,7 @@ class Finding:
     samples: tuple[Row, ...]
     hint: str
     doc: str
+    explained_by: str | None = None
 
     @property
     def is_advice(self) -> bool:
@@ -169,14 +184,25 @@ class Finding:
     def lacks_evidence(self) -> bool:
         return self.status is Status.SKIP and (self.actual or "").startswith(NO_EVIDENCE)
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether its marks were decided. A check that needs a failed check is judged: its marks are lost."""
+        return self.status is not Status.ERROR and not self.lacks_evidence
+
 
 NO_EVIDENCE = "no evidence: "
+NOT_JUDGED = "not judged: "
 DID_NOT_END = "the grading did not end: "
 
 
 @dataclass(frozen=True)
 class Report:
-    """A graded submission. `assumptions` says what the grader assumed, such as where the lake is."""
+    """A graded submission.
+
+    - `assumptions`: what the grader assumed, such as where the lake is.
+    - `rollnumber`: from the config; None if there is none.
+    - `unjudged`: the rubric's rule for marks that could not be judged. `score` and `max_score` follow it.
+    """
 
     submission: str
     kit_version: str
@@ -184,6 +210,8 @@ class Report:
     facts: Mapping[str, Fact]
     findings: tuple[Finding, ...]
     assumptions: tuple[str, ...] = ()
+    rollnumber: str | None = None
+    unjudged: Unjudged = "scale"
 
     @property
     def verdict(self) -> Literal["pass", "fail", "error"]:
@@ -194,17 +222,46 @@ class Report:
         return "fail" if Status.FAIL in marked else "pass"
 
     @property
-    def score(self) -> float:
+    def total(self) -> float:
+        """The marks of all checks."""
+        return sum(finding.max_points for finding in self.findings)
+
+    @property
+    def judged_score(self) -> float:
+        """The marks earned."""
         return sum(finding.points for finding in self.findings)
 
     @property
-    def max_score(self) -> float:
+    def judged_max_score(self) -> float:
         """The marks that could be judged. Checks without evidence and checks in status ERROR do not count."""
-        return sum(
-            finding.max_points
-            for finding in self.findings
-            if finding.status is not Status.ERROR and not finding.lacks_evidence
-        )
+        return sum(finding.max_points for finding in self.findings if finding.is_judged)
+
+    @property
+    def score(self) -> float:
+        """The mark, of `max_score`."""
+        earned, counted = self.judged_score, self._counted
+        if counted == self.max_score:
+            return earned
+        if earned == counted:
+            return self.max_score
+        # Cut, not rounded, to hundredths: a lost mark is never rounded away.
+        return math.floor(earned * self.max_score / counted * 100 + 1e-9) / 100
+
+    @property
+    def max_score(self) -> float:
+        """The full total, or with `exclude` only the marks that could be judged. If nothing counts it is 0."""
+        return self.total if self._counted and self.unjudged != "exclude" else self._counted
+
+    def is_counted(self, finding: Finding) -> bool:
+        """Whether the finding's marks count in the mark. With `zero` a lack of evidence counts, with no points.
+
+        A check in status ERROR never counts.
+        """
+        return finding.is_judged or (self.unjudged == "zero" and finding.lacks_evidence)
+
+    @property
+    def _counted(self) -> float:
+        return sum(finding.max_points for finding in self.findings if self.is_counted(finding))
 
     @property
     def exit_code(self) -> int:

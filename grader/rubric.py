@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from configs.errors import KitError
 from configs.settings import PROJECT
+from grader.model import Unjudged
 
 DEFAULT_RUBRIC = PROJECT / "configs" / "rubric.yml"
 ADVICE = "advice"
@@ -29,20 +30,22 @@ class RubricError(KitError):
 class Rubric:
     """check id -> marks, in the rubric's order. `programs` is check id -> program; advice has no marks.
 
-    `partial` is the part of its marks, from 0 to 1, that a failed check can still earn if it counts something.
+    - `partial`: the part of its marks, from 0 to 1, that a failed check can still earn if it counts something.
+    - `unjudged`: what becomes of the marks of checks that could not be judged.
     """
 
     points: Mapping[str, float]
     programs: Mapping[str, str]
     sha256: str
     partial: float = 0.0
+    unjudged: Unjudged = "scale"
 
 
 Marks = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
 class _Document(BaseModel):
-    """The file: `totals: {program: marks}`, `partial`, `advice: [check]`, and a mapping `check: marks` per program.
+    """The file: `totals: {program: marks}`, `partial`, `unjudged`, `advice: [check]`, and `check: marks` per program.
 
     `totals` names the programs, so their keys are extra keys of this model.
     """
@@ -52,13 +55,14 @@ class _Document(BaseModel):
 
     totals: Annotated[dict[str, Annotated[float, Field(strict=True, ge=0)]], Field(min_length=1)]
     partial: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+    unjudged: Unjudged = "scale"
     advice: Annotated[tuple[str, ...], BeforeValidator(lambda value: () if value is None else value)] = ()
 
 
 def load_rubric(path: Path, known: Collection[str]) -> Rubric:
-    """Read a rubric: `totals: {program: marks}`, a mapping `check: marks` per program, `advice: [check]`, `partial`.
+    """Read a rubric: `totals`, a mapping `check: marks` per program, `advice`, `partial` and `unjudged`.
 
-    Without `partial` it is 0.
+    Without `partial` it is 0; without `unjudged` it is `scale`.
 
     Raises:
         RubricError: the file cannot be read, a total is wrong, or a check is unknown, missing or named twice.
@@ -77,7 +81,7 @@ def load_rubric(path: Path, known: Collection[str]) -> Rubric:
     sections: list[tuple[str, Mapping[str, float]]] = [
         (program, dict.fromkeys(valid.advice, 0.0) if program == ADVICE else valid.__pydantic_extra__[program])
         for program in document
-        if program not in ("totals", "partial")
+        if program not in ("totals", "partial", "unjudged")
     ]
     _require_complete(path, sections, valid.totals, known)
     return Rubric(
@@ -85,6 +89,7 @@ def load_rubric(path: Path, known: Collection[str]) -> Rubric:
         programs={check: program for program, marks in sections for check in marks},
         sha256=hashlib.sha256(content).hexdigest(),
         partial=valid.partial,
+        unjudged=valid.unjudged,
     )
 
 
@@ -97,6 +102,8 @@ def _problem(error: ValidationError) -> str:
             return "`totals` is missing; expected the marks of each program, such as producer: 10"
         case ("partial",):
             return f"partial is {value!r}; expected a number from 0 to 1"
+        case ("unjudged",):
+            return f"unjudged is {value!r}; expected scale, zero or exclude"
         case ("totals", program):
             return f"totals.{program} is {value!r}; expected marks"
         case ("advice", *_):

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 
 from grader.model import Check
 
@@ -15,7 +16,8 @@ def all_checks() -> Mapping[str, Check]:
     """id -> check, ordered by category and id.
 
     Raises:
-        TypeError: a file has no check with the file's name, or a check needs another check that does not exist.
+        TypeError: a file has no check with the file's name, a check needs or explains one that does not
+            exist, or checks explain each other in a circle.
     """
     checks: dict[str, Check] = {}
     for category in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg):
@@ -31,4 +33,11 @@ def all_checks() -> Mapping[str, Check]:
         for need in check.needs:
             if need not in checks:
                 raise TypeError(f"check {check.id} needs {need}, but there is no check with this id")
+        for effect in check.explains:
+            if effect not in checks:
+                raise TypeError(f"check {check.id} explains {effect}, but there is no check with this id")
+    try:
+        TopologicalSorter({check.id: check.explains for check in checks.values()}).prepare()
+    except CycleError as error:
+        raise TypeError(f"checks explain each other in a circle: {', '.join(error.args[1])}") from None
     return checks

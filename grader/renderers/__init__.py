@@ -7,16 +7,19 @@ format then escapes it for its own syntax.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from grader.model import DID_NOT_END, Finding, Report, Status
+from grader.model import DID_NOT_END, NOT_JUDGED, Finding, Report, Status
 
 ADVICE = "ADVICE"
 MAX_ROWS = 3
 GRADING_ENDED = "This costs no marks. Look at the submission's files, or grade again with a higher limit."
 GRADER_BROKE = "This is a mistake of the grader and costs no marks. Run it again with --debug, and report the problem."
 
+# part-00000-5bb1f1d8-a189-5f39-a8ce-866ffec102e5.c000.snappy.parquet is shown as part-00000-5bb1f1d8*.parquet: unique
+# in practice, and a shell finds the file by it.
+_SPARK_FILE = re.compile(r"(part-\d+-[0-9a-f]{8})-[0-9a-f]{4}(?:-[0-9a-f]{4}){2}-[0-9a-f]{12}[\w.\-]*?(\.parquet)")
 _LONGEST_TEXT = 2000
 _LONGEST_CELL = 160
 # Control characters can move a terminal's cursor or end an XML document. Others change the direction of writing. Lone
@@ -55,6 +58,7 @@ def readable(report: Report) -> Report:
     return replace(
         report,
         submission=one_line(report.submission),
+        rollnumber=None if report.rollnumber is None else one_line(report.rollnumber),
         facts=facts,
         findings=tuple(_readable_finding(finding) for finding in report.findings),
         assumptions=tuple(printable(line) for line in report.assumptions),
@@ -71,7 +75,9 @@ def _readable_finding(finding: Finding) -> Finding:
 
 
 def _readable_cell(value: object) -> object:
-    return value if value is None or isinstance(value, (bool, int)) else one_line(str(value))
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    return one_line(_SPARK_FILE.sub(r"\1*\2", str(value)))
 
 
 def number(value: float) -> int | float:
@@ -84,28 +90,46 @@ def word(finding: Finding) -> str:
     return ADVICE if finding.is_advice and finding.status is Status.FAIL else finding.status.value
 
 
+def effects(report: Report) -> dict[str, list[Finding]]:
+    """Id of a cause -> the findings that it explains, in the rubric's order."""
+    found: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        if finding.explained_by is not None:
+            found.setdefault(finding.explained_by, []).append(finding)
+    return found
+
+
 def by_urgency(report: Report) -> list[Finding]:
-    """Findings with failures first, then errors, advice, skips and passes, each in the rubric's order."""
+    """Findings with failures first, then errors, advice, skips and passes, each in the rubric's order.
+
+    A cause and its effects stay together, at the place of the most urgent of them. Causes come before other failures.
+    """
     order = [Status.FAIL.value, Status.ERROR.value, ADVICE, Status.SKIP.value, Status.PASS.value]
-    return sorted(report.findings, key=lambda finding: order.index(word(finding)))
+    below = effects(report)
+    groups = [[one, *below.get(one.id, [])] for one in report.findings if one.explained_by is None]
+    groups.sort(key=lambda group: (min(order.index(word(finding)) for finding in group), len(group) == 1))
+    return [finding for group in groups for finding in group]
 
 
 def to_fix(report: Report) -> list[Finding]:
-    """The findings that need an action, the most urgent first."""
-    return [finding for finding in by_urgency(report) if word(finding) in (Status.FAIL, Status.ERROR, ADVICE)]
+    """The findings that need an action, the most urgent first. What another finding explains is not among them."""
+    urgent = (Status.FAIL, Status.ERROR, ADVICE)
+    return [finding for finding in by_urgency(report) if word(finding) in urgent and finding.explained_by is None]
 
 
-def not_judged(report: Report) -> dict[str, list[str]]:
-    """Reason -> ids of the skipped checks. Often many checks lack the same evidence."""
-    reasons: dict[str, list[str]] = {}
+def not_judged(report: Report) -> dict[str, list[Finding]]:
+    """Reason -> the skipped checks. Often many checks lack the same evidence."""
+    reasons: dict[str, list[Finding]] = {}
     for finding in report.findings:
         if finding.status is Status.SKIP:
-            reasons.setdefault(finding.actual or "", []).append(finding.id)
+            reasons.setdefault((finding.actual or "").removeprefix(NOT_JUDGED), []).append(finding)
     return reasons
 
 
 def next_step(finding: Finding) -> str:
-    """The reader's next step for a finding that did not pass."""
+    """The reader's next step for a finding that did not pass. An effect has none of its own: see its cause."""
+    if finding.explained_by is not None:
+        return f"see {finding.explained_by}, which explains this"
     if finding.status is not Status.ERROR:
         return finding.hint
     return GRADING_ENDED if (finding.actual or "").startswith(DID_NOT_END) else GRADER_BROKE
@@ -136,10 +160,51 @@ def marks_of(finding: Finding) -> str:
     """A finding's marks as text: 0.5/1. A check that could not be judged costs nothing: -/1."""
     if finding.is_advice:
         return "-"
-    open_ = finding.status is Status.ERROR or finding.lacks_evidence
-    return f"{'-' if open_ else number(finding.points)}/{number(finding.max_points)}"
+    return f"{number(finding.points) if finding.is_judged else '-'}/{number(finding.max_points)}"
+
+
+def open_marks(findings: Iterable[Finding]) -> str:
+    """The marks of checks that were not judged: "2 marks open", or "0 of 2 marks" if they are lost; "" for advice."""
+    listed = list(findings)
+    total = number(sum(finding.max_points for finding in listed))
+    if not total:
+        return ""
+    noun = "mark" if total == 1 else "marks"
+    is_open = not any(finding.is_judged for finding in listed if not finding.is_advice)
+    return f"{total} {noun} open" if is_open else f"0 of {total} {noun}"
+
+
+def marks_bar(report: Report) -> list[tuple[str, int | float, str]]:
+    """The parts of the total: (CSS class, marks, what became of them), without empty parts."""
+    broken = sum(finding.max_points for finding in report.findings if finding.status is Status.ERROR)
+    parts = (
+        ("PASS", report.judged_score, "earned"),
+        ("FAIL", report.judged_max_score - report.judged_score, "lost"),
+        ("SKIP", report.total - report.judged_max_score - broken, "without evidence"),
+        ("ERROR", broken, "not judged, because the grader broke"),
+    )
+    return [(style, number(round(part, 2)), what) for style, part, what in parts if round(part, 2)]
 
 
 def marks(report: Report) -> str:
-    """The marks as text: 17.25 of 17.25 marks."""
+    """The marks as text: 19.5 of 20 marks."""
     return f"{number(report.score)} of {number(report.max_score)} marks"
+
+
+def unjudged_note(report: Report) -> str | None:
+    """Sentences on the marks that could not be judged, and what the rubric makes of them; None if there are none."""
+    total, judged = number(report.total), number(report.judged_max_score)
+    if judged == total:
+        return None
+    rule = f"(rubric: unjudged: {report.unjudged})"
+    if not report.max_score:
+        return f"None of the {total} marks could be judged, so this is not a mark {rule}."
+    open_ = f"{number(report.total - report.judged_max_score)} of {total} marks could not be judged"
+    if report.unjudged == "exclude":
+        return f"{open_} and are left out, so the mark is of {judged}, not of {total} {rule}."
+    if report.unjudged == "scale":
+        earned = f"{number(report.judged_score)} of {judged}"
+        return f"{open_}. The mark is {earned}, scaled to {number(report.score)} of {total} {rule}."
+    broken = number(sum(finding.max_points for finding in report.findings if not report.is_counted(finding)))
+    scaled = f" The grader broke for {broken} of them. These are not lost: the others are scaled up." if broken else ""
+    return f"{open_}. Without evidence they count as 0 {rule}.{scaled}"

@@ -5,6 +5,9 @@ Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/ (Output f
 - `score`, `output`, `output_format`, `test_output_format`, `visibility`, `stdout_visibility`, `extra_data`, `tests`
 - of each test: `name`, `number`, `score`, `max_score`, `status` ("passed" or "failed"), `output`, `visibility`
 
+`score` is the mark by the rubric's rule `unjudged`. It overrides the sum of the tests, which have the marks that each
+check earned. With `exclude` it is of fewer marks than the assignment has; `output` then says of how many.
+
 Scores are numbers. Visibility is "visible", "hidden", "after_due_date" or "after_published". What Gradescope calls a
 test is a finding here.
 """
@@ -15,7 +18,18 @@ import json
 from typing import Any
 
 from grader.model import Finding, Report, Status
-from grader.renderers import MAX_ROWS, by_urgency, marks, next_step, number, readable, row_text, tally, word
+from grader.renderers import (
+    MAX_ROWS,
+    by_urgency,
+    marks,
+    next_step,
+    number,
+    readable,
+    row_text,
+    tally,
+    unjudged_note,
+    word,
+)
 
 FILE_NAME = "results.json"
 VISIBLE = "visible"
@@ -23,42 +37,53 @@ _STATUS = {Status.PASS: "passed", Status.FAIL: "failed"}
 
 
 def render(report: Report, graded_at: str) -> str:
-    """The document's text. The maximum of `score` is `extra_data.max_score`: the marks that could be judged."""
+    """The document's text. The maximum of `score` is `extra_data.max_score`."""
     report = readable(report)
+    note = unjudged_note(report)
+    lines = [
+        f"{report.verdict.upper()}: {marks(report)} ({tally(report)}).",
+        *([note] if note else []),
+        f"Graded {graded_at} by kit {report.kit_version}.",
+    ]
     results = {
         "score": number(report.score),
-        "output": f"{report.verdict.upper()}: {marks(report)} that could be judged ({tally(report)}).\n"
-        f"Graded {graded_at} by kit {report.kit_version}.",
+        "output": "\n".join(lines),
         "output_format": "text",
         "test_output_format": "text",
         "visibility": VISIBLE,
         "stdout_visibility": "hidden",
         "extra_data": {
             "verdict": report.verdict,
+            "rollnumber": report.rollnumber,
             "max_score": number(report.max_score),
+            "judged_score": number(report.judged_score),
+            "judged_max_score": number(report.judged_max_score),
+            "unjudged": report.unjudged,
             "rubric_sha256": report.rubric_sha256,
             "graded_at": graded_at,
         },
-        "tests": [_test(at, finding) for at, finding in enumerate(by_urgency(report), start=1)],
+        "tests": [
+            _test(at, finding, is_counted=report.is_counted(finding))
+            for at, finding in enumerate(by_urgency(report), start=1)
+        ],
     }
     return json.dumps(results, indent=2, ensure_ascii=False) + "\n"
 
 
-def _test(at: int, finding: Finding) -> dict[str, Any]:
-    # Without a status Gradescope compares score with max_score. A check without evidence or in status ERROR has
-    # max_score 0, and neither passed nor failed.
-    costs_nothing = finding.status is Status.ERROR or finding.lacks_evidence
+def _test(at: int, finding: Finding, *, is_counted: bool) -> dict[str, Any]:
+    # Without a status Gradescope compares score with max_score. A check that could not be judged neither passed nor
+    # failed. Its max_score is 0, unless its marks count.
     test: dict[str, Any] = {
         "name": f"{word(finding)} {finding.id}: {finding.title}",
         "number": str(at),
         "score": number(finding.points),
-        "max_score": 0 if costs_nothing else number(finding.max_points),
+        "max_score": number(finding.max_points) if is_counted else 0,
         "output": _output(finding),
         "visibility": VISIBLE,
     }
     if finding.status in _STATUS and not finding.is_advice:
         test["status"] = _STATUS[finding.status]
-    elif finding.status is Status.SKIP and not costs_nothing and not finding.is_advice:
+    elif finding.status is Status.SKIP and finding.is_judged and not finding.is_advice:
         test["status"] = "failed"  # a check that it needs failed, so its marks are lost too
     return test
 

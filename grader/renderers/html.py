@@ -12,17 +12,21 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from grader.model import Report
+from grader.model import Report, Status
 from grader.renderers import (
     by_urgency,
     cell_text,
     counts,
+    effects,
+    marks_bar,
     marks_of,
     next_step,
     not_judged,
     number,
+    open_marks,
     readable,
     to_fix,
+    unjudged_note,
     word,
 )
 from grader.renderers.charts import charts
@@ -39,10 +43,16 @@ def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str
     return _template().render(
         report=report,
         graded_at=graded_at,
-        findings=by_urgency(report),
+        groups={
+            "did not pass": [finding for finding in by_urgency(report) if finding.status is not Status.PASS],
+            "passed": [finding for finding in by_urgency(report) if finding.status is Status.PASS],
+        },
         to_fix=to_fix(report),
+        effects=effects(report),
         not_judged=not_judged(report),
         counts=counts(report),
+        marks_bar=marks_bar(report),
+        unjudged_note=unjudged_note(report),
         charts=charts(facts or Timeline()),
         facts={key.replace("_", " "): value for key, value in report.facts.items() if key != "partitions"},
         partitions=partitions if isinstance(partitions, dict) else {},
@@ -64,6 +74,7 @@ def _template() -> Template:
         marks_of=marks_of,
         next_step=next_step,
         columns=_columns,
+        open_marks=open_marks,
         code=_code,
     )
     return environment.get_template("report.html.j2")

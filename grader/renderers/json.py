@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from grader.model import Report
-from grader.renderers import number
+from grader.model import Report, Unjudged
+from grader.renderers import number, unjudged_note
 
 FILE_NAME = "report.json"
 Cell = str | int | bool | None
@@ -56,6 +56,7 @@ class FindingDocument(_Document):
     samples: list[dict[str, Cell]]
     hint: str
     doc: str
+    explained_by: str | None = Field(description="id of the failed check that is the cause of this failure")
 
 
 class ReportDocument(_Document):
@@ -63,12 +64,21 @@ class ReportDocument(_Document):
 
     schema_version: Literal[1]
     submission: str
+    rollnumber: str | None = Field(description="from the submission's config; null if it has none")
     kit_version: str
     rubric_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     graded_at: str = Field(description="UTC, ISO 8601")
     verdict: Literal["pass", "fail", "error"]
-    score: Marks
-    max_score: Marks = Field(description="marks of the checks that could be judged")
+    score: Marks = Field(description="the mark, after the rubric's rule `unjudged`")
+    max_score: Marks = Field(description="the highest possible score: the full total, or fewer with `exclude`")
+    judged_score: Marks = Field(description="marks earned, before the rule `unjudged`")
+    judged_max_score: Marks = Field(description="marks of the checks that could be judged")
+    unjudged: Unjudged = Field(
+        description="the rubric's rule for marks that could not be judged: scaled, counted as 0, or left out"
+    )
+    unjudged_note: str | None = Field(
+        description="a sentence on marks that could not be judged; null if there are none"
+    )
     facts: Facts
     assumptions: list[str] = Field(description="what the grader assumed, such as where the lake is")
     checks: list[FindingDocument]
@@ -87,12 +97,17 @@ def document(report: Report, graded_at: str) -> ReportDocument:
     return ReportDocument(
         schema_version=1,
         submission=report.submission,
+        rollnumber=report.rollnumber,
         kit_version=report.kit_version,
         rubric_sha256=report.rubric_sha256,
         graded_at=graded_at,
         verdict=report.verdict,
         score=number(report.score),
         max_score=number(report.max_score),
+        judged_score=number(report.judged_score),
+        judged_max_score=number(report.judged_max_score),
+        unjudged=report.unjudged,
+        unjudged_note=unjudged_note(report),
         facts=Facts.model_validate({**dict.fromkeys(Facts.model_fields), **report.facts}),
         assumptions=list(report.assumptions),
         checks=[
@@ -107,6 +122,7 @@ def document(report: Report, graded_at: str) -> ReportDocument:
                 samples=[{key: _cell(value) for key, value in row.items()} for row in finding.samples],
                 hint=finding.hint,
                 doc=finding.doc,
+                explained_by=finding.explained_by,
             )
             for finding in report.findings
         ],

@@ -1,7 +1,8 @@
 """report.xml in JUnit's format for CI servers: one suite per submission, one case per check.
 
 Elements and attributes are those of Jenkins's junit-4.xsd, which other servers read too. Advice decides nothing, so
-failed advice is a passed case with its text in system-out.
+failed advice is a passed case with its text in system-out. The property `unjudged` is there if a check could not be
+judged; it says what becomes of its marks.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as Xml
 
 from grader.model import Finding, Report, Status
-from grader.renderers import ADVICE, MAX_ROWS, next_step, number, readable, row_text, word
+from grader.renderers import ADVICE, MAX_ROWS, next_step, number, readable, row_text, unjudged_note, word
 
 FILE_NAME = "report.xml"
 
@@ -29,13 +30,16 @@ def render(report: Report, graded_at: str) -> str:
     suite = Xml.SubElement(root, "testsuite", {"name": report.submission, **totals, **more})
     properties = Xml.SubElement(suite, "properties")
     for name, value in (
+        ("rollnumber", report.rollnumber),
         ("verdict", report.verdict),
         ("score", number(report.score)),
         ("max_score", number(report.max_score)),
+        ("unjudged", unjudged_note(report)),
         ("kit_version", report.kit_version),
         ("rubric_sha256", report.rubric_sha256),
     ):
-        Xml.SubElement(properties, "property", {"name": name, "value": str(value)})
+        if value is not None:
+            Xml.SubElement(properties, "property", {"name": name, "value": str(value)})
     for finding in report.findings:
         _add_case(suite, report.submission, finding)
     Xml.indent(root)

@@ -9,13 +9,16 @@ from grader.model import Finding, Report, Status
 from grader.renderers import (
     MAX_ROWS,
     cell_text,
+    effects,
     marks,
     marks_of,
     next_step,
     not_judged,
+    open_marks,
     readable,
     tally,
     to_fix,
+    unjudged_note,
     word,
 )
 
@@ -28,14 +31,16 @@ def render(report: Report, graded_at: str) -> str:
     report = readable(report)
     parts = [
         f"# {report.verdict.upper()}: {_escaped(report.submission)}, {marks(report)}",
+        *([_escaped(note)] if (note := unjudged_note(report)) else []),
         f"{tally(report)}. Graded {graded_at} by kit {report.kit_version}, rubric {report.rubric_sha256[:12]}.",
     ]
     if to_fix(report):
         parts.append("## What to fix")
-        parts += [_details(finding) for finding in to_fix(report)]
+        below = effects(report)
+        parts += [_details(finding, below.get(finding.id, [])) for finding in to_fix(report)]
     if not_judged(report):
         parts.append("## Not judged")
-        parts.append("\n".join(f"- {_code(ids)}: {_escaped(why)}" for why, ids in not_judged(report).items()))
+        parts.append("\n".join(_reason(why, findings) for why, findings in not_judged(report).items()))
     passed = [finding for finding in report.findings if finding.status is Status.PASS]
     if passed:
         head = f"<details><summary>{counted(len(passed), 'check')} passed</summary>"
@@ -49,11 +54,12 @@ def render(report: Report, graded_at: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _details(finding: Finding) -> str:
+def _details(finding: Finding, explains: list[Finding]) -> str:
     lines = [f"### {word(finding)}: {_escaped(finding.title)}", "", f"`{finding.id}`, {_marks(finding)}", ""]
     if finding.expected is not None:
         lines.append(f"- **Expected** {_escaped(finding.expected)}")
     lines += [f"- **Found** {_escaped(finding.actual or '')}", f"- **Next** {_with_code(next_step(finding))}"]
+    lines += [f"- **Explains** `{one.id}` ({_marks(one)}): {_escaped(one.actual or '')}" for one in explains]
     rows = finding.samples[:MAX_ROWS]
     if rows:
         columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -79,8 +85,13 @@ def _table(heads: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _code(ids: list[str]) -> str:
-    return ", ".join(f"`{check_id}`" for check_id in ids)
+def _reason(why: str, findings: list[Finding]) -> str:
+    cost = f" ({text})" if (text := open_marks(findings)) else ""
+    return f"- {_escaped(why)}{cost}: {_code(findings)}"
+
+
+def _code(findings: list[Finding]) -> str:
+    return ", ".join(f"`{finding.id}`" for finding in findings)
 
 
 def _with_code(text: str) -> str:

@@ -19,6 +19,7 @@ from grader.api import grade
 from grader.builder import Submission
 from grader.checks import all_checks
 from grader.model import Check, Example, Finding, Report, Status
+from grader.renderers import to_fix
 from grader.rubric import DEFAULT_RUBRIC
 
 
@@ -37,16 +38,26 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The findings on one case. `unexpected` has one line per check with an unexpected finding."""
+    """The findings on one case.
+
+    `first` is the id of the first check in the report that did not pass; "" if every one passed. `unexpected` has one
+    line per check with an unexpected finding.
+    """
 
     case: Case
     caught_by: tuple[str, ...]
+    first: str
     unexpected: tuple[str, ...]
 
     @property
     def is_caught(self) -> bool:
         """Whether the example's own check failed."""
         return self.case.check.id in self.caught_by
+
+    @property
+    def is_first(self) -> bool:
+        """Whether a reader of the report sees the example's own check first."""
+        return self.case.check.id == self.first
 
 
 def cases() -> list[Case]:
@@ -98,14 +109,17 @@ def grade_corpus(
         return [Outcome(known[at], *result) for at, result in zip(chosen, graded, strict=True)]
 
 
-def _grade_case(at: int, rubric: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """`caught_by` and `unexpected` of the case with this number in `cases()`. An error does not stop the others."""
+def _grade_case(at: int, rubric: Path) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """`caught_by`, `first` and `unexpected` of the case with this number in `cases()`.
+
+    An error does not stop the others.
+    """
     with tempfile.TemporaryDirectory(prefix="food-orders-fidelity-") as folder:
         try:
             outcome = run_case(cases()[at], Path(folder), rubric)
         except Exception:  # noqa: BLE001 - every error is shown under the name of the example
-            return (), (traceback.format_exc(),)
-    return outcome.caught_by, outcome.unexpected
+            return (), "", (traceback.format_exc(),)
+    return outcome.caught_by, outcome.first, outcome.unexpected
 
 
 def run_case(case: Case, folder: Path, rubric: Path = DEFAULT_RUBRIC) -> Outcome:
@@ -114,7 +128,9 @@ def run_case(case: Case, folder: Path, rubric: Path = DEFAULT_RUBRIC) -> Outcome
     submission = Submission(folder)
     example.build(submission)
     submission.build()
-    findings = {finding.id: finding for finding in grade_submission(submission, rubric).findings}
+    report = grade_submission(submission, rubric)
+    first = next((finding.id for finding in to_fix(report)), "")
+    findings = {finding.id: finding for finding in report.findings}
     failed = tuple(finding.id for finding in findings.values() if finding.status is Status.FAIL)
     expected = {check.id, *case.also} if case.is_mutant else set(case.also)
     lines = [f"{name} failed too: {_text(findings[name])}" for name in failed if name not in expected]
@@ -127,7 +143,7 @@ def run_case(case: Case, folder: Path, rubric: Path = DEFAULT_RUBRIC) -> Outcome
         lines += [f"{finding.id} was not judged: {finding.actual}" for finding in needless if not case.also]
     if example.says and check.id in failed and example.says not in _text(findings[check.id]):
         lines.append(f"{check.id} does not say {example.says!r}: {_text(findings[check.id])}")
-    return Outcome(case, failed, tuple(lines))
+    return Outcome(case, failed, first, tuple(lines))
 
 
 def grade_submission(submission: Submission, rubric: Path = DEFAULT_RUBRIC) -> Report:

@@ -31,6 +31,9 @@ def main() -> int:
     for kind, is_mutant in (("mutants, each with one mistake", True), ("correct variants", False)):
         some = [outcome for outcome in outcomes if outcome.case.is_mutant is is_mutant]
         print(f"{kind}: {sum(not outcome.unexpected for outcome in some)} of {len(some)} judged correctly")
+    mutants = [outcome for outcome in outcomes if outcome.case.is_mutant]
+    shown = sum(outcome.is_first for outcome in mutants)
+    print(f"mutants whose check is the first finding in the report: {shown} of {len(mutants)}")
     missed = [program for program in live if not program.is_right]
     print(f"faulty and correct programs, run live: {len(live) - len(missed)} of {len(live)} judged correctly")
     print(f"Recorded in {CORPUS_FILE}. {FIDELITY.path} is written from it.")
@@ -43,6 +46,7 @@ def _result(outcome: Outcome) -> ExampleResult:
         example=outcome.case.example.name,
         is_mutant=outcome.case.is_mutant,
         caught_by=outcome.caught_by,
+        first=outcome.first,
         also=outcome.case.also,
         unexpected=outcome.unexpected,
     )

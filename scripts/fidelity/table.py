@@ -19,6 +19,8 @@ _INTRODUCTION = """\
 - A **mutant** is a correct submission with one mistake. It must fail the check it belongs to. The only other
   checks that may fail are listed with it.
 - A **variant** is a correct submission that looks unusual. No check with marks may fail it.
+- `shown first`: the first finding in the report is the check that the mutant belongs to. So the reader begins
+  with the cause.
 - `also`: checks that the same mistake fails as well.
 - `advice`: checks without marks that have something to report.
 """
@@ -27,8 +29,8 @@ _INTRODUCTION = """\
 class ExampleResult(BaseModel):
     """What the grader reported of one example of a check.
 
-    `caught_by` are the checks that failed, `also` those that may fail together with `check`. `unexpected` has a
-    line for each check with the wrong result.
+    `caught_by` are the checks that failed, `also` those that may fail together with `check`. `first` is the first one
+    that the report shows. `unexpected` has a line for each check with the wrong result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +39,7 @@ class ExampleResult(BaseModel):
     example: str
     is_mutant: bool
     caught_by: tuple[str, ...]
+    first: str
     also: tuple[str, ...]
     unexpected: tuple[str, ...]
 
@@ -92,6 +95,7 @@ def fidelity_markdown(corpus: Sequence[ExampleResult], live: Sequence[LiveResult
     mutants = [result for result in corpus if result.is_mutant]
     variants = [result for result in corpus if not result.is_mutant]
     caught = [result for result in mutants if result.check in result.caught_by]
+    first = [result for result in mutants if result.check == result.first]
     alone = [result for result in caught if result.caught_by == (result.check,)]
     false_positives = [result for result in variants if result.unexpected]
     faulty = [result for result in live if result.fault]
@@ -99,22 +103,23 @@ def fidelity_markdown(corpus: Sequence[ExampleResult], live: Sequence[LiveResult
         head("How far the grader can be trusted", "docs/measured/fidelity.json", "docs/measured/fidelity_live.json")
         + _INTRODUCTION,
         _table(
-            ("", "planted", "caught by its check", "by no other", "false positives"),
+            ("", "planted", "caught by its check", "shown first", "by no other", "false positives"),
             [
-                ("mutants of the evidence", len(mutants), len(caught), len(alone), _wrong(mutants)),
-                ("correct variants", len(variants), "", "", len(false_positives)),
-                ("faulty programs, run live", len(faulty), sum(result.is_right for result in faulty), "", ""),
-                ("correct programs, run live", len(live) - len(faulty), "", "", _false_positives_live(live)),
+                ("mutants of the evidence", len(mutants), len(caught), len(first), len(alone), _wrong(mutants)),
+                ("correct variants", len(variants), "", "", "", len(false_positives)),
+                ("faulty programs, run live", len(faulty), sum(result.is_right for result in faulty), "", "", ""),
+                ("correct programs, run live", len(live) - len(faulty), "", "", "", _false_positives_live(live)),
             ],
         ),
         f"## Mutants: {len(mutants)}\n",
         _table(
-            ("check", "mistake", "caught", "also"),
+            ("check", "mistake", "caught", "shown first", "also"),
             [
                 (
                     f"`{result.check}`",
                     _words(result.example),
                     "yes" if result.check in result.caught_by else "NO",
+                    _shown_first(result),
                     ", ".join(f"`{name}`" for name in result.caught_by if name != result.check),
                 )
                 for result in mutants
@@ -168,6 +173,12 @@ def _wrong(mutants: Sequence[ExampleResult]) -> int:
 
 def _false_positives_live(live: Sequence[LiveResult]) -> int:
     return sum(not result.is_right for result in live if not result.fault)
+
+
+def _shown_first(result: ExampleResult) -> str:
+    if result.check == result.first:
+        return "yes"
+    return f"no: `{result.first}`" if result.first else "no"
 
 
 def _words(name: str) -> str:

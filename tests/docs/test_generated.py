@@ -78,26 +78,29 @@ def test_a_benchmark_is_shown_with_its_command_machine_and_cells() -> None:
 
 
 def example(
-    check_id: str, name: str, *caught_by: str, is_mutant: bool = True, **also: tuple[str, ...]
+    check_id: str, name: str, *caught_by: str, is_mutant: bool = True, first: str | None = None, **also: tuple[str, ...]
 ) -> ExampleResult:
+    """`first` is by default the first of `caught_by`."""
     lists = {"also": (), "unexpected": (), **also}
-    return ExampleResult(check=check_id, example=name, is_mutant=is_mutant, caught_by=caught_by, **lists)
+    first = next(iter(caught_by), "") if first is None else first
+    return ExampleResult(check=check_id, example=name, is_mutant=is_mutant, caught_by=caught_by, first=first, **lists)
 
 
 def test_the_fidelity_page_counts_what_was_caught_and_what_failed_wrongly() -> None:
     corpus = [
         example("a", "alone", "a"),
         example("a", "with_another", "a", "b", also=("b",)),
-        example("a", "false_positive", "a", "c"),
+        example("a", "false_positive", "a", "c", first="c"),
         example("b", "missed"),
         example("b", "fine", is_mutant=False),
         example("b", "failed_wrongly", "a", is_mutant=False, unexpected=("a fails a correct submission",)),
     ]
     page = fidelity_markdown(corpus, [])
-    assert "| mutants of the evidence | 4 | 3 | 1 | 1 |" in page
-    assert "| correct variants | 2 |  |  | 1 |" in page
-    assert "| `a` | with another | yes | `b` |" in page
-    assert "| `b` | missed | NO |  |" in page
+    assert "| mutants of the evidence | 4 | 3 | 2 | 1 | 1 |" in page
+    assert "| correct variants | 2 |  |  |  | 1 |" in page
+    assert "| `a` | with another | yes | yes | `b` |" in page
+    assert "| `a` | false positive | yes | no: `c` | `c` |" in page
+    assert "| `b` | missed | NO | no |  |" in page
     assert "| failed wrongly | a fails a correct submission | `a` |" in page
     assert "run live: " not in page
 

@@ -38,9 +38,25 @@ def test_a_correct_submission_passes(submission: Submission, capsys: pytest.Capt
     report = json.loads((submission.folder / "reports" / "report.json").read_text())
     assert report["verdict"] == "pass"
     assert report["submission"] == "2025em1100471"
-    assert report["score"] == report["max_score"] < 20  # without a database its checks do not count against the student
+    assert report["judged_score"] == report["judged_max_score"] < 20  # there is no database
+    assert report["score"] == report["max_score"] == 20  # its checks do not count against the student
+    assert report["rollnumber"] == "2025em1100471"
     assert (submission.folder / "reports" / "report.html").is_file()
     assert "no evidence: the database was switched off" in capsys.readouterr().out
+
+
+def test_all_lists_the_checks_that_passed(submission: Submission, capsys: pytest.CaptureFixture[str]) -> None:
+    grade(submission)
+    assert "config_valid" not in capsys.readouterr().out
+    grade(submission, "--all")
+    assert "PASS      config_valid" in capsys.readouterr().out
+
+
+def test_make_passes_arguments_on_to_the_grader() -> None:
+    shown = subprocess.run(
+        ["make", "-n", "grade", "ARGS=--all --strict"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert "grader grade --all --strict" in shown.stdout
 
 
 def test_strict_fails_what_lacks_evidence(submission: Submission) -> None:

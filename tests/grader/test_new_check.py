@@ -88,3 +88,23 @@ def test_an_example_that_no_check_has_is_an_error(folder: Path) -> None:
     (folder / f"{NAME}.py").write_text(CHECK.format(also_fails=', also_fails=("batch_lost_twice",)'))
     with pytest.raises(TypeError, match=f"{NAME}: also_fails names batch_lost_twice"):
         cases()
+
+
+@pytest.mark.parametrize(
+    ("effect", "message"),
+    [
+        ("no_such_check", f"check {NAME} explains no_such_check, but there is no check"),
+        (NAME, "explain each other in a circle"),
+    ],
+)
+def test_a_check_that_explains_what_it_cannot_is_an_error(folder: Path, effect: str, message: str) -> None:
+    (folder / f"{NAME}.py").write_text(CHECK.format(also_fails=f', explains=("{effect}",)'))
+    with pytest.raises(TypeError, match=message):
+        all_checks()
+
+
+def test_a_new_check_that_is_the_cause_of_another_comes_first(folder: Path, rubric: Path, tmp_path: Path) -> None:
+    more = ', also_fails=("batch_published_twice",), explains=("no_duplicate_orders",)'
+    (folder / f"{NAME}.py").write_text(CHECK.format(also_fails=more))
+    found = outcome("batch_published_twice", rubric, tmp_path / "submission")
+    assert (found.first, found.unexpected) == (NAME, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -69,6 +70,7 @@ def sample_report() -> Report:
             finding(Status.FAIL, "failed", max_points=2, expected="every amount >= 0", actual="2 rows", samples=bad),
         ),
         assumptions=("lake: it was moved",),
+        rollnumber="2025em1100471",
     )
 
 
@@ -113,7 +115,9 @@ def test_golden(name: str) -> None:
 
 
 def test_score_and_verdict(report: Report) -> None:
-    assert (report.score, report.max_score) == (1.5, 4.5)  # neither what lacks evidence nor the broken check counts
+    # Neither what lacks evidence nor the broken check counts. 1.5 of 4.5 is scaled to the total of 6.5, and cut.
+    assert (report.judged_score, report.judged_max_score) == (1.5, 4.5)
+    assert (report.score, report.max_score) == (2.16, 6.5)
     assert (report.verdict, report.exit_code) == ("error", 2)
 
 
@@ -137,6 +141,7 @@ def hostile_report(text: str) -> Report:
             finding(Status.ERROR, "broken", actual=text),
         ),
         assumptions=(text,),
+        rollnumber=text,
     )
 
 
@@ -205,19 +210,80 @@ def test_colour_only_when_asked(report: Report) -> None:
     assert "\x1b[31mFAIL\x1b[0m" in terminal.render(report, colour=True)
 
 
-def test_failures_come_first(report: Report) -> None:
+def in_order(text: str, *parts: str) -> bool:
+    """Whether the parts follow each other in the text."""
+    at = 0
+    for part in parts:
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def test_the_terminal_has_the_verdict_then_what_to_do_then_what_was_not_judged(report: Report) -> None:
     text = terminal.render(report)
-    assert text.index("failed") < text.index("advised") < text.index("skipped") < text.index("passed")
+    assert text.startswith("ERROR  2025em1100471: 2.16 of 6.5 marks\n")
+    assert in_order(text, "could not be judged", "FAIL  failed (0/2)", "ADVICE  advised", "Not judged:", "rows 20")
+    assert in_order(text, "Not judged:", "(skipped; 1 mark open)", "failed did not pass (unmet; 0 of 1 mark)")
+
+
+def test_markdown_has_the_same_order_as_the_terminal(report: Report) -> None:
+    text = markdown.render(report, GRADED_AT)
+    assert text.startswith("# ERROR: 2025em1100471, 2.16 of 6.5 marks\n")
+    assert in_order(text, "could not be judged", "FAIL: Title of failed", "ADVICE", "## Not judged", "1 check passed")
+
+
+def test_passed_checks_are_one_line_unless_all_are_asked_for(report: Report) -> None:
+    short, long = terminal.render(report), terminal.render(report, show_all=True)
+    assert "Title of passed." not in short
+    assert "1 check passed. `make grade ARGS=--all` lists every check." in short
+    assert "PASS      passed   1.5/1.5  Title of passed." in long
+    assert "lists every check" not in long
+
+
+def test_many_checks_without_the_same_evidence_are_one_entry(report: Report) -> None:
+    skipped = tuple(finding(Status.SKIP, f"s{at}", actual="no evidence: no database") for at in range(9))
+    text = terminal.render(replace(report, findings=skipped))
+    assert "no evidence: no database (s0, s1, s2 and 6 more; 9 marks open)" in " ".join(text.split())
+
+
+def test_the_bar_counts_marks(report: Report) -> None:
+    """Not checks: one check may have eight times the marks of another."""
+    text = html.render(report, GRADED_AT)
+    widths = re.findall(r'<span class="(\w+)" style="flex-grow: ([\d.]+)">', text)
+    assert widths == [("PASS", "1.5"), ("FAIL", "3"), ("SKIP", "1"), ("ERROR", "1")]
+    assert "1.5 marks earned" in text
+    assert sum(float(marks) for _, marks in widths) == report.total
+
+
+def test_the_page_folds_the_checks_that_passed(report: Report) -> None:
+    text = html.render(report, GRADED_AT)
+    folded = text[text.index("1 check passed</summary>") :]
+    assert in_order(folded, "Title of passed.", "</details>")
+    assert "Title of passed." not in text[: text.index("1 check passed</summary>")]
+
+
+def test_names_of_files_are_short_but_in_the_json(report: Report) -> None:
+    name = "date=2025-11-19/part-00000-5bb1f1d8-a189-5f39-a8ce-866ffec102e5.c000.snappy.parquet"
+    bad = finding(Status.FAIL, "bad", actual="x", samples=({"files": f"{name}, {name}"},))
+    named = replace(report, findings=(bad,))
+    short = "date=2025-11-19/part-00000-5bb1f1d8*.parquet"
+    for text in (terminal.render(named), html.render(named, GRADED_AT), gradescope.render(named, GRADED_AT)):
+        assert text.count(short) == 2
+    assert f"{name}, {name}" in json_renderer.render(named, GRADED_AT)
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_terminal_fits(width: int, tmp_path: Path) -> None:
     checks = all_checks()
     submission = hostile_submission(tmp_path)
-    shown = terminal.render(
-        judge_checks(submission.evidence(), "2025em1100471", checks, load_rubric(DEFAULT_RUBRIC, checks)), width=width
-    )
-    assert max(map(len, shown.splitlines())) <= width
+    report = judge_checks(submission.evidence(), "2025em1100471", checks, load_rubric(DEFAULT_RUBRIC, checks))
+    for show_all in (False, True):
+        shown = terminal.render(report, width=width, show_all=show_all)
+        assert max(map(len, shown.splitlines())) <= width
+    assert all(word in shown for check in checks.values() for word in check.title.split()), "no title is cut"
+    assert max(map(len, terminal.render(report).splitlines())) <= 80
 
 
 def test_report_json_is_as_its_schema_says(report: Report) -> None:
@@ -290,8 +356,9 @@ def test_gradescope_holds_only_documented_fields_and_values(report: Report) -> N
         assert isinstance(test["max_score"], (int, float))
         assert test.get("status", "passed") in ("passed", "failed")
         assert test["visibility"] in visibility
-    assert results["score"] == sum(test["score"] for test in results["tests"]) == report.score
-    assert sum(test["max_score"] for test in results["tests"]) == report.max_score
+    assert results["score"] == report.score
+    assert sum(test["score"] for test in results["tests"]) == report.judged_score
+    assert sum(test["max_score"] for test in results["tests"]) == report.judged_max_score
 
 
 def test_gradescope_status_is_true_of_the_check(report: Report) -> None:

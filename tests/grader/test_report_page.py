@@ -52,6 +52,16 @@ for (const svg of document.querySelectorAll(".chart svg")) {
 }
 document.title = `${document.querySelectorAll(".chart text").length} texts: ${found.join(", ")}`;
 </script>"""
+# Writes every element that is wider than a phone into the page's title. What scrolls on its own is not looked into.
+# Chromium without a screenshot has windows of 500 pixels or more, so the page itself is made narrow.
+FIND_WIDE = """<script>
+document.documentElement.style.width = "390px";
+const all = [...document.querySelectorAll("body *")].filter(one => one.getClientRects().length);
+const drawn = all.filter(one => !one.closest(".chart, .skip-link, thead"));
+const wide = drawn.filter(one => one.getBoundingClientRect().right > 390);
+const named = wide.map(one => `${one.tagName} ${one.textContent.slice(0, 40)}`);
+document.title = `${all.length} elements: ${named.join(", ")}`;
+</script>"""
 LIGHT, DARK = "preferredColorScheme=1", "preferredColorScheme=0"
 
 
@@ -197,6 +207,17 @@ def test_labels_do_not_overlap(name: str, seconds: int, browser: Browser, tmp_pa
     printed, _, _ = browser.open(path, "--dump-dom", "--window-size=1000,900")
     (found,) = re.findall(r"<title>(\d+) texts: (.*?)</title>", printed)[:1]
     assert int(found[0]) > 40
+    assert found[1] == ""
+
+
+def test_a_phone_shows_the_page_without_scrolling_sideways(page: Path, browser: Browser, tmp_path: Path) -> None:
+    """Only the charts are wider, and scroll on their own. The rows are listed, one value on a line."""
+    path = tmp_path / "phone.html"
+    text = page.read_text(encoding="utf-8").replace("<details", "<details open")
+    path.write_text(text.replace("default-src 'none'", "script-src 'unsafe-inline'") + FIND_WIDE, encoding="utf-8")
+    printed, _, _ = browser.open(path, "--dump-dom", "--window-size=390,900")
+    (found,) = re.findall(r"<title>(\d+) elements: (.*?)</title>", printed, re.DOTALL)[:1]
+    assert int(found[0]) > 300
     assert found[1] == ""
 
 

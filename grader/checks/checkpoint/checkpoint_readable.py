@@ -9,7 +9,15 @@ from grader.model import Mismatch, check
 
 @check(
     hint="Give writeStream a checkpointLocation and keep it. Without it every restart reads the topic again. "
-    "If nothing ran yet, run `make round1` first."
+    "If nothing ran yet, run `make round1` first.",
+    explains=(
+        "round_rows_arrived",
+        "no_missing_orders",
+        "round_added_exactly",
+        "state_matches_newest_order",
+        "round_advanced_offsets",
+        "no_duplicate_orders",
+    ),
 )
 def checkpoint_readable(evidence: Evidence) -> None:
     """The consumer's checkpoint is there and every file in it can be read.

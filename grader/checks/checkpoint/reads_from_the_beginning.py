@@ -7,6 +7,7 @@ from grader.model import Mismatch, NoEvidence, check
 @check(
     needs=("checkpoint_readable",),
     hint='Set startingOffsets to "earliest". The default of a new stream is "latest", which skips existing messages.',
+    explains=("no_missing_orders", "round_rows_arrived"),
 )
 def reads_from_the_beginning(evidence: Evidence) -> None:
     """The consumer began at the first message of the topic.

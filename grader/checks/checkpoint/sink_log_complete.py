@@ -8,6 +8,14 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     hint="Never delete files of _spark_metadata: Spark cannot list the lake without them. `make reset` starts over.",
+    explains=(
+        "round_rows_arrived",
+        "no_missing_orders",
+        "round_added_exactly",
+        "state_matches_newest_order",
+        "round_rewrote_nothing",
+        "no_orphan_files",
+    ),
 )
 def sink_log_complete(evidence: Evidence) -> None:
     """The sink log names every batch, without a gap.

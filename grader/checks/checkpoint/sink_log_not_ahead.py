@@ -7,6 +7,13 @@ from grader.model import Mismatch, NoEvidence, check
     needs=("checkpoint_readable",),
     hint="The checkpoint was deleted and the lake was kept, so Spark skips batches. Delete both (`make reset`), or "
     "neither.",
+    explains=(
+        "round_rows_arrived",
+        "no_missing_orders",
+        "round_added_exactly",
+        "state_matches_newest_order",
+        "round_advanced_offsets",
+    ),
 )
 def sink_log_not_ahead(evidence: Evidence) -> None:
     """Every batch of the lake's log is in the checkpoint too.

@@ -8,6 +8,7 @@ from grader.model import Mismatch, check
 @check(
     needs=("lake_readable", "lake_schema"),
     hint="Find where these order_ids came from: another table, an older topic, or events that somebody else published.",
+    explains=("state_matches_newest_order",),
 )
 def no_unknown_orders(evidence: Evidence) -> None:
     """Every order in the lake is in Postgres, or a round put it on the topic.

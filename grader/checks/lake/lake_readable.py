@@ -9,7 +9,8 @@ from grader.model import Mismatch, check
 
 @check(
     hint="If nothing was written yet, run `make round1` first. If not, delete or restore the files named above: Spark "
-    "cannot read the lake either."
+    "cannot read the lake either.",
+    explains=("sink_log_agrees", "round_rewrote_nothing"),
 )
 def lake_readable(evidence: Evidence) -> None:
     """The lake is there and every file that counts can be read as Parquet.

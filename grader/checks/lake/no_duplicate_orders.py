@@ -9,6 +9,7 @@ from grader.model import Mismatch, Row, check
 @check(
     needs=("lake_readable", "lake_schema"),
     hint="A batch was published or written again after a restart. The consumer must drop duplicates by order_id.",
+    explains=("round_added_exactly",),
 )
 def no_duplicate_orders(evidence: Evidence) -> None:
     """Each order is in the lake exactly once.

@@ -6,6 +6,7 @@ from grader.model import Mismatch, check
 @check(
     needs=("lake_readable", "lake_schema"),
     hint="Spell every field of the consumer's schema as in the event: from_json reads any other field as null.",
+    explains=("round_values_kept", "values_match_database"),
 )
 def no_empty_column(evidence: Evidence) -> None:
     """No text column is null in every row of the lake.

@@ -9,6 +9,18 @@ from grader.model import Mismatch, NoEvidence, check
 @check(
     needs=("lake_readable", "lake_schema"),
     hint="Use UTC everywhere: -Duser.timezone=UTC for the JVM, spark.sql.session.timeZone=UTC, and Z in the JSON.",
+    explains=(
+        "date_folders",
+        "round_rows_arrived",
+        "no_missing_orders",
+        "round_added_exactly",
+        "state_matches_newest_order",
+        "state_moved_forward",
+        "values_match_database",
+        "round_values_kept",
+        "keeps_microseconds",
+        "no_backdated_orders",
+    ),
 )
 def no_time_shift(evidence: Evidence) -> None:
     """created_at in the lake is not shifted by a time zone.

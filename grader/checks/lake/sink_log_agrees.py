@@ -8,7 +8,15 @@ from grader.model import Mismatch, NoEvidence, check
 
 
 @check(
-    hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` starts over."
+    hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` starts over.",
+    explains=(
+        "round_rows_arrived",
+        "no_missing_orders",
+        "round_added_exactly",
+        "state_matches_newest_order",
+        "round_rewrote_nothing",
+        "written_by_spark",
+    ),
 )
 def sink_log_agrees(evidence: Evidence) -> None:
     """The lake's files are those that Spark's sink log names, with the sizes that it names.

@@ -7,6 +7,7 @@ from grader.model import Mismatch, check
 @check(
     needs=("quarantine_readable", "lake_readable", "lake_schema"),
     hint="Look at the reason above: the consumer rejects an order that follows the assignment.",
+    explains=("round_rows_arrived", "no_missing_orders", "round_added_exactly"),
 )
 def quarantine_holds_bad_only(evidence: Evidence) -> None:
     """No clean order is in the quarantine instead of the lake.

@@ -9,6 +9,7 @@ from grader.model import Mismatch, NoEvidence, check
     needs=("rounds_readable",),
     hint="Read `created_at > state`, not >=, and keep all six digits in the state. Else the producer sends the newest "
     "rows again at every poll.",
+    explains=("no_duplicate_orders", "round_added_exactly"),
 )
 def round_published_once(evidence: Evidence) -> None:
     """In a round the topic grew by the inserted rows, and by no more.

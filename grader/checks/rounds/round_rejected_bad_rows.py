@@ -9,6 +9,7 @@ from grader.model import Mismatch, NoEvidence, check
 @check(
     needs=("rounds_readable", "lake_readable", "lake_schema"),
     hint="Reject what the record calls bad: a negative amount, NaN, an order_id that is text or missing, cut JSON.",
+    explains=("no_negative_amount", "no_null_order_id", "round_added_exactly", "values_match_database"),
 )
 def round_rejected_bad_rows(evidence: Evidence) -> None:
     """No bad row that a round sent is in the lake.

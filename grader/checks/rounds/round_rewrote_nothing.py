@@ -11,6 +11,7 @@ from grader.model import Mismatch, NoEvidence, check
 @check(
     needs=("rounds_readable",),
     hint='Only append to the lake: use outputMode("append"), never overwrite, and do not change earlier files.',
+    explains=("round_rows_arrived", "no_missing_orders", "round_added_exactly", "state_matches_newest_order"),
 )
 def round_rewrote_nothing(evidence: Evidence) -> None:
     """No file that was in the lake before a round was changed or removed later.

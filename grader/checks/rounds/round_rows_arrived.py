@@ -9,6 +9,7 @@ from grader.model import Mismatch, NoEvidence, check
 @check(
     needs=("rounds_readable", "lake_readable", "lake_schema"),
     hint="Find the stage where the order stopped: `make status` shows Postgres, topic, batches and lake side by side.",
+    explains=("no_missing_orders", "round_added_exactly"),
 )
 def round_rows_arrived(evidence: Evidence) -> None:
     """Every clean row that a round inserted is in the lake.

@@ -7,6 +7,7 @@ from grader.model import Mismatch, NoEvidence, check
 @check(
     needs=("rounds_readable", "lake_readable", "lake_schema"),
     hint="Parse with the types of the table, and write the parsed values. See the column and both values above.",
+    explains=("values_match_database",),
 )
 def round_values_kept(evidence: Evidence) -> None:
     """The rows of the rounds arrived with the values that were inserted.

@@ -22,6 +22,7 @@ _CREATED_AT = re.compile(r'"created_at"\s*:\s*"([^"]+)"')
     needs=("state_readable", "lake_readable", "lake_schema"),
     hint="After each publish, write the greatest created_at of the published rows, with all six digits. If a batch is "
     "not finished, start the consumer and wait.",
+    explains=("round_published_once", "no_duplicate_orders"),
 )
 def state_matches_newest_order(evidence: Evidence) -> None:
     """The state is the created_at of the newest order.

@@ -10,6 +10,7 @@ from grader.model import Mismatch, NoEvidence, check
 @check(
     needs=("state_readable", "rounds_readable"),
     hint="Move the state after every publish, and only forward. Never take it from the clock or from a second query.",
+    explains=("round_published_once", "no_duplicate_orders"),
 )
 def state_moved_forward(evidence: Evidence) -> None:
     """Each round moved the state forward, and nothing moved it back.

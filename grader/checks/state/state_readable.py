@@ -8,7 +8,8 @@ from grader.model import Mismatch, check
 
 @check(
     hint="Write the state to a temporary file, fsync it and rename it. A kill then leaves the old or the new state. "
-    "If nothing ran yet, run `make round1` first."
+    "If nothing ran yet, run `make round1` first.",
+    explains=("round_published_once", "no_duplicate_orders"),
 )
 def state_readable(evidence: Evidence) -> None:
     """The producer's state file is there and contains a timestamp.
