@@ -11,6 +11,7 @@ from typing import TypeAlias
 from configs.contract import COLUMN_NAMES
 from configs.settings import SettingsError, local_path
 from grader.evidence.config import Config
+from grader.evidence.lake_format import is_data, table_format
 from grader.evidence.listing import file_names, folder_names, list_parquet
 from grader.evidence.scan import read_footer
 from grader.evidence.sink_log import FOLDER as SINK_LOG
@@ -24,6 +25,7 @@ _FILES_TRIED = 3  # files of a lake that are opened to find its columns
 _QUARANTINE_COLUMNS = frozenset({"reason", "raw"})
 _QUARANTINE_NAME = re.compile(r"quarantine|reject|invalid|dead.?letter|dlq|corrupt|(^|_)bad(_|$)", re.IGNORECASE)
 _SINK_LOG_NAME = re.compile(r"_?spark_metadata", re.IGNORECASE)
+_SPARK_FILE = re.compile(r"part-\d{5}", re.ASCII)
 _STATE_NAME = re.compile(r"last|state|processed|timestamp|watermark|cursor", re.IGNORECASE)
 _STATE_FOLDER_NAME = re.compile(r"last|processed|timestamp|watermark|cursor", re.IGNORECASE)
 _NO_STATE = (".py", ".sh", ".sql", ".md", ".yml", ".yaml", ".crc", ".parquet", ".log", ".ipynb")
@@ -206,13 +208,16 @@ def _folder(path: Path, depth: int) -> _Folder:
 def _as_lake(folder: _Folder) -> tuple[Rank, Path] | None:
     has_log = SINK_LOG in folder.folders
     days = [name for name in folder.folders if "=" in name]
-    if not (has_log or days or any(_is_data(name) for name in folder.files)):
+    is_table = table_format(folder.path) is not None
+    sparks = any(_SPARK_FILE.match(name) and is_data(name) for name in folder.files)
+    if not (has_log or days or is_table or sparks or any(_is_data(name) for name in folder.files)):
         return None
     columns = _columns(folder, days)
     if columns >= _QUARANTINE_COLUMNS:
         return None
-    known = len(columns.intersection(COLUMN_NAMES))
-    if not known and (columns or not (has_log or days)):
+    # The Parquet files of an Iceberg table are in a folder below, which must not be taken for the lake.
+    known = len(COLUMN_NAMES if is_table and not columns else columns.intersection(COLUMN_NAMES))
+    if not known and (columns or not (has_log or days or sparks)):
         return None  # Parquet of something else
     is_named_so = _QUARANTINE_NAME.search(folder.path.name) is not None
     return (-known, is_named_so, not has_log, folder.depth), folder.path
