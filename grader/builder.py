@@ -474,6 +474,14 @@ def leave_orphan(root: Path) -> None:
     spark_files.write(orphan, first.read_bytes())
 
 
+def put_other_data(root: Path) -> None:
+    """Replace every file of the lake by data that have nothing to do with orders."""
+    import pyarrow as pa
+
+    for path in (root / LAKE).glob("date=*/*.parquet"):
+        spark_files.write_table(path, pa.table({"trip_id": [1, 2], "fare": [7.5, 9.0]}))
+
+
 def leave_batch_in_flight(root: Path) -> None:
     """Like a consumer that was killed in its last batch before it wrote anything: the batch is only planned."""
     last = max((root / CHECKPOINT / "offsets").glob("[0-9]"))

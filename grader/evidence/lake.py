@@ -220,6 +220,12 @@ class Lake:
                     problems.append({"file": footer.path, "column": name, "type": kind, "problem": wrong})
         return tuple(problems)
 
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """The columns of a lake without any column of orders; empty for a lake of orders, or without columns."""
+        names = dict.fromkeys(name for footer in self.footers if footer.schema for name in footer.schema.names)
+        return () if names.keys() & set(COLUMN_NAMES) else tuple(names)
+
     @cached_property
     def null_columns(self) -> tuple[str, ...]:
         """Text columns that are null in every row; none for a lake without rows.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -34,10 +34,19 @@ Rank: TypeAlias = tuple[object, ...]  # of a candidate: the lowest wins
 
 
 @dataclass(frozen=True)
+class OtherData:
+    """Parquet files without any column of orders: their folder, relative to the submission, and their columns."""
+
+    folder: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Locations:
     """Paths, which need not exist; None if neither the config nor the shape of the folders shows them.
 
     `sink_log` is the lake's log if it was moved out of the lake; None if it is in the lake, or does not exist.
+    `other_data` is what a submission without a lake has instead.
     """
 
     lake: Path | None
@@ -45,6 +54,7 @@ class Locations:
     state: Path | None
     rounds: Path
     sink_log: Path | None = None
+    other_data: OtherData | None = None
     assumptions: tuple[str, ...] = ()
 
 
@@ -110,8 +120,22 @@ def locate(config: Config) -> Locations:
         state=places["state"],
         rounds=places["rounds"] or nowhere,
         sink_log=sink_log,
+        other_data=None if _exists(places["lake"]) else _other_data(config.boundary),
         assumptions=tuple(assumptions),
     )
+
+
+def _exists(path: Path | None) -> bool:
+    return path is not None and path.is_dir()
+
+
+def _other_data(boundary: Path) -> OtherData | None:
+    """The first folder with Parquet files of other data, level by level. A quarantine is not other data."""
+    for folder in _walk(boundary):
+        columns = _columns(folder, [name for name in folder.folders if "=" in name])
+        if columns and not columns.keys() & set(COLUMN_NAMES) and not columns.keys() >= _QUARANTINE_COLUMNS:
+            return OtherData(folder.path.relative_to(boundary).as_posix(), tuple(columns))
+    return None
 
 
 def _moved_sink_log(lake: Path | None, boundary: Path) -> Path | None:
@@ -213,18 +237,18 @@ def _as_lake(folder: _Folder) -> tuple[Rank, Path] | None:
     if not (has_log or days or is_table or sparks or any(_is_data(name) for name in folder.files)):
         return None
     columns = _columns(folder, days)
-    if columns >= _QUARANTINE_COLUMNS:
+    if columns.keys() >= _QUARANTINE_COLUMNS:
         return None
     # The Parquet files of an Iceberg table are in a folder below, which must not be taken for the lake.
-    known = len(COLUMN_NAMES if is_table and not columns else columns.intersection(COLUMN_NAMES))
+    known = len(COLUMN_NAMES if is_table and not columns else columns.keys() & set(COLUMN_NAMES))
     if not known and (columns or not (has_log or days or sparks)):
         return None  # Parquet of something else
     is_named_so = _QUARANTINE_NAME.search(folder.path.name) is not None
     return (-known, is_named_so, not has_log, folder.depth), folder.path
 
 
-def _columns(folder: _Folder, days: list[str]) -> frozenset[str]:
-    """The columns of the first readable file; empty without one."""
+def _columns(folder: _Folder, days: list[str]) -> Mapping[str, None]:
+    """The columns of the first readable file, in their order; empty without one."""
     paths = [name for name in folder.files if _is_data(name)]
     for day in days:
         if len(paths) >= _FILES_TRIED:
@@ -237,8 +261,8 @@ def _columns(folder: _Folder, days: list[str]) -> frozenset[str]:
     for path in paths[:_FILES_TRIED]:
         schema = read_footer(folder.path, path).schema
         if schema is not None:
-            return frozenset(schema.names)
-    return frozenset()
+            return dict.fromkeys(schema.names)
+    return {}
 
 
 def _is_data(name: str) -> bool:

@@ -2,8 +2,9 @@ import shutil
 from pathlib import Path
 
 from configs.wording import counted
-from grader.builder import CONFIG, LAKE, Submission
+from grader.builder import CONFIG, LAKE, Submission, put_other_data
 from grader.evidence import Evidence
+from grader.evidence.columns import listed
 from grader.model import Mismatch, check
 
 
@@ -21,8 +22,11 @@ def lake_readable(evidence: Evidence) -> None:
     """
     lake = evidence.lake
     if not lake.exists:
-        where = evidence.locations.lake
-        raise Mismatch(expected="a Parquet lake", actual=f"no folder at {where}" if where else "none in the submission")
+        where, others = evidence.locations.lake, evidence.locations.other_data
+        actual = f"no folder at {where}" if where else "none in the submission"
+        if others is not None:
+            actual += f"; the files in {others.folder} are not orders: {listed(others.columns)}"
+        raise Mismatch(expected="a Parquet lake", actual=actual)
     if lake.other_format:
         raise Mismatch(
             expected='a Parquet lake: writeStream.format("parquet"), with a new lake and checkpoint folder',
@@ -86,6 +90,14 @@ def lake_is_an_iceberg_table(submission: Submission) -> None:
     submission.log = False
     submission.rounds = 0
     submission.edit(_to_iceberg)
+    submission.remove(CONFIG)
+
+
+@lake_readable.fails(also=("config_valid",), says="datalake/orders are not orders: columns trip_id, fare")
+def lake_of_other_data_and_no_config(submission: Submission) -> None:
+    submission.log = False
+    submission.rounds = 0
+    submission.edit(put_other_data)
     submission.remove(CONFIG)
 
 
