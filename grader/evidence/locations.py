@@ -10,15 +10,18 @@ from typing import TypeAlias
 
 from configs.contract import COLUMN_NAMES
 from configs.settings import SettingsError, local_path
+from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.config import Config
 from grader.evidence.lake_format import is_data, table_format
 from grader.evidence.listing import file_names, folder_names, list_parquet
 from grader.evidence.scan import read_footer
 from grader.evidence.sink_log import FOLDER as SINK_LOG
-from grader.evidence.sink_log import SinkLog, path_in_lake
+from grader.evidence.sink_log import SinkLog, path_in_lake, read_sink_log
 from grader.evidence.state import State
 
 _DEPTH = 12
+_CHECKPOINTS_TRIED = 20  # if a submission has several
+_NO_BATCH = 10_000_000  # more than the distance of any two batches
 _MAX_FOLDERS = 20_000  # folders of a submission that are searched; limits the time for a huge one
 _FILES_TRIED = 3  # files of a lake that are opened to find its columns
 # A quarantine is also a lake with a checkpoint. It must not be confused with the lake of the orders.
@@ -74,7 +77,7 @@ def locate(config: Config) -> Locations:
     Then the folder or file is searched by its shape:
 
     - lake: a folder with `_spark_metadata`, `key=value` folders or Parquet files that have the columns of orders.
-    - checkpoint: a folder with offsets/ and commits/, or offsets/ and metadata.
+    - checkpoint: a folder with offsets/ and commits/, or offsets/ and metadata. Of several, the one of the lake.
     - state file: a text with a timestamp and a name such as last_processed_timestamp.
 
     A quarantine is none of these.
@@ -101,10 +104,14 @@ def locate(config: Config) -> Locations:
     for name in lost:
         place = places[name]
         if name in found:
-            places[name] = found[name][0]
-            shown = [path.relative_to(config.boundary).as_posix() for path in found[name]]
+            paths, why = found[name], ""
+            if name == "checkpoint" and len(paths) > 1:
+                topic = config.settings.kafka.topic if config.settings else None
+                paths, why = _by_fit(paths, _sink_log(places["lake"], config.boundary), topic)
+            places[name] = paths[0]
+            shown = [path.relative_to(config.boundary).as_posix() for path in paths]
             others = f"; not used: {', '.join(shown[1:4])}" if shown[1:] else ""
-            assumptions.append(f"{name}: found by its shape at {shown[0]}{others}")
+            assumptions.append(f"{name}: found by its shape at {shown[0]}{why}{others}")
         elif place is not None and not _is_inside(place, config.boundary):
             places[name] = None
             assumptions.append(f"{name}: {place} is outside the submission and was not read")
@@ -123,6 +130,40 @@ def locate(config: Config) -> Locations:
         other_data=None if _exists(places["lake"]) else _other_data(config.boundary),
         assumptions=tuple(assumptions),
     )
+
+
+def _sink_log(lake: Path | None, boundary: Path) -> SinkLog | None:
+    if lake is None or not _is_inside(lake, boundary):
+        return None
+    moved = _moved_sink_log(lake, boundary)
+    return SinkLog(moved) if moved is not None else read_sink_log(lake)
+
+
+def _by_fit(paths: tuple[Path, ...], log: SinkLog | None, topic: str | None) -> tuple[tuple[Path, ...], str]:
+    """Checkpoints, given best first by their shape, now those of the lake first. And the reason, for the report.
+
+    A checkpoint belongs to the lake if its last batch is that of the lake's log, and if it reads the topic. A
+    quarantine's checkpoint fits as well, so its name counts first.
+    """
+    last = log.last_batch if log is not None else None
+    fits = {path: _misfit(Checkpoint(path), last, topic) for path in paths[:_CHECKPOINTS_TRIED]}
+    tried = sorted(fits, key=lambda path: (_QUARANTINE_NAME.search(path.name) is not None, fits[path]))
+    other_topic, distance = fits[tried[0]]
+    reasons = [f"fits the lake's log, which ends at batch {last}"] if last is not None and not distance else []
+    reasons += ["reads the topic"] if topic is not None and not other_topic else []
+    why = f", because it {', and '.join(reasons)}" if reasons else ""
+    return (*tried, *paths[_CHECKPOINTS_TRIED:]), why
+
+
+def _misfit(checkpoint: Checkpoint, last: int | None, topic: str | None) -> tuple[bool, int]:
+    """Whether it reads another topic than `topic`, and how many batches its end is from `last`, that of the lake."""
+    planned = checkpoint.last_offset_batch
+    if planned is None:
+        return True, _NO_BATCH
+    topics = checkpoint.ends_of(planned).keys()
+    other_topic = not topics if topic is None else topics != {topic}
+    # One batch more than the lake has can be in flight.
+    return other_topic, 0 if last is None or planned == last + 1 else abs(planned - last)
 
 
 def _exists(path: Path | None) -> bool:
