@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import shlex
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from grader.rubric import DEFAULT_RUBRIC, load_rubric
 DatabaseChoice: TypeAlias = Literal["auto", "on", "off"]
 
 
+_PACK_AGAIN = "Nothing could be unpacked: pack the folder again, and unpack it once yourself before you hand it in"
 _OWNERS_SHOWN = 5
 _OWNER_LETTERS = 60  # of a roll number, which a stranger wrote
 
@@ -136,8 +138,9 @@ def _opened(root: Path | None, stack: contextlib.ExitStack) -> Opened | None:
         return Opened(root)
     try:
         return stack.enter_context(opened(archives))
-    except ArchiveError as error:
-        raise UsageError(f"{root}: {error}") from None
+    except ArchiveError as error:  # a student's damaged file is a finding
+        empty = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grader-"))).resolve()
+        return Opened(empty, (f"archive: {error}",), damage=str(error))
 
 
 def _require_one(root: Path, folder: Path) -> None:
@@ -178,6 +181,8 @@ def _config(submission: Opened | None, path: Path | None) -> Config:
     if submission is None:
         return own_config(path)
     config = submitted_config(submission.folder, path)
+    if submission.damage is not None and path is None:
+        config = replace(config, problems=(f"{submission.damage}. {_PACK_AGAIN}",))
     return replace(config, assumptions=(*submission.notes, *config.assumptions))
 
 

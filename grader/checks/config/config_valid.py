@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 from configs.settings import HAND_OUT
@@ -31,6 +32,26 @@ def no_config(submission: Submission) -> None:
 @config_valid.fails
 def config_is_not_yaml(submission: Submission) -> None:
     submission.write(CONFIG, "postgres: [never closed")
+
+
+_NOTHING_THERE = ("lake_readable", "checkpoint_readable", "state_readable")
+
+
+@config_valid.fails(also=_NOTHING_THERE, says="handed_in.zip is damaged (File is not a zip file). Nothing could be")
+def damaged_zip(submission: Submission) -> None:
+    submission.edit(lambda root: _pack(root, "handed_in.zip", b"<html>404</html>"))
+
+
+@config_valid.fails(also=_NOTHING_THERE, says="handed_in.tar.gz is damaged")
+def tar_that_breaks_off_at_once(submission: Submission) -> None:
+    submission.edit(lambda root: _pack(root, "handed_in.tar.gz", b"\x1f\x8b\x08"))
+
+
+def _pack(root: Path, name: str, content: bytes) -> None:
+    """Leave nothing but an archive."""
+    for folder in root.iterdir():
+        shutil.rmtree(folder)
+    (root / name).write_bytes(content)
 
 
 @config_valid.passes
