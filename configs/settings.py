@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -88,6 +88,28 @@ Seconds = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
+_ADDRESS = r"(?:[^/:,?\s]+|\[[^\]\s]+\])(?::\d+)?"
+_JDBC_URL = re.compile(rf"jdbc:postgresql://({_ADDRESS}(?:,{_ADDRESS})*)/([^?/]+)(?:\?.*)?")
+_PORT = re.compile(r":\d+$")
+
+
+def blank_in_jdbc_url(url: str) -> str:
+    """What PgJDBC 42.7.4 makes of a blank in the URL; empty if there is none, or if it does no harm."""
+    server, _, options = url.partition("?")
+    address, _, db = server.removeprefix("jdbc:postgresql://").partition("/")
+    if url != url.lstrip():
+        return f"jdbc_url {url!r} begins with a blank, so PgJDBC does not accept it. Remove the blank"
+    if db != db.strip():
+        return f"jdbc_url {url!r} has a blank at its database: PgJDBC asks for a database {db!r}. Remove the blank"
+    if re.search(r"\s", address):
+        return f"jdbc_url {url!r} has a blank in {address!r}, so PgJDBC finds no such host or port. Remove the blank"
+    for option in options.split("&"):
+        name, _, value = option.partition("=")
+        if name == "sslmode" and value != value.strip():
+            return f"jdbc_url {url!r} has a blank at its sslmode: PgJDBC rejects the value {value!r}. Remove the blank"
+    return ""
+
+
 class _Section(BaseModel):
     # A student's file may have keys of its own.
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -106,13 +128,18 @@ class Postgres(_Section):
 
     @model_validator(mode="after")
     def _one_database(self) -> Postgres:
-        found = re.fullmatch(r"jdbc:postgresql://([^/:]+|\[[^\]]+\])(?::(\d+))?/([^?]+)(?:\?.*)?", self.jdbc_url)
+        blank = blank_in_jdbc_url(self.jdbc_url)
+        if blank:
+            raise ValueError(blank)
+        found = _JDBC_URL.fullmatch(self.jdbc_url)
         if found is None:
             raise ValueError(f"jdbc_url {self.jdbc_url!r}: allowed is jdbc:postgresql://host:port/database")
-        port, db = int(found[2] or 5432), unquote(found[3])
-        if (port, db) != (self.port, self.db):
+        ports = [int(address.rpartition(":")[2]) if _PORT.search(address) else 5432 for address in found[1].split(",")]
+        db = unquote_plus(found[2])
+        if self.port not in ports or db != self.db:
+            shown = " or ".join(map(str, dict.fromkeys(ports)))
             raise ValueError(
-                f"jdbc_url {self.jdbc_url!r} leads to port {port} and database {db!r}, but port is {self.port} and db "
+                f"jdbc_url {self.jdbc_url!r} leads to port {shown} and database {db!r}, but port is {self.port} and db "
                 f"is {self.db!r}. The rounds would insert where the producer does not read. Make them the same"
             )
         return self
@@ -214,6 +241,7 @@ class HandedIn(Settings):
     """The settings of a submission: `rollnumber` is as the student wrote it; empty if the config does not say."""
 
     rollnumber: str
+    jdbc_url_problem: str = ""  # a blank in the URL; the rest of the config can be used all the same
 
 
 _ALLOWED = {
@@ -326,6 +354,12 @@ def load_handed_in(path: Path) -> HandedIn:
         kept["datalake"]["quarantine_path"] = quarantine
     given = _text(values.get("rollnumber"))
     kept["rollnumber"] = given if isinstance(given, str) and given else _rollnumber(kept) or ""
+    postgres = kept.get("postgres")
+    url = postgres.get("jdbc_url") if isinstance(postgres, dict) else None
+    blank = blank_in_jdbc_url(url) if isinstance(url, str) else ""
+    if blank:
+        kept["postgres"] = {**kept["postgres"], "jdbc_url": re.sub(r"\s", "", str(url))}
+        kept["jdbc_url_problem"] = blank
     return _validated(HandedIn, kept, source, values, file.lines)
 
 

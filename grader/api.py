@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import shlex
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +18,18 @@ from grader.evidence import Evidence
 from grader.evidence.config import Config, own_config, submitted_config
 from grader.evidence.database import Database
 from grader.evidence.locations import locate
+from grader.evidence.several_submissions import several_submissions
 from grader.grading import OnError, judge_checks, ungraded
 from grader.limits import NO_LIMITS, Limits, OnStep, limited, step_limit
 from grader.model import Report
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
 
 DatabaseChoice: TypeAlias = Literal["auto", "on", "off"]
+
+
+_PACK_AGAIN = "Nothing could be unpacked: pack the folder again, and unpack it once yourself before you hand it in"
+_OWNERS_SHOWN = 5
+_OWNER_LETTERS = 60  # of a roll number, which a stranger wrote
 
 
 class UsageError(KitError):
@@ -71,6 +79,8 @@ def grade(
         raise UsageError(f"{config}: no such config file. Name one with --config path")
     with contextlib.ExitStack() as stack:
         submission = _opened(root, stack)
+        if root is not None and submission is not None and config is None:
+            _require_one(root, submission.folder)
         checks = all_checks()
         marks = load_rubric(rubric, checks)
         found = _config(submission, config)
@@ -129,8 +139,25 @@ def _opened(root: Path | None, stack: contextlib.ExitStack) -> Opened | None:
         return Opened(root)
     try:
         return stack.enter_context(opened(archives))
-    except ArchiveError as error:
-        raise UsageError(f"{root}: {error}") from None
+    except ArchiveError as error:  # a student's damaged file is a finding
+        empty = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grader-"))).resolve()
+        return Opened(empty, (f"archive: {error}",), damage=str(error))
+
+
+def _require_one(root: Path, folder: Path) -> None:
+    """Raises UsageError if `folder`, the submission as a folder, contains the work of several students."""
+    found = several_submissions(folder)
+    if not found:
+        return
+    shown = ", ".join(one.owner[:_OWNER_LETTERS] for one in found[:_OWNERS_SHOWN])
+    more = f" and {len(found) - _OWNERS_SHOWN} more" if len(found) > _OWNERS_SHOWN else ""
+    if folder == root:
+        first = f"`python -m grader grade {shlex.quote(str(found[0].folder))}`"
+    elif is_archive(root):
+        first = "unpack the archive, and name the folder of one submission"
+    else:
+        first = "name the archive of one submission"
+    raise UsageError(f"{root}: contains {len(found)} submissions, of {shown}{more}. Grade one at a time: {first}")
 
 
 def _archives(root: Path) -> list[Path]:
@@ -155,6 +182,8 @@ def _config(submission: Opened | None, path: Path | None) -> Config:
     if submission is None:
         return own_config(path)
     config = submitted_config(submission.folder, path)
+    if submission.damage is not None and path is None:
+        config = replace(config, problems=(f"{submission.damage}. {_PACK_AGAIN}",))
     return replace(config, assumptions=(*submission.notes, *config.assumptions))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import gzip
 import lzma
 import os
@@ -40,6 +41,9 @@ _MAX_READ_AT_ONCE = 16 << 20  # a tar's header can claim any length, and is read
 _MAX_DIRECTORY = 16 << 20  # bytes of a zip's directory of entries
 _SEARCHED_DEPTH = 4  # levels of folders in a submission that are searched for archives
 _END_OF_ZIP = struct.Struct("<4s4H2LH")
+_OF_THE_MACHINE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+)
 _BROKEN: tuple[type[Exception], ...] = (  # what the libraries raise for damaged archives
     OSError,
     EOFError,
@@ -57,7 +61,13 @@ _BROKEN: tuple[type[Exception], ...] = (  # what the libraries raise for damaged
 
 
 class ArchiveError(KitError):
-    """An archive cannot be unpacked; the message says why."""
+    """An archive is damaged or exceeds a limit; the message says why."""
+
+    exit_code = 2
+
+
+class UnpackError(KitError):
+    """This machine cannot unpack an archive, for example because its disk is full. The archive may be good."""
 
     exit_code = 2
 
@@ -104,10 +114,14 @@ class _Budget:
 
 @dataclass(frozen=True)
 class Opened:
-    """A submission as a folder, and notes on the unpacking for the reader of the report."""
+    """A submission as a folder, and notes on the unpacking for the reader of the report.
+
+    `damage` says why nothing could be unpacked. The folder is empty then.
+    """
 
     folder: Path
     notes: tuple[str, ...] = ()
+    damage: str | None = None
 
 
 def is_archive(path: Path) -> bool:
@@ -126,7 +140,8 @@ def opened(archives: list[Path], limits: ArchiveLimits = LIMITS) -> Iterator[Ope
     """The archives, unpacked into a temporary folder that is deleted at the end of the context.
 
     Raises:
-        ArchiveError: no archive can be unpacked.
+        ArchiveError: nothing could be unpacked, because of the archives.
+        UnpackError: nothing could be unpacked, because of this machine.
     """
     with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as temporary:
         folder, budget, problems = Path(temporary).resolve(), _Budget(limits), list[str]()
@@ -158,6 +173,10 @@ def _unpack_all(archive: Path, target: Path, budget: _Budget, depth: int) -> lis
     except ArchiveError as error:
         return [f"{archive.name} {error}"]
     except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise UnpackError(
+                f"{archive}: cannot be unpacked here ({error.strerror}). Fix this and grade again"
+            ) from None
         return [f"{archive.name} is damaged ({(str(error) or type(error).__name__).splitlines()[0][:100]})"]
     problems = list[str]()
     for inner in [path for path in _files_below(target) if is_archive(path)]:

@@ -58,6 +58,7 @@ ROUNDS = f"state/food/{ROLLNUMBER}/rounds"
 PARTITIONS = 3
 COMPACT_INTERVAL = 10  # Spark's: batches 9, 19, ... are compact
 
+_ENDINGS = {"csv": ".csv", "json": ".json", "orc": ".snappy.orc"}  # of the files that Spark writes
 _START = datetime(2025, 11, 18, 12, 24, 0, 123456, tzinfo=timezone.utc)
 _CONFIG = """\
 rollnumber: {rollnumber}
@@ -127,6 +128,7 @@ class Submission:
     - `rejected`: order_ids in Postgres that the consumer rejected. They go to the quarantine.
     - `messages`: bad messages put directly on the topic with a batch's rows. They go to the quarantine too.
     - `skipped`: number of messages that were on the topic before the consumer began to read.
+    - `lake_format`: parquet, or another one that Spark's file sink can write: csv, json or orc.
     - `folder_key`: the key of the lake's folders; None: no folders.
     - `split`: the number of files per date and batch.
     """
@@ -145,6 +147,7 @@ class Submission:
     log: bool = True
     has_database: bool = True
     is_sparks: bool = True
+    lake_format: str = "parquet"
     folder_key: str | None = "date"
     split: int = 1
     skipped: int = 0
@@ -362,15 +365,19 @@ class Submission:
         for day, task, some in parts:
             uuid_ = _uuid(batch, day, task) if task else _uuid(batch, day)
             name = spark_files.data_file_name(uuid_, task, is_partitioned=self.folder_key is not None)
+            name = name.replace(".snappy.parquet", _ENDINGS.get(self.lake_format, ".snappy.parquet"))
             path = name if self.folder_key is None else f"{self.folder_key}={day}/{name}"
             target = self.folder / LAKE / path
-            spark_files.write_table(
-                target,
-                self._table(some),
-                is_sparks=self.is_sparks,
-                int96=self.types["created_at"] == "int96",
-                milliseconds=self.types["created_at"] == "ms",
-            )
+            if self.lake_format == "parquet":
+                spark_files.write_table(
+                    target,
+                    self._table(some),
+                    is_sparks=self.is_sparks,
+                    int96=self.types["created_at"] == "int96",
+                    milliseconds=self.types["created_at"] == "ms",
+                )
+            else:
+                spark_files.write_in_format(target, self._table(some), self.lake_format)
             digest = file_sha256(target) or ""
             records.append(LakeFileRecord(path=path, size=target.stat().st_size, sha256=digest, rows=len(some)))
         return records
@@ -465,6 +472,14 @@ def leave_orphan(root: Path) -> None:
     first = min((root / LAKE).glob("date=*/*.parquet"))
     orphan = first.with_name(spark_files.data_file_name(_uuid("orphan")))
     spark_files.write(orphan, first.read_bytes())
+
+
+def put_other_data(root: Path) -> None:
+    """Replace every file of the lake by data that have nothing to do with orders."""
+    import pyarrow as pa
+
+    for path in (root / LAKE).glob("date=*/*.parquet"):
+        spark_files.write_table(path, pa.table({"trip_id": [1, 2], "fare": [7.5, 9.0]}))
 
 
 def leave_batch_in_flight(root: Path) -> None:

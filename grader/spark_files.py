@@ -84,6 +84,20 @@ def write_table(
     renew_checksum(path)
 
 
+def write_in_format(path: Path, table: pa.Table, name: str) -> None:
+    """Write a data file in another format that Spark's file sink has: csv, json or orc."""
+    from pyarrow import csv, orc
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name == "orc":
+        orc.write_table(table, path)
+    elif name == "csv":
+        csv.write_csv(table, path, csv.WriteOptions(include_header=False))
+    else:
+        path.write_text("".join(f"{json.dumps(row, default=str)}\n" for row in table.to_pylist()))
+    renew_checksum(path)
+
+
 def _row_type(schema: pa.Schema) -> dict[str, object]:
     fields = [
         {"name": field.name, "type": _spark_type(field.type), "nullable": True, "metadata": {}} for field in schema

@@ -21,6 +21,12 @@ from grader.evidence.listing import file_names, read_bytes
 from grader.evidence.sink_log import SinkLog
 
 _ID = re.compile(r"\d{1,7}", re.ASCII)  # enough for a batch per second over 115 days; larger numbers are not batch ids
+# A key in the offset of a source -> that source.
+_SOURCES = {
+    "logOffset": "files",
+    "reservoirId": "a Delta table",
+    "timestamp": "the rate source",  # rate-micro-batch
+}
 Offsets = Mapping[str, Mapping[int, int]]  # topic -> partition -> offset
 
 
@@ -93,6 +99,32 @@ class Checkpoint:
         if not text.startswith("v1"):
             raise ValueError(f"begins with {text[:20]!r}, not with v1" if text else "empty")
         return text
+
+    @cached_property
+    def other_source(self) -> str | None:
+        """What the query read instead of Kafka, such as "files"; None for Kafka, or if the offsets do not show it."""
+        for batch in reversed(self.offset_batches):
+            try:
+                lines = self._text(f"offsets/{batch}").splitlines()[2:]
+            except (OSError, ValueError):
+                continue
+            found = [source for line in lines if (source := self._source(line)) is not None]
+            if found:
+                return found[0]
+        return None
+
+    def _source(self, line: str) -> str | None:
+        """The source that writes such offsets; None for Kafka's, and for those that nothing known writes."""
+        try:
+            offset = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(offset, int) and not isinstance(offset, bool):
+            # Only the rate source writes a file of its own: the time of its start.
+            is_rate = self.folder is not None and "0" in file_names(self.folder / "sources" / "0")
+            return "the rate source" if is_rate else "a socket"
+        values = offset if isinstance(offset, dict) else {}  # those of a topic would be a mapping
+        return next((source for key, source in _SOURCES.items() if isinstance(values.get(key), int | str)), None)
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class Config:
 
     `settings` is None if the file is missing or wrong; `problems` says why, one line per problem. The grader reads
     nothing outside the folder `boundary`. It is None for the user's own project, whose config may point anywhere.
+    `jdbc_url_problem` is what PgJDBC makes of a blank in jdbc_url; empty without one.
     """
 
     root: Path
@@ -33,6 +34,7 @@ class Config:
     problems: tuple[str, ...] = ()
     boundary: Path | None = None
     assumptions: tuple[str, ...] = ()
+    jdbc_url_problem: str = ""
 
 
 def own_config(path: Path | None) -> Config:
@@ -65,7 +67,7 @@ def submitted_config(root: Path, path: Path | None) -> Config:
     except Exception as error:  # noqa: BLE001 - any error in reading a student's YAML is a problem of the YAML
         what = str(error) or type(error).__name__
         return Config(root, source, None, (f"{_shown(source, root)}: {what[:200]}",), boundary, assumptions)
-    return Config(settings.root, source, settings, (), boundary, assumptions)
+    return Config(settings.root, source, settings, (), boundary, assumptions, settings.jdbc_url_problem)
 
 
 def find_config(root: Path) -> Path | None:

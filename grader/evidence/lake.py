@@ -15,7 +15,8 @@ from urllib.parse import unquote
 
 from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
 from configs.wording import counted
-from grader.evidence.listing import file_sha256, list_parquet
+from grader.evidence.lake_format import OTHER_SUFFIXES, described
+from grader.evidence.listing import file_sha256, list_files, list_parquet
 from grader.evidence.order_ids import OrderIds, union
 from grader.evidence.orders import (
     SECOND_US,
@@ -111,6 +112,16 @@ class Lake:
         return list_parquet(self.folder, self.boundary) if self.folder is not None else {}
 
     @cached_property
+    def other_listing(self) -> Mapping[str, int]:
+        """The same of data files in other formats, such as CSV. They are never read."""
+        return list_files(self.folder, OTHER_SUFFIXES, self.boundary) if self.folder is not None else {}
+
+    @cached_property
+    def other_format(self) -> str | None:
+        """What the lake is if it is not plain Parquet, with the number of files; None if it is, or is empty."""
+        return described(self.folder, self.other_listing, len(self.listing)) if self.folder is not None else None
+
+    @cached_property
     def log(self) -> SinkLog | None:
         if self.moved_log is not None:
             return SinkLog(self.moved_log)
@@ -120,7 +131,7 @@ class Lake:
     def _logged(self) -> Mapping[str, LoggedFile]:
         if self.log is None or self.folder is None:
             return {}
-        paths = frozenset(self.listing)
+        paths = frozenset(self.listing) | frozenset(self.other_listing)
         return {path_in_lake(entry.path, paths, self.folder): entry for entry in self.log.files}
 
     @cached_property
@@ -140,7 +151,7 @@ class Lake:
     @cached_property
     def missing(self) -> tuple[str, ...]:
         """Files that the log names but that are not there."""
-        return tuple(sorted(set(self._logged) - set(self.listing)))
+        return tuple(sorted(set(self._logged) - set(self.listing) - set(self.other_listing)))
 
     @cached_property
     def resized(self) -> tuple[LakeFile, ...]:
@@ -154,7 +165,8 @@ class Lake:
         lines = list[str]()
         moved = sum(not entry.path.startswith(f"{self.folder}/") for entry in self._logged.values())
         if self.log is None:
-            lines.append("lake: it has no _spark_metadata log, so every Parquet file in it counts")
+            if self.other_format is None:
+                lines.append("lake: it has no _spark_metadata log, so every Parquet file in it counts")
         elif moved:
             paths = counted(moved, "logged path")
             lines.append(f"lake: it was moved; {paths} compared only from the date= folder on")
@@ -208,6 +220,12 @@ class Lake:
                     problems.append({"file": footer.path, "column": name, "type": kind, "problem": wrong})
         return tuple(problems)
 
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """The columns of a lake without any column of orders; empty for a lake of orders, or without columns."""
+        names = dict.fromkeys(name for footer in self.footers if footer.schema for name in footer.schema.names)
+        return () if names.keys() & set(COLUMN_NAMES) else tuple(names)
+
     @cached_property
     def null_columns(self) -> tuple[str, ...]:
         """Text columns that are null in every row; none for a lake without rows.
@@ -232,7 +250,7 @@ class Lake:
 
     @property
     def _is_judgeable(self) -> bool:
-        return self.exists and not self.unreadable and not self.schema_problems
+        return self.exists and not self.other_format and not self.unreadable and not self.schema_problems
 
     @cached_property
     def figures(self) -> Figures:

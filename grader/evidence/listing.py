@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 _CHUNK = 1 << 20
+PARQUET_SUFFIXES = (".parquet", ".parq")
 MAX_BYTES = 64 << 20  # of a file that is read as a whole; a compact sink log of 200,000 files is about this large
 
 
@@ -55,7 +56,12 @@ def read_bytes(folder: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
 
 
 def list_parquet(folder: Path, boundary: Path | None = None) -> dict[str, int]:
-    """Parquet files under `folder` by relative path, with their sizes.
+    """Parquet files under `folder` by relative path, with their sizes. See `list_files`."""
+    return list_files(folder, PARQUET_SUFFIXES, boundary)
+
+
+def list_files(folder: Path, suffixes: tuple[str, ...], boundary: Path | None = None) -> dict[str, int]:
+    """Files under `folder` whose names end with one of `suffixes`: relative path -> size in bytes.
 
     Like Spark, it skips names that begin with _ or . (temporary files, sidecars). In a submission, with a `boundary`,
     it skips links too. It also skips files that vanish meanwhile.
@@ -71,7 +77,7 @@ def list_parquet(folder: Path, boundary: Path | None = None) -> dict[str, int]:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(f"{prefix}{entry.name}/")
-                    elif entry.name.endswith((".parquet", ".parq")) and _may_read(entry, boundary):
+                    elif entry.name.endswith(suffixes) and _may_read(entry, boundary):
                         files[f"{prefix}{entry.name}"] = entry.stat().st_size
         except OSError:
             continue

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from configs.contract import COLUMN_NAMES
 from configs.settings import SettingsError, local_path
+from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.config import Config
+from grader.evidence.lake_format import is_data, table_format
 from grader.evidence.listing import file_names, folder_names, list_parquet
 from grader.evidence.scan import read_footer
 from grader.evidence.sink_log import FOLDER as SINK_LOG
-from grader.evidence.sink_log import SinkLog, path_in_lake
+from grader.evidence.sink_log import SinkLog, path_in_lake, read_sink_log
 from grader.evidence.state import State
 
 _DEPTH = 12
+_CHECKPOINTS_TRIED = 20  # if a submission has several
+_NO_BATCH = 10_000_000  # more than the distance of any two batches
 _MAX_FOLDERS = 20_000  # folders of a submission that are searched; limits the time for a huge one
 _FILES_TRIED = 3  # files of a lake that are opened to find its columns
 # A quarantine is also a lake with a checkpoint. It must not be confused with the lake of the orders.
 _QUARANTINE_COLUMNS = frozenset({"reason", "raw"})
 _QUARANTINE_NAME = re.compile(r"quarantine|reject|invalid|dead.?letter|dlq|corrupt|(^|_)bad(_|$)", re.IGNORECASE)
 _SINK_LOG_NAME = re.compile(r"_?spark_metadata", re.IGNORECASE)
+_SPARK_FILE = re.compile(r"part-\d{5}", re.ASCII)
 _STATE_NAME = re.compile(r"last|state|processed|timestamp|watermark|cursor", re.IGNORECASE)
 _STATE_FOLDER_NAME = re.compile(r"last|processed|timestamp|watermark|cursor", re.IGNORECASE)
 _NO_STATE = (".py", ".sh", ".sql", ".md", ".yml", ".yaml", ".crc", ".parquet", ".log", ".ipynb")
@@ -32,10 +37,19 @@ Rank: TypeAlias = tuple[object, ...]  # of a candidate: the lowest wins
 
 
 @dataclass(frozen=True)
+class OtherData:
+    """Parquet files without any column of orders: their folder, relative to the submission, and their columns."""
+
+    folder: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Locations:
     """Paths, which need not exist; None if neither the config nor the shape of the folders shows them.
 
     `sink_log` is the lake's log if it was moved out of the lake; None if it is in the lake, or does not exist.
+    `other_data` is what a submission without a lake has instead.
     """
 
     lake: Path | None
@@ -43,6 +57,7 @@ class Locations:
     state: Path | None
     rounds: Path
     sink_log: Path | None = None
+    other_data: OtherData | None = None
     assumptions: tuple[str, ...] = ()
 
 
@@ -62,7 +77,7 @@ def locate(config: Config) -> Locations:
     Then the folder or file is searched by its shape:
 
     - lake: a folder with `_spark_metadata`, `key=value` folders or Parquet files that have the columns of orders.
-    - checkpoint: a folder with offsets/ and commits/, or offsets/ and metadata.
+    - checkpoint: a folder with offsets/ and commits/, or offsets/ and metadata. Of several, the one of the lake.
     - state file: a text with a timestamp and a name such as last_processed_timestamp.
 
     A quarantine is none of these.
@@ -89,10 +104,14 @@ def locate(config: Config) -> Locations:
     for name in lost:
         place = places[name]
         if name in found:
-            places[name] = found[name][0]
-            shown = [path.relative_to(config.boundary).as_posix() for path in found[name]]
+            paths, why = found[name], ""
+            if name == "checkpoint" and len(paths) > 1:
+                topic = config.settings.kafka.topic if config.settings else None
+                paths, why = _by_fit(paths, _sink_log(places["lake"], config.boundary), topic)
+            places[name] = paths[0]
+            shown = [path.relative_to(config.boundary).as_posix() for path in paths]
             others = f"; not used: {', '.join(shown[1:4])}" if shown[1:] else ""
-            assumptions.append(f"{name}: found by its shape at {shown[0]}{others}")
+            assumptions.append(f"{name}: found by its shape at {shown[0]}{why}{others}")
         elif place is not None and not _is_inside(place, config.boundary):
             places[name] = None
             assumptions.append(f"{name}: {place} is outside the submission and was not read")
@@ -108,8 +127,56 @@ def locate(config: Config) -> Locations:
         state=places["state"],
         rounds=places["rounds"] or nowhere,
         sink_log=sink_log,
+        other_data=None if _exists(places["lake"]) else _other_data(config.boundary),
         assumptions=tuple(assumptions),
     )
+
+
+def _sink_log(lake: Path | None, boundary: Path) -> SinkLog | None:
+    if lake is None or not _is_inside(lake, boundary):
+        return None
+    moved = _moved_sink_log(lake, boundary)
+    return SinkLog(moved) if moved is not None else read_sink_log(lake)
+
+
+def _by_fit(paths: tuple[Path, ...], log: SinkLog | None, topic: str | None) -> tuple[tuple[Path, ...], str]:
+    """Checkpoints, given best first by their shape, now those of the lake first. And the reason, for the report.
+
+    A checkpoint belongs to the lake if its last batch is that of the lake's log, and if it reads the topic. A
+    quarantine's checkpoint fits as well, so its name counts first.
+    """
+    last = log.last_batch if log is not None else None
+    fits = {path: _misfit(Checkpoint(path), last, topic) for path in paths[:_CHECKPOINTS_TRIED]}
+    tried = sorted(fits, key=lambda path: (_QUARANTINE_NAME.search(path.name) is not None, fits[path]))
+    other_topic, distance = fits[tried[0]]
+    reasons = [f"fits the lake's log, which ends at batch {last}"] if last is not None and not distance else []
+    reasons += ["reads the topic"] if topic is not None and not other_topic else []
+    why = f", because it {', and '.join(reasons)}" if reasons else ""
+    return (*tried, *paths[_CHECKPOINTS_TRIED:]), why
+
+
+def _misfit(checkpoint: Checkpoint, last: int | None, topic: str | None) -> tuple[bool, int]:
+    """Whether it reads another topic than `topic`, and how many batches its end is from `last`, that of the lake."""
+    planned = checkpoint.last_offset_batch
+    if planned is None:
+        return True, _NO_BATCH
+    topics = checkpoint.ends_of(planned).keys()
+    other_topic = not topics if topic is None else topics != {topic}
+    # One batch more than the lake has can be in flight.
+    return other_topic, 0 if last is None or planned == last + 1 else abs(planned - last)
+
+
+def _exists(path: Path | None) -> bool:
+    return path is not None and path.is_dir()
+
+
+def _other_data(boundary: Path) -> OtherData | None:
+    """The first folder with Parquet files of other data, level by level. A quarantine is not other data."""
+    for folder in _walk(boundary):
+        columns = _columns(folder, [name for name in folder.folders if "=" in name])
+        if columns and not columns.keys() & set(COLUMN_NAMES) and not columns.keys() >= _QUARANTINE_COLUMNS:
+            return OtherData(folder.path.relative_to(boundary).as_posix(), tuple(columns))
+    return None
 
 
 def _moved_sink_log(lake: Path | None, boundary: Path) -> Path | None:
@@ -206,20 +273,23 @@ def _folder(path: Path, depth: int) -> _Folder:
 def _as_lake(folder: _Folder) -> tuple[Rank, Path] | None:
     has_log = SINK_LOG in folder.folders
     days = [name for name in folder.folders if "=" in name]
-    if not (has_log or days or any(_is_data(name) for name in folder.files)):
+    is_table = table_format(folder.path) is not None
+    sparks = any(_SPARK_FILE.match(name) and is_data(name) for name in folder.files)
+    if not (has_log or days or is_table or sparks or any(_is_data(name) for name in folder.files)):
         return None
     columns = _columns(folder, days)
-    if columns >= _QUARANTINE_COLUMNS:
+    if columns.keys() >= _QUARANTINE_COLUMNS:
         return None
-    known = len(columns.intersection(COLUMN_NAMES))
-    if not known and (columns or not (has_log or days)):
+    # The Parquet files of an Iceberg table are in a folder below, which must not be taken for the lake.
+    known = len(COLUMN_NAMES if is_table and not columns else columns.keys() & set(COLUMN_NAMES))
+    if not known and (columns or not (has_log or days or sparks)):
         return None  # Parquet of something else
     is_named_so = _QUARANTINE_NAME.search(folder.path.name) is not None
     return (-known, is_named_so, not has_log, folder.depth), folder.path
 
 
-def _columns(folder: _Folder, days: list[str]) -> frozenset[str]:
-    """The columns of the first readable file; empty without one."""
+def _columns(folder: _Folder, days: list[str]) -> Mapping[str, None]:
+    """The columns of the first readable file, in their order; empty without one."""
     paths = [name for name in folder.files if _is_data(name)]
     for day in days:
         if len(paths) >= _FILES_TRIED:
@@ -232,8 +302,8 @@ def _columns(folder: _Folder, days: list[str]) -> frozenset[str]:
     for path in paths[:_FILES_TRIED]:
         schema = read_footer(folder.path, path).schema
         if schema is not None:
-            return frozenset(schema.names)
-    return frozenset()
+            return dict.fromkeys(schema.names)
+    return {}
 
 
 def _is_data(name: str) -> bool:

@@ -157,12 +157,6 @@ def call_with_a_text_file(tmp_path: Path) -> None:
         pass
 
 
-def call_with_a_broken_archive(tmp_path: Path) -> None:
-    (tmp_path / "x.zip").write_text("x")
-    with grade(tmp_path / "x.zip"):
-        pass
-
-
 def call_without_config(tmp_path: Path) -> None:
     with grade(tmp_path, config=tmp_path / "nowhere.yml"):
         pass
@@ -184,7 +178,6 @@ def call_with_a_wrong_own_config(tmp_path: Path) -> None:
     [
         (call_without_folder, "nowhere: no such folder. Name the folder"),
         (call_with_a_text_file, r"notes.txt: neither a folder nor an archive \(.zip"),
-        (call_with_a_broken_archive, "x.zip: x.zip is damaged"),
         (call_without_config, "nowhere.yml: no such config file. Name one"),
         (call_without_rubric, "nowhere.yml: cannot be read"),
         (call_with_a_wrong_own_config, "x.yml"),
@@ -198,6 +191,13 @@ def test_bad_calls_raise(
     if call is not call_with_a_wrong_own_config:  # the settings' own error, as every command has it
         assert raised.value.exit_code == UsageError.exit_code == 2
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_damaged_archive_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_text("x")
+    with grade(tmp_path / "x.zip") as graded:
+        assert (graded.report.submission, graded.report.verdict) == ("x", "fail")
+        assert "x.zip is damaged" in (finding(graded.report, "config_valid").actual or "")
 
 
 def test_a_grading_that_did_not_end_has_a_report(tmp_path: Path) -> None:

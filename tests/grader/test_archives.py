@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from grader import archive
 from grader.__main__ import main
 from grader.archive import ArchiveError, ArchiveLimits, archives_in, opened, stem
 from grader.builder import Submission
@@ -163,12 +165,28 @@ def test_archives_in_one_another_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\5\6" + bytes(18), b"\x1f\x8b", bytes(2000)])
 @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz", "x.tar", "x.tar.xz", "x.tar.bz2"])
-def test_damaged_archives_are_exit_2_or_an_empty_submission(
+def test_damaged_archives_get_a_report(
     name: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    assert main(["grade", str(tmp_path / name), "--database", "off", "--out", str(tmp_path / "out")]) in (1, 2)
+    assert main(["grade", str(tmp_path / name), "--database", "off", "--out", str(tmp_path / "out")]) == 1
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["verdict"], report["score"], report["submission"]) == ("fail", 0, "x")
+    (said,) = [check["actual"] for check in report["checks"] if check["id"] == "config_valid"]
+    assert f"{name} is damaged" in said or "there is no orders_stream.yml" in said
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_full_disk_is_not_a_damaged_archive(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive, "_write", fail)
+    assert main(["grade", str(zipped(folder, tmp_path / "x1")), "--database", "off"]) == 2
+    assert "cannot be unpacked here (No space left on device)" in capsys.readouterr().err
+    assert not (tmp_path / "x1-reports").exists()
 
 
 def test_a_file_that_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

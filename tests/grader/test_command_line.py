@@ -14,7 +14,7 @@ import pytest
 
 from configs.settings import PROJECT
 from grader.__main__ import main
-from grader.builder import CHECKPOINT, CONFIG, LAKE, ROUNDS, STATE, Submission
+from grader.builder import CHECKPOINT, CONFIG, LAKE, ROLLNUMBER, ROUNDS, STATE, Submission
 from grader.checks import all_checks
 from grader.rubric import DEFAULT_RUBRIC, RubricError, load_rubric
 
@@ -234,6 +234,53 @@ def test_nested_submission_is_found(submission: Submission, tmp_path: Path) -> N
     submission.folder = tmp_path / "handed_in" / "2025em1100471" / "food_delivery_streaming" / "local"
     submission.build()
     assert main(["grade", str(tmp_path / "handed_in"), "--database", "off"]) == 0
+
+
+def hand_in(folder: Path, rollnumber: str) -> Path:
+    root = Submission(folder).build()
+    replace(root / CONFIG, ROLLNUMBER, rollnumber)
+    return root
+
+
+@pytest.mark.parametrize("above", [".", "hand-ins/late"])
+@pytest.mark.parametrize("config", [True, False])
+def test_a_folder_of_several_submissions_is_refused(
+    above: str, config: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("2025em1", "2025em2", "2025em3"):
+        submission = Submission(tmp_path / above / name / "food_delivery_streaming" / "local")
+        submission.topic = f"{name}_food_orders_raw"
+        submission.build()
+        replace(submission.folder / CONFIG, ROLLNUMBER, name)
+        if not config:
+            (submission.folder / CONFIG).unlink()
+    assert main(["grade", str(tmp_path), "--database", "off"]) == 2
+    first = tmp_path / above / "2025em1"
+    said = capsys.readouterr().err
+    assert "contains 3 submissions, of 2025em1, 2025em2, 2025em3" in said
+    assert f"Grade one at a time: `python -m grader grade {first}`" in said
+    assert not (tmp_path / "reports").exists()
+    assert main(["grade", str(first), "--database", "off"]) in (0, 1)
+
+
+def test_archives_of_several_submissions_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("2025em1", "2025em2"):
+        shutil.make_archive(str(tmp_path / "all" / name), "zip", hand_in(tmp_path / "work" / name, name))
+    assert main(["grade", str(tmp_path / "all"), "--database", "off"]) == 2
+    assert "name the archive of one submission" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [("local", "s3"), ("first", "second")])
+def test_copies_and_variants_of_one_submission_are_graded(names: tuple[str, ...], tmp_path: Path) -> None:
+    for name in names:
+        Submission(tmp_path / "food_delivery_streaming" / name).build()
+    assert main(["grade", str(tmp_path), "--database", "off"]) == 0
+
+
+def test_a_submission_with_the_config_of_another_in_a_folder_below_is_one(submission: Submission) -> None:
+    submission.edit(lambda root: hand_in(root / "examples" / "a", "2025em1"))
+    submission.edit(lambda root: hand_in(root / "examples" / "b", "2025em2"))
+    assert grade(submission) == 0
 
 
 def test_list_and_explain(capsys: pytest.CaptureFixture[str]) -> None:

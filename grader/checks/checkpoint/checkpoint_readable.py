@@ -2,7 +2,7 @@ import shutil
 from pathlib import Path
 
 from configs.wording import counted
-from grader.builder import CHECKPOINT, Submission, renew_checksum
+from grader.builder import CHECKPOINT, Submission, remove_with_checksum, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
 
@@ -24,6 +24,8 @@ def checkpoint_readable(evidence: Evidence) -> None:
 
     Reads offsets/ (planned batches) and commits/ (finished batches). With the checkpoint a restarted consumer continues
     where it stopped, and neither loses nor repeats a batch.
+
+    The offsets show what the consumer read. Those of files, a socket or the rate source are not those of Kafka.
     """
     checkpoint = evidence.checkpoint
     if not checkpoint.exists:
@@ -31,6 +33,11 @@ def checkpoint_readable(evidence: Evidence) -> None:
         raise Mismatch(expected="a checkpoint", actual=f"none at {where}" if where else "none in the submission")
     if not checkpoint.offset_batches:
         raise Mismatch(expected="at least one batch in offsets/", actual="none")
+    if checkpoint.other_source is not None:
+        raise Mismatch(
+            expected='offsets of a Kafka topic: spark.readStream.format("kafka"), with a new checkpoint folder',
+            actual=f"the offsets show that the consumer read {checkpoint.other_source}, not Kafka",
+        )
     if checkpoint.problems:
         raise Mismatch(
             expected="files as Spark writes them",
@@ -52,6 +59,34 @@ def empty_offsets_file(submission: Submission) -> None:
 @checkpoint_readable.fails
 def garbage_in_commits(submission: Submission) -> None:
     submission.edit(lambda root: (root / CHECKPOINT / "commits" / "1").write_bytes(b"\xff\xfe garbage"))
+
+
+def _reads(name: str, offset: str, says: str, start: str | None) -> None:
+    """Register a consumer of another source: its offsets, and its file in sources/ if it writes one."""
+
+    def build(submission: Submission) -> None:
+        submission.edit(lambda root: _change_source(root, offset, start))
+
+    build.__name__ = f"consumer_of_{name}"
+    checkpoint_readable.fails(says=says)(build)
+
+
+_reads("files", '{"logOffset":%d}', "the consumer read files, not Kafka", 'v1\n{"path":"file:///x","batchId":0}')
+_reads("a_socket", "%d", "the consumer read a socket, not Kafka", None)
+_reads("the_rate_source", "%d", "the consumer read the rate source, not Kafka", "v1\n1763468640000")
+
+
+def _change_source(root: Path, offset: str, start: str | None) -> None:
+    for path in (root / CHECKPOINT / "offsets").glob("[0-9]"):
+        *head, _ = path.read_text().splitlines()
+        path.write_text("\n".join([*head, offset % int(path.name)]))
+        renew_checksum(path)
+    first = root / CHECKPOINT / "sources" / "0" / "0"
+    if start is None:
+        remove_with_checksum(first)
+    else:
+        first.write_text(start)
+        renew_checksum(first)
 
 
 @checkpoint_readable.passes

@@ -1,4 +1,7 @@
-from grader.builder import CHECKPOINT, LAKE, Submission
+import shutil
+from pathlib import Path
+
+from grader.builder import CHECKPOINT, CONFIG, LAKE, Submission, remove_with_checksum, renew_checksum
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
 
@@ -49,6 +52,46 @@ def consumer_started_over_and_no_rounds(submission: Submission) -> None:
 def checkpoint_deleted_and_log_moved(submission: Submission) -> None:
     checkpoint_deleted_and_lake_kept(submission)
     submission.edit(lambda root: (root / LAKE / "_spark_metadata").rename(root / LAKE / ".." / "_spark_metadata"))
+
+
+@sink_log_not_ahead.fails(also=("round_advanced_offsets",), says="offsets/ ends at batch 0")
+def checkpoint_deleted_and_an_older_copy_kept(submission: Submission) -> None:
+    submission.edit(lambda root: _keep_older_copy(root, "checkpoints/a_copy"))
+    submission.edit(lambda root: _replace(root / CONFIG, f"location: {CHECKPOINT}\n", "location: checkpoints\n"))
+    checkpoint_deleted_and_lake_kept(submission)
+
+
+@sink_log_not_ahead.passes
+def checkpoint_of_an_earlier_run_in_a_folder_above(submission: Submission) -> None:
+    submission.edit(lambda root: _keep_older_copy(root, "ckpt"))
+    submission.edit(lambda root: _replace(root / CONFIG, f"location: {CHECKPOINT}\n", "location: /app/ckpt/orders\n"))
+
+
+@sink_log_not_ahead.passes
+def checkpoint_of_another_topic_with_as_many_batches(submission: Submission) -> None:
+    submission.edit(_keep_one_of_another_topic)
+    submission.edit(lambda root: _replace(root / CONFIG, f"location: {CHECKPOINT}\n", "location: /app/ckpt/orders\n"))
+
+
+def _keep_older_copy(root: Path, name: str) -> None:
+    """A checkpoint that has the first batch only."""
+    shutil.copytree(root / CHECKPOINT, root / name)
+    for batch in (1, 2):
+        for folder in ("offsets", "commits"):
+            remove_with_checksum(root / name / folder / f"{batch}")
+
+
+def _keep_one_of_another_topic(root: Path) -> None:
+    shutil.copytree(root / CHECKPOINT, root / "ckpt")
+    for path in (root / "ckpt" / "offsets").glob("[0-9]"):
+        path.write_bytes(path.read_bytes().replace(b"_food_orders_raw", b"_test"))
+        renew_checksum(path)
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
 
 
 @sink_log_not_ahead.passes

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 from configs.settings import HAND_OUT
@@ -12,7 +13,8 @@ def config_valid(evidence: Evidence) -> None:
     """The config file is there and has the assignment's 14 keys, with values that can be used.
 
     With a wrong config a program does not start on another machine. Without a config the grader has to search for lake,
-    checkpoint and state by their shape. In a submission the grader ignores keys that the assignment does not have.
+    checkpoint and state by their shape. A blank in jdbc_url is only reported if the pipeline ran without this key. In a
+    submission the grader ignores keys that the assignment does not have.
     """
     if evidence.config.settings is None:
         problems = evidence.config.problems
@@ -21,6 +23,8 @@ def config_valid(evidence: Evidence) -> None:
             actual=counted(len(problems), "problem") if len(problems) > 1 else problems[0],
             samples=tuple({"problem": line} for line in problems[:3]),
         )
+    if evidence.config.jdbc_url_problem and not evidence.has_run:
+        raise Mismatch(expected="a jdbc_url that PgJDBC can use", actual=evidence.config.jdbc_url_problem)
 
 
 @config_valid.fails
@@ -31,6 +35,43 @@ def no_config(submission: Submission) -> None:
 @config_valid.fails
 def config_is_not_yaml(submission: Submission) -> None:
     submission.write(CONFIG, "postgres: [never closed")
+
+
+_URL = "jdbc:postgresql://127.0.0.1:5432/food_delivery"
+_NOTHING_THERE = ("lake_readable", "checkpoint_readable", "state_readable")
+
+
+@config_valid.fails(also=_NOTHING_THERE, says="handed_in.zip is damaged (File is not a zip file). Nothing could be")
+def damaged_zip(submission: Submission) -> None:
+    submission.edit(lambda root: _pack(root, "handed_in.zip", b"<html>404</html>"))
+
+
+@config_valid.fails(also=_NOTHING_THERE, says="handed_in.tar.gz is damaged")
+def tar_that_breaks_off_at_once(submission: Submission) -> None:
+    submission.edit(lambda root: _pack(root, "handed_in.tar.gz", b"\x1f\x8b\x08"))
+
+
+def _before_the_first_run(name: str, old: str, new: str, says: str) -> None:
+    """Register a jdbc_url that PgJDBC cannot use, in a submission without results."""
+
+    def build(submission: Submission) -> None:
+        _replaced(old, new)(submission)
+        submission.edit(_remove_results)
+
+    build.__name__ = name
+    config_valid.fails(also=_NOTHING_THERE, says=says)(build)
+
+
+def _remove_results(root: Path) -> None:
+    for folder in ("datalake", "checkpoints", "state"):
+        shutil.rmtree(root / folder)
+
+
+def _pack(root: Path, name: str, content: bytes) -> None:
+    """Leave nothing but an archive."""
+    for folder in root.iterdir():
+        shutil.rmtree(folder)
+    (root / name).write_bytes(content)
 
 
 @config_valid.passes
@@ -147,3 +188,22 @@ def _bury(root: Path) -> None:
 @config_valid.passes
 def lake_at_an_absolute_path_of_another_machine(submission: Submission) -> None:
     _replaced("path: datalake/orders", "path: /datalake/food/orders")(submission)
+
+
+_before_the_first_run("jdbc_url_with_a_blank_at_its_end", _URL, f'"{_URL} "', "asks for a database 'food_delivery '")
+_before_the_first_run(
+    "jdbc_url_with_a_blank_after_sslmode", _URL, f'"{_URL}?sslmode=disable "', "rejects the value 'disable '"
+)
+_before_the_first_run(
+    "jdbc_url_with_a_blank_before_the_port", _URL, f'"{_URL.replace(":5432", " :5432")}"', "no such host or port"
+)
+
+
+@config_valid.passes
+def jdbc_url_with_a_blank_that_the_pipeline_never_read(submission: Submission) -> None:
+    _replaced(_URL, f'"{_URL} "')(submission)
+
+
+@config_valid.passes
+def jdbc_url_with_two_hosts(submission: Submission) -> None:
+    _replaced("127.0.0.1:5432/food_delivery", "127.0.0.1:5432,localhost:5433/food_delivery?sslmode=disable")(submission)

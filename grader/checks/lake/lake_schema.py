@@ -1,7 +1,11 @@
+from configs.contract import COLUMN_NAMES
 from configs.wording import counted
-from grader.builder import Submission
+from grader.builder import Submission, put_other_data
 from grader.evidence import Evidence
+from grader.evidence.columns import listed
 from grader.model import Mismatch, check
+
+_COLUMNS = ", ".join(COLUMN_NAMES)
 
 
 @check(
@@ -18,10 +22,12 @@ def lake_schema(evidence: Evidence) -> None:
 
     If a file has another schema, its rows are read as null, or the reader stops.
     """
-    problems = evidence.lake.schema_problems
+    problems, others = evidence.lake.schema_problems, evidence.lake.other_columns
+    if others:
+        raise Mismatch(expected=f"the columns of orders: {_COLUMNS}", actual=f"these are not orders: {listed(others)}")
     if problems:
         raise Mismatch(
-            expected="order_id, customer_name, restaurant_name, item, amount, order_status, created_at in every file",
+            expected=f"{_COLUMNS} in every file",
             actual=f"{counted(len(problems), 'column')} missing or of another type",
             samples=problems[:3],
         )
@@ -35,6 +41,13 @@ def column_forgotten(submission: Submission) -> None:
 @lake_schema.fails
 def order_id_as_text(submission: Submission) -> None:
     submission.types["order_id"] = "string"
+
+
+@lake_schema.fails(says="these are not orders: columns trip_id, fare")
+def lake_of_other_data(submission: Submission) -> None:
+    submission.log = False
+    submission.rounds = 0
+    submission.edit(put_other_data)
 
 
 @lake_schema.passes
