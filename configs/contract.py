@@ -229,7 +229,7 @@ class RoundRecord(_Record):
     runs: tuple[RoundRun, ...]
 
 
-class BadMessage(_Record):
+class TriedMessage(_Record):
     """A message of round 4, and what became of it.
 
     - `order_id`: the one that a lenient parser can read from it; None if there is none
@@ -254,7 +254,7 @@ class BadMessagesRecord(_Record):
     round: Literal[4] = 4
     rollnumber: str
     finished_at: str
-    messages: tuple[BadMessage, ...]
+    messages: tuple[TriedMessage, ...]
     error: str | None = None
 
 

@@ -23,15 +23,18 @@ from urllib.parse import unquote, urlsplit
 from configs.contract import (
     AMOUNT_PRECISION,
     AMOUNT_SCALE,
+    BAD_MESSAGES_RECORD,
     COLUMN_NAMES,
     EPOCH,
     ORDER_STATUSES,
+    BadMessagesRecord,
     LakeFileRecord,
     OrderRow,
     RejectedRow,
     RoundRecord,
     RoundRun,
     Snapshot,
+    TriedMessage,
     format_timestamp,
     parse_timestamp,
 )
@@ -180,6 +183,13 @@ class Submission:
             BadMessage("JSON that breaks off", json.dumps(event | {"order_id": 2000027})[:-20], "not valid JSON"),
         )
         self.rounds = 3
+
+    def add_round_4(self, *messages: TriedMessage, error: str | None = None) -> None:
+        """The record of round 4, with what became of each message. It leaves this lake as it is."""
+        record = BadMessagesRecord(
+            rollnumber=ROLLNUMBER, finished_at=format_timestamp(MOMENT), messages=messages, error=error
+        )
+        self.write(f"{ROUNDS}/{BAD_MESSAGES_RECORD}", record.model_dump_json())
 
     def append_batch(self, rows: Iterable[OrderRow]) -> None:
         """One more batch of the consumer, after the rounds."""

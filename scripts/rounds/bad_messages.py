@@ -17,9 +17,9 @@ from tabulate import tabulate
 from configs.contract import (
     BAD_MESSAGES_RECORD,
     UTC,
-    BadMessage,
     BadMessagesRecord,
     OrderRow,
+    TriedMessage,
     format_timestamp,
 )
 from configs.errors import KitError
@@ -40,15 +40,15 @@ _FIRST_ID = 1_000_000  # above every order_id of the table
 _LARGE = 2_000_000  # bytes
 
 
-def messages(order: OrderRow) -> tuple[tuple[BadMessage, bytes | None], ...]:
+def messages(order: OrderRow) -> tuple[tuple[TriedMessage, bytes | None], ...]:
     """The messages of the round, each like `order` but for its mistake. Those that can stop a watermark come last."""
     good = {**order.model_dump(), "amount": float(order.amount)}
     tomorrow = format_timestamp(datetime.now(UTC) + timedelta(days=1))
-    found: list[tuple[BadMessage, bytes | None]] = []
+    found: list[tuple[TriedMessage, bytes | None]] = []
 
     def add(mistake: str, text: str | bytes | None, *, is_order: bool = False, has_id: bool = True) -> None:
         order_id = _FIRST_ID + len(found) if has_id else None
-        message = BadMessage(mistake=mistake, order_id=order_id, must_be_rejected=not is_order, outcome="not tried")
+        message = TriedMessage(mistake=mistake, order_id=order_id, must_be_rejected=not is_order, outcome="not tried")
         found.append((message, text.encode() if isinstance(text, str) else text))
 
     def event(**changes: object) -> str:
@@ -106,7 +106,7 @@ def run_bad_messages(stack: Stack, on_progress: Callable[[str], None] = print) -
     return record
 
 
-def _try_all(stack: Stack, waiting: Waiting) -> tuple[BadMessage, ...]:
+def _try_all(stack: Stack, waiting: Waiting) -> tuple[TriedMessage, ...]:
     settings = stack.settings
     with contextlib.closing(require_connection(settings.postgres)) as connection:
         table = require_table(connection, settings).name
@@ -131,7 +131,7 @@ def _try_all(stack: Stack, waiting: Waiting) -> tuple[BadMessage, ...]:
                 "every path and address from the config? `make round1` shows it on the usual lake."
             )
         planned = messages(first)
-        done: list[BadMessage] = []
+        done: list[TriedMessage] = []
         for message, value in planned:
             publish(settings.kafka, [value])
             has_arrived = clean_order_arrives(MESSAGE_TIMEOUT) is not None and _are_alive(stack)

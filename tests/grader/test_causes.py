@@ -26,6 +26,10 @@ NOT_FIRST = {
     "row_lost_before_the_consumer_was_killed_in_a_batch",
     "row_lost_and_no_state",
     "milliseconds_taken_for_seconds",
+    # Their config is missing or names another format, and that comes first.
+    "lake_of_orc_files_and_no_config",
+    "lake_of_other_data_and_no_config",
+    "lake_is_an_iceberg_table",
 }
 
 

@@ -1,4 +1,4 @@
-from configs.contract import BAD_MESSAGES_RECORD, BadMessage, BadMessagesRecord
+from configs.contract import BAD_MESSAGES_RECORD, TriedMessage
 from configs.wording import counted
 from grader.builder import ROUNDS, Submission
 from grader.evidence import Evidence
@@ -35,33 +35,26 @@ def round_survived_bad_messages(evidence: Evidence) -> None:
         )
 
 
-def _record(submission: Submission, *messages: BadMessage, error: str | None = None) -> None:
-    record = BadMessagesRecord(
-        rollnumber="2025em1100471", finished_at="2025-11-18T12:24:00.000000Z", messages=messages, error=error
-    )
-    submission.write(f"{ROUNDS}/{BAD_MESSAGES_RECORD}", record.model_dump_json())
-
-
-def _nan(outcome: str) -> BadMessage:
-    return BadMessage.model_validate(
+def _nan(outcome: str) -> TriedMessage:
+    return TriedMessage.model_validate(
         {"mistake": "an amount that is not a number", "order_id": 1000000, "must_be_rejected": True, "outcome": outcome}
     )
 
 
-_TOMORROW = BadMessage(
+_TOMORROW = TriedMessage(
     mistake="a created_at of tomorrow", order_id=1000001, must_be_rejected=False, outcome="in the lake"
 )
 
 
 @round_survived_bad_messages.fails(says="an amount that is not a number")
 def nan_of_round_4_kept(submission: Submission) -> None:
-    _record(submission, _nan("in the lake"), _TOMORROW)
+    submission.add_round_4(_nan("in the lake"), _TOMORROW)
 
 
 @round_survived_bad_messages.fails(says="Malformed records are detected")
 def stream_stopped_by_a_bad_message(submission: Submission) -> None:
     untried = _TOMORROW.model_copy(update={"outcome": "not tried"})
-    _record(submission, _nan("stopped"), untried, error="SparkException: Malformed records are detected")
+    submission.add_round_4(_nan("stopped"), untried, error="SparkException: Malformed records are detected")
 
 
 @round_survived_bad_messages.fails(says="round4.json")
@@ -71,4 +64,4 @@ def record_of_round_4_cut_short(submission: Submission) -> None:
 
 @round_survived_bad_messages.passes
 def bad_rejected_and_unusual_kept(submission: Submission) -> None:
-    _record(submission, _nan("rejected"), _TOMORROW)
+    submission.add_round_4(_nan("rejected"), _TOMORROW)
