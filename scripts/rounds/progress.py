@@ -45,4 +45,4 @@ class Waiting:
             self._terminal.write(f"\r{'':<{self._width}}\r")
             self._terminal.flush()
         self._width = 0
-        self._begun = time.monotonic()
+        self._begun = self._shown = time.monotonic()
