@@ -205,9 +205,7 @@ _MASTER = r"^(local|local\[(\d+|\*)(,\d+)?\]|yarn|(spark|k8s|mesos)://\S+)$"
 class Spark(_Section):
     """What spark-submit gets for each of the two programs."""
 
-    master: Annotated[str, Field(pattern=r"^(local|local\[(\d+|\*)(,\d+)?\]|yarn|(spark|k8s|mesos)://\S+)$")] = (
-        "local[2]"
-    )
+    master: Annotated[str, Field(pattern=_MASTER)] = "local[2]"
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "640m"
 
 

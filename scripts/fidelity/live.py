@@ -131,7 +131,7 @@ def _write_programs(folder: Path, faulty: Faulty) -> Programs:
 def _run_rounds(stack: Stack, faulty: Faulty) -> None:
     """Run the rounds with a load between them. If a faulty pair ends, the later rounds are left out."""
     for number in (1, 2, 3):
-        if not all(programs.is_alive(stack, name) for name in PROGRAM_NAMES):
+        if not programs.are_alive(stack):
             return  # a round would start the program that has ended
         with contextlib.suppress(KitError):
             run_round(stack, number, on_progress=lambda _: None, dirty=EVERY_MISTAKE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -35,12 +35,17 @@ def is_alive(stack: Stack, name: str) -> bool:
     return stack.pid_file(name).process() is not None
 
 
+def are_alive(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> bool:
+    """Whether all that were started under these names exist."""
+    return all(is_alive(stack, name) for name in names)
+
+
 def is_running(stack: Stack, name: str) -> bool:
     """Whether the program runs or is starting. It may have been started in any terminal."""
     return is_alive(stack, name) or is_locked(lock_file(stack.settings, name))
 
 
-def start(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[Outcome]:
+def start(stack: Stack, names: Sequence[str] = PROGRAM_NAMES) -> list[Outcome]:
     """Start in the background each program that does not run.
 
     Raises:
@@ -55,8 +60,8 @@ def start(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[Outcome]:
         process = launch(stack, name)
         line = f"The {name} is starting (pid {process.pid}). Its log: {stack.log(name)}"
         outcomes.append(Outcome(line, changed=True))
-    started = [name for name, outcome in zip(names, outcomes, strict=False) if outcome.changed]
-    if started and wait_until(lambda: not all(is_alive(stack, name) for name in started), timeout=FIRST_LOOK):
+    started = [name for name, outcome in zip(names, outcomes, strict=True) if outcome.changed]
+    if started and wait_until(lambda: not are_alive(stack, started), timeout=FIRST_LOOK):
         require_alive(stack, started)
     return outcomes
 

@@ -30,9 +30,10 @@ from scripts.pipeline.temporary_stack import temporary_stack
 from scripts.pipeline.topic import make_topic, publish
 from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
 from scripts.rounds.progress import Waiting
+from scripts.rounds.run import write_record
 from scripts.services.postgres import require_connection
 from scripts.services.processes import wait_until
-from scripts.services.stack import CONSUMER, PRODUCER, Stack
+from scripts.services.stack import CONSUMER, Stack
 
 FIRST_TIMEOUT = 120.0  # seconds until the first clean order is in the lake: both programs start
 MESSAGE_TIMEOUT = 30.0
@@ -97,8 +98,7 @@ def run_bad_messages(stack: Stack, on_progress: Callable[[str], None] = print) -
         error=error.cause if error is not None and any(one.outcome == "stopped" for one in outcomes) else None,
     )
     file = settings.rounds_folder / BAD_MESSAGES_RECORD
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_record(file, record)
     on_progress(tabulate([[one.mistake, one.outcome] for one in outcomes], headers=["message", "what became of it"]))
     if record.error:
         on_progress(f"The consumer's last error:\n  {record.error}")
@@ -117,7 +117,7 @@ def _try_all(stack: Stack, waiting: Waiting) -> tuple[TriedMessage, ...]:
 
             def arrived() -> bool:
                 waiting.show(lambda: f"waiting for the clean order {row.order_id}")
-                return row.order_id in position.lake_ids(settings) or not _are_alive(stack)
+                return row.order_id in position.lake_ids(settings) or not programs.are_alive(stack)
 
             wait_until(arrived, timeout=timeout, interval=0.1)
             waiting.done()
@@ -134,15 +134,10 @@ def _try_all(stack: Stack, waiting: Waiting) -> tuple[TriedMessage, ...]:
         done: list[TriedMessage] = []
         for message, value in planned:
             publish(settings.kafka, [value])
-            has_arrived = clean_order_arrives(MESSAGE_TIMEOUT) is not None and _are_alive(stack)
-            is_in_lake = message.order_id in position.lake_ids(settings)
-            outcome = "in the lake" if is_in_lake else "rejected" if has_arrived else "stopped"
-            done.append(message.model_copy(update={"outcome": outcome}))
+            has_arrived = clean_order_arrives(MESSAGE_TIMEOUT) is not None and programs.are_alive(stack)
             if not has_arrived:
-                done[-1] = message.model_copy(update={"outcome": "stopped"})
+                done.append(message.model_copy(update={"outcome": "stopped"}))
                 break
+            is_in_lake = message.order_id in position.lake_ids(settings)
+            done.append(message.model_copy(update={"outcome": "in the lake" if is_in_lake else "rejected"}))
     return (*done, *(message for message, _ in planned[len(done) :]))
-
-
-def _are_alive(stack: Stack) -> bool:
-    return all(programs.is_alive(stack, name) for name in (PRODUCER, CONSUMER))
