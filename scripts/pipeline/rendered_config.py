@@ -41,8 +41,8 @@ def rendered(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
     """The values: `own`, from the programs' own config, with the hand-out's 14 keys as this stack has them.
 
     The consumer's and the producer's intervals stay the owner's: as whole seconds of at least one, or with the owner's
-    unit. A program that says `processingTime=batch_interval` needs the unit; one that says `f"{batch_interval} seconds"`
-    has none in its own config.
+    unit. A program that says `processingTime=batch_interval` needs the unit; one that says
+    `f"{batch_interval} seconds"` has none in its own config.
     """
     values: dict[str, Any] = {
         section: dict(keys) if isinstance(keys, dict) else keys for section, keys in own.items() if keys is not None
