@@ -21,6 +21,7 @@ from grader.model import (
     NoEvidence,
     Report,
     Status,
+    Undecided,
 )
 from grader.rubric import Rubric
 
@@ -38,8 +39,9 @@ def judge_checks(
     on_error: OnError = lambda _: None,
     on_step: OnStep = lambda _: None,
 ) -> Report:
-    """Judge every check of the rubric, in the rubric's order. `strict` fails a check that has marks but no evidence.
+    """Judge every check of the rubric, in the rubric's order.
 
+    `strict` fails a check that has marks but no evidence, unless the evidence is there and undecided.
     `on_step` gets the id of each check before it is judged.
     """
     findings: dict[str, Finding] = {}
@@ -135,6 +137,7 @@ def _judge(
     expected: str | None = None
     actual: str | None = None
     samples: tuple[Mapping[str, object], ...] = ()
+    hint = check.hint
     if unmet:
         status, points = Status.SKIP, 0.0
         if all(need.lacks_evidence for need in unmet):
@@ -147,8 +150,9 @@ def _judge(
         except Mismatch as mismatch:
             status, points = Status.FAIL, _part(max_points, partial, mismatch.share)
             expected, actual, samples = mismatch.expected, mismatch.actual, mismatch.samples
+            hint = mismatch.hint or hint
         except NoEvidence as nothing:
-            fails = strict and max_points > 0
+            fails = strict and max_points > 0 and not isinstance(nothing, Undecided)
             status, points = (Status.FAIL if fails else Status.SKIP), 0.0
             expected, actual = ("evidence" if fails else None), f"{NO_EVIDENCE}{nothing}"
         except TimeLimitError as limit:
@@ -156,4 +160,4 @@ def _judge(
         except Exception as error:  # noqa: BLE001 - a mistake of the grader must not cost the student anything
             on_error(traceback.format_exc())
             status, points, actual = Status.ERROR, 0.0, f"the grader broke: {type(error).__name__}: {error}"
-    return Finding(check.id, check.title, status, points, max_points, expected, actual, samples, check.hint, check.doc)
+    return Finding(check.id, check.title, status, points, max_points, expected, actual, samples, hint, check.doc)

@@ -13,6 +13,7 @@ from grader.mismatch import Fact as Fact
 from grader.mismatch import Mismatch as Mismatch
 from grader.mismatch import NoEvidence as NoEvidence
 from grader.mismatch import Row as Row
+from grader.mismatch import Undecided as Undecided
 
 if TYPE_CHECKING:
     from grader.builder import Submission

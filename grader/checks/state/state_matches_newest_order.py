@@ -10,7 +10,7 @@ from grader.builder import MOMENT, Submission, leave_batch_in_flight, order
 from grader.evidence import Evidence
 from grader.evidence.comparison import UNFINISHED, newest_rejected_us
 from grader.evidence.orders import MILLISECOND_US, SECOND_US, moment_or_none, moment_text, moment_us
-from grader.model import Mismatch, NoEvidence, check
+from grader.model import Mismatch, NoEvidence, Undecided, check
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +57,7 @@ def state_matches_newest_order(evidence: Evidence) -> None:
         raise Mismatch(expected, f"{ahead}: batch {evidence.batch_in_flight} is {UNFINISHED}")
     account = evidence.account
     if at_source is None and (account is None or account.unexplained > 0):
-        raise NoEvidence("the state is ahead of the lake, but the newest order may be one that had to be rejected")
+        raise Undecided("the state is ahead of the lake, but the newest order may be one that had to be rejected")
     raise Mismatch(expected, ahead)
 
 
