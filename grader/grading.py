@@ -57,7 +57,7 @@ def judge_checks(
         return findings[check_id]
 
     listed = tuple(finding(check_id) for check_id in rubric.points)
-    listed = explained(listed, checks)
+    listed = explained(listed, lambda cause, effect: _explains(checks[cause], effect, evidence, on_error))
     on_step(FIGURES)
     settings = evidence.config.settings
     return Report(
@@ -72,20 +72,34 @@ def judge_checks(
     )
 
 
-def explained(findings: tuple[Finding, ...], checks: Mapping[str, Check]) -> tuple[Finding, ...]:
+def explained(findings: tuple[Finding, ...], explains: Callable[[str, str], bool]) -> tuple[Finding, ...]:
     """The findings, each failure with the cause that explains it, if that failed too.
 
-    Of several causes the first in the order of `findings` counts, and then the cause of that one. A check that `strict`
-    fails for its lack of evidence is no cause and has none.
+    `explains(cause, effect)`: whether the failure of one check explains that of the other. Of several causes the first
+    in the order of `findings` counts, and then the cause of that one. A check that `strict` fails for its lack of
+    evidence is no cause and has none.
     """
     failed = [f.id for f in findings if f.status is Status.FAIL and not (f.actual or "").startswith(NO_EVIDENCE)]
-    causes = {one: next((id_ for id_ in failed if one in checks[id_].explains), None) for one in failed}
+    causes = {one: next((cause for cause in failed if explains(cause, one)), None) for one in failed}
 
     def first_cause(check_id: str) -> str | None:
         cause = causes.get(check_id)
         return None if cause is None else first_cause(cause) or cause
 
     return tuple(replace(finding, explained_by=first_cause(finding.id)) for finding in findings)
+
+
+def _explains(cause: Check, effect: str, evidence: Evidence, on_error: OnError) -> bool:
+    """Whether the evidence agrees. If that cannot be found out, the effect keeps its own next step."""
+    if effect not in cause.explains:
+        return False
+    try:
+        return cause.explains[effect](evidence)
+    except (Mismatch, NoEvidence):
+        return False
+    except Exception:  # noqa: BLE001 - the findings are valid without their causes
+        on_error(traceback.format_exc())
+        return False
 
 
 def ungraded(

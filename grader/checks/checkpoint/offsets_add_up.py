@@ -3,7 +3,6 @@ from pathlib import Path
 from configs.wording import counted
 from grader.builder import CHECKPOINT, Submission, renew_checksum
 from grader.evidence import Evidence
-from grader.evidence.comparison import clean, missing, source
 from grader.evidence.conservation import batch_accounts
 from grader.model import Mismatch, NoEvidence, Undecided, check
 
@@ -52,8 +51,7 @@ def _is_nothing_missing(evidence: Evidence) -> bool:
     """Whether Postgres shows that no row is lost. A row that is perhaps backdated may be lost."""
     if evidence.database.orders is None:
         return False
-    orders = clean(source(evidence.database))
-    found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=0)
+    found = evidence.missing_of_database
     return not found and not found.backdated
 
 

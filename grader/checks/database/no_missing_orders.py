@@ -3,7 +3,7 @@ from datetime import timedelta
 from configs.wording import counted
 from grader.builder import MOMENT, STATE, Submission, leave_batch_in_flight, order
 from grader.evidence import Evidence
-from grader.evidence.comparison import clean, missing, source
+from grader.evidence.comparison import clean, source
 from grader.model import Mismatch, Undecided, check
 
 
@@ -30,7 +30,7 @@ def no_missing_orders(evidence: Evidence) -> None:
     Needs the database.
     """
     orders = clean(source(evidence.database))
-    found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3)
+    found = evidence.missing_of_database
     if found:
         raise Mismatch(
             expected=f"{counted(orders.num_rows, 'clean order')} of Postgres in the lake",

@@ -4,8 +4,8 @@ from pathlib import Path
 from configs.wording import counted
 from grader.builder import CHECKPOINT, MOMENT, Submission, order
 from grader.evidence import Evidence
+from grader.evidence.effects import rounds_added_too_many
 from grader.evidence.lake import Lake
-from grader.evidence.sink_log import path_in_lake
 from grader.model import Mismatch, Row, check
 from grader.spark_files import CheckpointWriter
 
@@ -14,10 +14,16 @@ _SEND_ONCE = "Write the state after each publish, and read only `created_at > st
 _DROP = "The consumer must drop duplicates by order_id."
 
 
+def _are_the_surplus(evidence: Evidence) -> bool:
+    """Whether the rounds added too many rows, and not more than the duplicates."""
+    surplus = sum(item.surplus for item in evidence.rounds.runs if item.run.complete)
+    return rounds_added_too_many(evidence) and surplus <= (evidence.lake.figures.duplicate_rows or 0)
+
+
 @check(
     needs=("lake_readable", "lake_schema"),
     hint=f"The batches above show which program delivered twice. {_DROP}",
-    explains=("round_added_exactly",),
+    explains={"round_added_exactly": _are_the_surplus},
 )
 def no_duplicate_orders(evidence: Evidence) -> None:
     """Each order is in the lake exactly once.
@@ -95,15 +101,7 @@ def _is_range(lake: Lake, repeated: int) -> bool:
 
 
 def _with_batches(lake: Lake, row: Row) -> Row:
-    if lake.log is None or lake.folder is None:
-        return row
-    paths = frozenset(lake.listing)
-    batch_of = {
-        path_in_lake(file.path, paths, lake.folder): batch
-        for batch, files in lake.log.written.items()
-        for file in files
-    }
-    batches = {batch_of.get(path) for path in str(row["files"]).split(", ")}
+    batches = {lake.batch_of.get(path) for path in str(row["files"]).split(", ")}
     known = sorted(batch for batch in batches if batch is not None)
     return {**row, "batches": ", ".join(map(str, known))} if known else row
 
