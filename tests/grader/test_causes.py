@@ -142,6 +142,7 @@ def delete_a_file(submission: Submission) -> None:
         ("clean_order_kept_out", lose_order_4, "quarantine_holds_bad_only", "no_missing_orders"),
         ("starting_offsets_latest", lose_orders_1_to_5, "reads_from_the_beginning", "no_missing_orders"),
         ("negative_amount_of_round_3_kept", keep_a_refund, "round_rejected_bad_rows", "no_negative_amount"),
+        ("text_taken_for_an_order_id", keep_a_refund, "round_rejected_bad_rows", "no_negative_amount"),
         ("order_of_another_table", take_the_state_from_the_clock, "no_unknown_orders", "state_matches_newest_order"),
     ],
 )

@@ -13,10 +13,10 @@ from grader.model import Mismatch, NoEvidence, check
     needs=("rounds_readable", "lake_readable", "lake_schema"),
     hint="Reject what the record calls bad: a negative amount, NaN, an order_id that is text or missing, cut JSON.",
     explains={
-        "no_negative_amount": lambda evidence: evidence.lake.bad_amounts(limit=0).total <= len(_kept(evidence)),
+        "no_negative_amount": lambda evidence: _bad_amounts(evidence) <= _kept_of_table(evidence),
         "no_null_order_id": lambda evidence: evidence.lake.null_ids(limit=0).total <= _sent_without_an_id(evidence),
         "round_added_exactly": rounds_added_too_many,
-        "values_match_database": lambda evidence: _altered_orders(evidence) <= len(_kept(evidence)),
+        "values_match_database": lambda evidence: _altered_orders(evidence) <= _kept_of_table(evidence),
     },
 )
 def round_rejected_bad_rows(evidence: Evidence) -> None:
@@ -52,8 +52,18 @@ def _kept(evidence: Evidence) -> list[int]:
     return sorted(evidence.lake.ids.those_of(_bad(evidence)))
 
 
+def _kept_of_table(evidence: Evidence) -> int:
+    """How many of them are rows of Postgres: only these have a bad amount."""
+    return sum(_bad(evidence)[order_id].raw is None for order_id in _kept(evidence))
+
+
 def _sent_without_an_id(evidence: Evidence) -> int:
     return sum(row.order_id is None for row in evidence.rounds.rejected)
+
+
+def _bad_amounts(evidence: Evidence) -> int:
+    """The bad amounts of the lake, without those of messages that have no order_id: no_null_order_id counts them."""
+    return evidence.lake.bad_amounts(limit=0).total - evidence.lake.null_ids(limit=0).total
 
 
 def _altered_orders(evidence: Evidence) -> int:
