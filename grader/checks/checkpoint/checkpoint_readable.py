@@ -3,8 +3,8 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import CHECKPOINT, Submission, remove_with_checksum, renew_checksum
+from grader.effects import first_order_is_repeated, lost_rows, only_newest, topic_grew
 from grader.evidence import Evidence
-from grader.evidence.effects import first_order_is_repeated, lost_rows, only_newest, topic_grew
 from grader.model import Mismatch, check
 
 

@@ -1,7 +1,7 @@
 from configs.wording import counted
 from grader.builder import Submission
+from grader.effects import lost_rows
 from grader.evidence import Evidence
-from grader.evidence.effects import lost_rows
 from grader.model import Mismatch, NoEvidence, check
 
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import LAKE, MOMENT, Submission, order, renew_checksum
+from grader.effects import lost_in, lost_rows, only_other_sizes
 from grader.evidence import Evidence
 from grader.evidence.comparison import Missing
-from grader.evidence.effects import lost_in, lost_rows, only_other_sizes
 from grader.evidence.scan import read_footer
 from grader.model import Mismatch, NoEvidence, always, check
 

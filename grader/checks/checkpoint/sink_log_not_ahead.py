@@ -2,8 +2,8 @@ import shutil
 from pathlib import Path
 
 from grader.builder import CHECKPOINT, CONFIG, LAKE, Submission, remove_with_checksum, renew_checksum
+from grader.effects import lost_rows, only_newest, topic_grew
 from grader.evidence import Evidence
-from grader.evidence.effects import lost_rows, only_newest, topic_grew
 from grader.model import Mismatch, NoEvidence, check
 
 

@@ -2,8 +2,8 @@ import shutil
 from pathlib import Path
 
 from grader.builder import CHECKPOINT, LAKE, Submission
+from grader.effects import lost_rows, only_newest, only_other_sizes
 from grader.evidence import Evidence
-from grader.evidence.effects import lost_rows, only_newest, only_other_sizes
 from grader.model import Mismatch, NoEvidence, check
 
 

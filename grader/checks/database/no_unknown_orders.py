@@ -1,8 +1,8 @@
 from configs.wording import counted
 from grader.builder import MOMENT, Submission, order
+from grader.effects import state_us
 from grader.evidence import Evidence
 from grader.evidence.comparison import source, with_ids, without_ids
-from grader.evidence.effects import state_us
 from grader.model import Mismatch, check
 
 

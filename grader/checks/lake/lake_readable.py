@@ -3,9 +3,9 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import CONFIG, LAKE, Submission, put_other_data
+from grader.effects import only_other_sizes
 from grader.evidence import Evidence
 from grader.evidence.columns import listed
-from grader.evidence.effects import only_other_sizes
 from grader.model import Mismatch, check
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import CHECKPOINT, MOMENT, Submission, order
+from grader.effects import rounds_added_too_many
 from grader.evidence import Evidence
-from grader.evidence.effects import rounds_added_too_many
 from grader.evidence.lake import Lake
 from grader.model import Mismatch, Row, check
 from grader.spark_files import CheckpointWriter

@@ -2,9 +2,9 @@ from datetime import timedelta
 
 from configs.contract import format_timestamp, parse_timestamp
 from grader.builder import Submission
+from grader.effects import lost_rows, newest_us, state_us
 from grader.evidence import Evidence
 from grader.evidence.comparison import Pair, altered
-from grader.evidence.effects import lost_rows, newest_us, state_us
 from grader.evidence.orders import SECOND_US
 from grader.model import Mismatch, NoEvidence, check
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import LAKE, MOMENT, Submission, leave_orphan, logged_files, order, remove_with_checksum
+from grader.effects import lost_in, lost_rows, only_other_sizes
 from grader.evidence import Evidence
 from grader.evidence.checksum import sidecar
 from grader.evidence.comparison import Missing
-from grader.evidence.effects import lost_in, lost_rows, only_other_sizes
 from grader.model import Mismatch, NoEvidence, check
 
 

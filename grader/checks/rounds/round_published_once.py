@@ -1,8 +1,8 @@
 from configs.contract import RoundRecord, RoundRun
 from configs.wording import counted
 from grader.builder import Submission
+from grader.effects import rounds_added_too_many
 from grader.evidence import Evidence
-from grader.evidence.effects import rounds_added_too_many
 from grader.evidence.rounds import Run
 from grader.model import Mismatch, NoEvidence, check
 

@@ -2,9 +2,9 @@ from datetime import timedelta
 
 from configs.wording import counted
 from grader.builder import MOMENT, Submission, order
+from grader.effects import rounds_added_too_many
 from grader.evidence import Evidence
 from grader.evidence.comparison import altered
-from grader.evidence.effects import rounds_added_too_many
 from grader.evidence.rounds import Rejected
 from grader.model import Mismatch, NoEvidence, check
 

@@ -1,9 +1,9 @@
 from configs.contract import RoundRecord
 from configs.wording import counted
 from grader.builder import Submission
+from grader.effects import lost_rows
 from grader.evidence import Evidence
 from grader.evidence.comparison import Missing
-from grader.evidence.effects import lost_rows
 from grader.model import Mismatch, NoEvidence, check
 
 

@@ -1,7 +1,7 @@
 from configs.wording import counted
 from grader.builder import Submission, pretend_arrival
+from grader.effects import rounds_added_too_few
 from grader.evidence import Evidence
-from grader.evidence.effects import rounds_added_too_few
 from grader.model import Mismatch, NoEvidence, check
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from configs.contract import RoundRecord, Snapshot, format_timestamp
 from grader.builder import MOMENT, Submission, leave_batch_in_flight, order
+from grader.effects import newest_us, repeats_are_after, state_us
 from grader.evidence import Evidence
 from grader.evidence.comparison import UNFINISHED, newest_rejected_us
-from grader.evidence.effects import newest_us, repeats_are_after, state_us
 from grader.evidence.orders import MILLISECOND_US, SECOND_US, moment_or_none, moment_text, moment_us
 from grader.model import Mismatch, NoEvidence, Undecided, check
 

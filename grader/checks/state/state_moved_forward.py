@@ -2,8 +2,8 @@ from datetime import datetime
 
 from configs.contract import RoundRecord, format_timestamp
 from grader.builder import Submission
+from grader.effects import repeats_are_after, state_us
 from grader.evidence import Evidence
-from grader.evidence.effects import repeats_are_after, state_us
 from grader.evidence.orders import moment_us
 from grader.evidence.state import read_value
 from grader.model import Mismatch, NoEvidence, always, check

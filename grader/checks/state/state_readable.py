@@ -2,8 +2,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grader.builder import STATE, Submission
+from grader.effects import first_order_is_repeated
 from grader.evidence import Evidence
-from grader.evidence.effects import first_order_is_repeated
 from grader.model import Mismatch, always, check
 
 

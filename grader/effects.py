@@ -6,17 +6,13 @@ Each function looks for something that the cause cannot have done. If it finds s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from configs.contract import format_timestamp
+from grader.evidence import Evidence
 from grader.evidence.comparison import Missing
 from grader.evidence.orders import moment_us, table_of
 from grader.evidence.rewritten import SINCE
-
-if TYPE_CHECKING:
-    from grader.evidence import Evidence
-
-Agrees = Callable[["Evidence"], bool]
+from grader.model import Agrees
 
 
 def lost_rows(covers: Callable[[Evidence, Missing], bool]) -> dict[str, Agrees]:
@@ -40,12 +36,12 @@ def lost_in(evidence: Evidence, batches: Iterable[int | None], missing: Missing)
 
     They can if the number of messages is not known. A batch that is not known either is None.
     """
-    rows, read, room = evidence.rows_in, evidence.checkpoint.messages_in, 0
+    rows, read, absent = evidence.rows_in, evidence.checkpoint.messages_in, 0
     for batch in set(batches):
         if batch is None or batch not in read:
             return True
-        room += read[batch] - rows.get(batch, 0)
-    return missing.total <= room
+        absent += read[batch] - rows.get(batch, 0)
+    return missing.total <= absent
 
 
 def rounds_added_too_few(evidence: Evidence) -> bool:
