@@ -11,7 +11,7 @@ from grader.model import Mismatch, NoEvidence, check
 
 @check(
     needs=("rounds_readable", "lake_readable", "lake_schema"),
-    hint="Reject what the record calls bad: a negative amount, NaN, an order_id that is text or missing, cut JSON.",
+    hint="Reject what the record calls bad: in round 3, a negative amount and a missing order_id.",
     explains={
         "no_negative_amount": lambda evidence: _bad_amounts(evidence) <= _kept_of_table(evidence),
         "no_null_order_id": lambda evidence: evidence.lake.null_ids(limit=0).total <= _sent_without_an_id(evidence),
