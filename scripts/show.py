@@ -12,12 +12,14 @@ from tabulate import tabulate
 
 from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
 from configs.errors import KitError, run_command
-from configs.settings import Settings, load_settings, local_path
+from configs.settings import Settings, local_path
 from grader.evidence.lake import Lake
+from scripts.pipeline.services import require_own
 from scripts.pipeline.table import require_table
 from scripts.pipeline.topic import end_offsets, read_messages
 from scripts.services.kafka import require_broker
 from scripts.services.postgres import require_connection
+from scripts.services.stack import open_stack
 
 Rows = list[dict[str, Any]]
 
@@ -75,7 +77,10 @@ STAGES: dict[str, Callable[[Settings, int], Rows]] = {
 
 
 def show(stage: str, config: str | None, count: int) -> int:
-    rows = STAGES[stage](load_settings(config), count)
+    stack = open_stack(config)
+    if stage in ("table", "topic"):
+        require_own(stack)
+    rows = STAGES[stage](stack.settings, count)
     print(tabulate(rows, headers="keys", disable_numparse=True) if rows else "no rows")
     return 0
 

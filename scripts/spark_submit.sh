@@ -2,7 +2,8 @@
 # scripts/spark_submit.sh PROGRAM [--config PATH] [...]: run a producer or a consumer in the foreground.
 #
 # PROGRAM is a path; a relative one starts at the project folder. It goes through spark-submit, or, where it does not
-# use Spark, through Python alone. Time is UTC in Python and in the JVM.
+# use Spark, through Python alone. Time is UTC in Python and in the JVM. What it writes for itself while it runs (Spark's
+# blocks, temporary files) is in a folder of its own below .kit/scratch, which goes with it.
 #
 # Ctrl-C or SIGTERM stops it within 10 s, whatever it does with signals; a second Ctrl-C kills it at once. The kit's own
 # programs finish the batch that is under way: their JVM ignores both signals, and the program in it listens for them.
@@ -23,11 +24,20 @@ done
 if [ -z "${PROGRAM_JARS:-}" ]; then
     variables=$(PYTHONPATH=$kit "$kit/.venv/bin/python" -m scripts.services.spark_environment "$config")
     eval "$variables"
+    PROGRAM_SCRATCH+=/$$
 fi
 # The venv's Spark, whatever else there is, and without Spark's own search for it, which a blank in a path breaks.
 export JAVA_HOME=$PROGRAM_JAVA_HOME SPARK_HOME=$PROGRAM_SPARK_HOME PATH="$kit/.venv/bin:$PATH"
 export PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1 TZ=${PROGRAM_TZ:-UTC}
 if [[ $PROGRAM_MASTER == local* ]]; then export SPARK_LOCAL_IP=127.0.0.1; fi
+
+# Not in /tmp, where it stays if the program is killed. Spark takes a comma in a path for the end of it.
+rm -rf "$PROGRAM_SCRATCH"
+if [[ $PROGRAM_SCRATCH != *,* ]] && mkdir -p "$PROGRAM_SCRATCH" 2>/dev/null; then
+    export SPARK_LOCAL_DIRS=$PROGRAM_SCRATCH TMPDIR=$PROGRAM_SCRATCH
+    quoted=${PROGRAM_SCRATCH//\\/\\\\}
+    PROGRAM_JAVA_OPTIONS+=" -Djava.io.tmpdir=\"${quoted//\"/\\\"}\""
+fi
 
 is_ours=false
 case $program in "$kit"/producers/* | "$kit"/consumers/*) is_ours=true ;; esac
@@ -72,5 +82,6 @@ while kill -0 "$child" 2>/dev/null; do
     sleep 0.2 || true
 done 2>/dev/null # the shell's own line about a child that was killed
 wait "$child" 2>/dev/null && status=0 || { ended=$?; if ((ended != 127)); then status=$ended; fi; }
+rm -rf "$PROGRAM_SCRATCH"
 if ((asked)) && ! $is_ours; then exit 0; fi # it was stopped, however it took that
 exit "$status"

@@ -10,8 +10,9 @@ import psycopg2
 from confluent_kafka import KafkaException
 from tabulate import tabulate
 
+from configs.settings import Settings
 from scripts.pipeline import position, programs
-from scripts.pipeline.services import services_of
+from scripts.pipeline.services import explain_foreign, services_of
 from scripts.pipeline.table import find_table
 from scripts.pipeline.topic import end_offsets
 from scripts.services import kafka, postgres
@@ -23,7 +24,10 @@ LOGS = (postgres.NAME, kafka.NAME, *PROGRAM_NAMES)
 
 def status(stack: Stack) -> str:
     """A table of what runs, and a table of where the rows are."""
-    return "\n\n".join([_running(stack), _rows(stack)])
+    foreign = services_of(stack).foreign()
+    places = {port.name for port, _ in foreign}
+    warning = [explain_foreign(stack, foreign)] if foreign else []
+    return "\n\n".join([_running(stack), _rows(stack, places), *warning])
 
 
 def logs(stack: Stack, lines: int = 20) -> str:
@@ -51,24 +55,30 @@ def _row(name: str, state: str, process: psutil.Process | None, address: str) ->
     return [name, state, process.pid, since, f"{family_memory(process) / 2**20:.0f} MiB", address]
 
 
-def _rows(stack: Stack) -> str:
+def _rows(stack: Stack, foreign: set[str]) -> str:
+    """`foreign`: the services in whose place another program answers, which is not asked."""
     settings = stack.settings
-    table: object = "no answer"
-    with (
-        contextlib.suppress(psycopg2.OperationalError),
-        contextlib.closing(postgres.connect(settings.postgres)) as connection,
-    ):
-        found = find_table(connection, settings)
-        table = found.rows if found else "no table"
-    topic: object = "no answer"
-    if kafka.answers(settings.kafka):
-        with contextlib.suppress(KafkaException):
-            topic = sum(end_offsets(settings.kafka).values())
     rows: list[list[object]] = [
-        ["rows in Postgres", table],
-        ["messages on the topic", topic],
+        ["rows in Postgres", "not asked" if postgres.NAME in foreign else _rows_in_table(settings)],
+        ["messages on the topic", "not asked" if kafka.NAME in foreign else _messages(settings)],
         ["messages read by the consumer", sum(position.lake_stream(settings).ends.values())],
         ["rows in the lake", position.lake_rows(settings)],
         ["state", position.state_text(settings) or "empty or missing"],
     ]
     return tabulate(rows, disable_numparse=True)
+
+
+def _rows_in_table(settings: Settings) -> object:
+    try:
+        with contextlib.closing(postgres.connect(settings.postgres)) as connection:
+            found = find_table(connection, settings)
+    except psycopg2.OperationalError:
+        return "no answer"
+    return found.rows if found else "no table"
+
+
+def _messages(settings: Settings) -> object:
+    if kafka.answers(settings.kafka):
+        with contextlib.suppress(KafkaException):
+            return sum(end_offsets(settings.kafka).values())
+    return "no answer"

@@ -81,7 +81,7 @@ def running(
     stack: Stack, name: str, command: list[str | Path], environment: Mapping[str, str] | None = None
 ) -> Iterator[Subject]:
     """Run a command as the stack's `name`; at the end it is stopped."""
-    everything = {**programs.program_environment(stack), **(environment or {})}
+    everything = {**programs.program_environment(stack, name), **(environment or {})}
     process = stack.launcher.launch(command, pid_file=stack.pid_file(name), log=stack.log(name), environment=everything)
     with _measured(stack, name, process) as subject:
         yield subject

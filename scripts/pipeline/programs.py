@@ -19,7 +19,7 @@ from scripts.services import processes
 from scripts.services.outcome import Outcome
 from scripts.services.processes import last_lines, wait_until
 from scripts.services.spark_environment import spark_environment
-from scripts.services.stack import PROGRAM_NAMES, Stack, programs_with_scripts
+from scripts.services.stack import PROGRAM_NAMES, Stack, programs_with_scripts, remove_unused_scratch
 
 # The baseline for comparisons: producer and consumer as the assignment suggests them.
 NAIVE = programs_with_scripts("naive", PROJECT / "tests" / "naive_baseline")
@@ -78,11 +78,12 @@ def launch(
         KitError: it imports a module that is not installed.
     """
     name = name or program
+    remove_unused_scratch(stack)
     process = stack.launcher.launch(
         command(stack, program),
         pid_file=stack.pid_file(name),
         log=stack.log(name),
-        environment={**program_environment(stack), **(environment or {})},
+        environment={**program_environment(stack, name), **(environment or {})},
         folder=working_folder(stack, program),
     )
     _owner_file(stack, name).write_text(_pipeline_of(stack), encoding="utf-8")
@@ -136,9 +137,9 @@ def working_folder(stack: Stack, program: str) -> Path | None:
     return folder.parent if folder.name in ("producers", "consumers") else folder
 
 
-def program_environment(stack: Stack) -> dict[str, str]:
+def program_environment(stack: Stack, name: str) -> dict[str, str]:
     """The caller's environment, or its variables that do not change the settings (see Stack.reads_environment), and
-    what the submit script needs.
+    what the submit script needs: `name` is the program's, also of its folder for scratch.
 
     Raises:
         KitError: there is no Java 17, or a jar is missing.
@@ -148,7 +149,7 @@ def program_environment(stack: Stack) -> dict[str, str]:
         for key, value in os.environ.items()
         if stack.reads_environment or (key not in _SETTING_VARIABLES and not key.startswith(ENVIRONMENT_PREFIX))
     }
-    return {**kept, **spark_environment(stack.settings)}
+    return {**kept, **spark_environment(stack.settings), "PROGRAM_SCRATCH": str(stack.scratch / name)}
 
 
 def stop(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[str]:
@@ -160,6 +161,7 @@ def stop(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[str]:
     timeout = STOP_TIMEOUT if stack.programs.folder is not None else BATCH_TIMEOUT
     for name in names:
         stopped = processes.stop(stack.pid_file(name), timeout=timeout)
+        remove_unused_scratch(stack)
         if stopped and not is_running(stack, name):
             lines.append(f"The {name} has stopped")
         elif is_running(stack, name):
@@ -172,6 +174,7 @@ def stop(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[str]:
 def kill(stack: Stack, name: str) -> None:
     """kill -9 of a program: its JVM, its Python and the script around them."""
     processes.kill(stack.pid_file(name))
+    remove_unused_scratch(stack)
 
 
 def pause(stack: Stack, name: str) -> list[psutil.Process]:
@@ -203,7 +206,8 @@ def run_in_foreground(stack: Stack, name: str, debug: bool) -> None:
     if process is not None:
         raise KitError(f"The {name} already runs (pid {process.pid}). `make stop` stops it. `make logs` shows its log.")
     words = [str(word) for word in command(stack, name)]
-    environment = program_environment(stack)
+    environment = program_environment(stack, name)
+    remove_unused_scratch(stack)
     stack.pid_file(name).write(psutil.Process())  # exec keeps pid and start time
     _owner_file(stack, name).write_text(_pipeline_of(stack), encoding="utf-8")
     os.chdir(working_folder(stack, name) or Path.cwd())

@@ -10,14 +10,14 @@ from configs.program import lock_file
 from configs.settings import PROJECT, local_path
 from scripts.pipeline import programs
 from scripts.pipeline.services import services_of
-from scripts.services.stack import PROGRAM_NAMES, Stack
+from scripts.services.stack import PROGRAM_NAMES, Stack, remove_unused_scratch
 
 REPORTS = ("report.json", "report.html", "report.xml", "report.md", "results.json")
 CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache")
 
 
 def clean(stack: Stack) -> list[str]:
-    """Remove reports, caches, and the logs of programs and services that do not run."""
+    """Remove reports, caches, and the logs and temporary files of programs and services that do not run."""
     for name in REPORTS:
         (stack.settings.root / "reports" / name).unlink(missing_ok=True)
     # Not for the stack of a test or a drill, which is in another folder: the project keeps its caches.
@@ -27,9 +27,10 @@ def clean(stack: Stack) -> list[str]:
     for log in stack.logs.glob("*.log"):
         if stack.pid_file(log.stem).process() is None:
             log.unlink()
+    remove_unused_scratch(stack)
     return [
-        "Removed: reports, caches, and the logs of what does not run. Kept: data, state and checkpoints "
-        "(`make reset` removes them)"
+        "Removed: reports, caches, and the logs and temporary files of what does not run. Kept: data, state and "
+        "checkpoints (`make reset` removes them)"
     ]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +15,10 @@ from typing import Protocol
 import psutil
 
 from configs.errors import KitError
+from configs.settings import Settings
 from scripts.services import kafka, postgres
 from scripts.services.outcome import Outcome
+from scripts.services.ports import Listener, find_listener, is_free
 from scripts.services.stack import Stack
 
 COMPOSE_FILE = Path(__file__).with_name("docker-compose.yml")
@@ -66,6 +69,10 @@ class Services(Protocol):
 
     def status(self) -> tuple[ServiceStatus, ...]: ...
 
+    def foreign(self) -> list[tuple[Port, Listener]]:
+        """The ports of services that this stack should have started and did not, and who listens there."""
+        ...
+
 
 def services_of(stack: Stack) -> Services:
     """The services of this stack, by its `services`."""
@@ -80,6 +87,9 @@ class Embedded:
     stack: Stack
 
     def up(self) -> list[Outcome]:
+        others = [(port, listener) for port, listener in self.foreign() if listener.folder is not None]
+        if others:
+            raise KitError(explain_foreign(self.stack, others))
         return [postgres.up(self.stack), kafka.up(self.stack)]
 
     def down(self) -> list[str]:
@@ -100,6 +110,10 @@ class Embedded:
 
     def status(self) -> tuple[ServiceStatus, ...]:
         return _statuses(self.stack, "down")
+
+    def foreign(self) -> list[tuple[Port, Listener]]:
+        ports = [port for port in self.ports() if self.stack.pid_file(port.name).process() is None]
+        return [(port, find_listener(port.number)) for port in ports if not _may_listen(port.number)]
 
 
 @dataclass(frozen=True)
@@ -122,6 +136,9 @@ class External:
 
     def status(self) -> tuple[ServiceStatus, ...]:
         return _statuses(self.stack, "external")
+
+    def foreign(self) -> list[tuple[Port, Listener]]:
+        return []
 
 
 @dataclass(frozen=True)
@@ -160,6 +177,9 @@ class Docker:
             "KIT_FOLDER": str(settings.root),
         }
 
+    def foreign(self) -> list[tuple[Port, Listener]]:
+        return []
+
     def _compose(self, *words: str) -> None:
         if shutil.which("docker") is None:
             raise KitError(
@@ -181,6 +201,58 @@ def _require_answers(stack: Stack, where: str) -> list[Outcome]:
         Outcome(f"Postgres answers at {settings.postgres.host}:{settings.postgres.port}, {where}", changed=False),
         Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False),
     ]
+
+
+def _may_listen(port: int) -> bool:
+    try:
+        return is_free(port)
+    except PermissionError:  # nothing of ours listens there either
+        return True
+
+
+def require_own(stack: Stack) -> None:
+    """Make sure that no program listens in the place of this stack's services: it would be used silently.
+
+    Raises:
+        KitError: one does.
+    """
+    foreign = services_of(stack).foreign()
+    if foreign:
+        raise KitError(explain_foreign(stack, foreign))
+
+
+def explain_foreign(stack: Stack, found: Sequence[tuple[Port, Listener]]) -> str:
+    """Who listens in the place of this stack's services, and what to do about it."""
+    lines = [
+        f"{port.service} of this clone is down, and its port {port.number} is in use{listener}."
+        for port, listener in found
+    ]
+    own = [listener.pid for _, listener in found if listener.folder == stack.settings.root]
+    clones = sorted({str(listener.folder) for _, listener in found if listener.folder})
+    if own:
+        lines.append(f"It is from here, but its record in {stack.home / 'run'} is gone. Stop it: kill -INT {own[0]}")
+    elif clones:
+        lines.append(f"Stop it there: make -C {shlex.quote(clones[0])} down")
+    return "\n".join(
+        [
+            *lines,
+            f"Or give this clone other ports, in {stack.settings.source}:",
+            _other_ports(stack.settings),
+            "Or use what is there on purpose: make ... SERVICES=external",
+        ]
+    )
+
+
+def _other_ports(settings: Settings) -> str:
+    """The lines of the config with ports that are free now."""
+    host, broker = settings.kafka.first_broker
+    old = settings.postgres.port
+    new = next(port for port in range(old + 1, 65_000) if _may_listen(port))
+    kafka_port = next(p for p in range(broker + 2, 65_000) if p != new and all(map(_may_listen, (p, p + 1))))
+    return (
+        f"  postgres:\n    jdbc_url: {settings.postgres.jdbc_url.replace(f':{old}/', f':{new}/')}\n    port: {new}\n"
+        f"  kafka:\n    brokers: {host}:{kafka_port}"
+    )
 
 
 def _statuses(stack: Stack, otherwise: str) -> tuple[ServiceStatus, ...]:

@@ -22,6 +22,7 @@ from configs.contract import (
     RoundRun,
     Snapshot,
     format_timestamp,
+    parse_timestamp,
 )
 from configs.errors import KitError
 from configs.orders_table import future_orders
@@ -31,12 +32,12 @@ from configs.wording import counted
 from scripts.pipeline import position, programs
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table, require_table
-from scripts.pipeline.topic import end_offsets, find_on_topic, make_topic
-from scripts.rounds.arrival import Arrival, topic_ends, zone_shift
+from scripts.pipeline.topic import Ends, end_offsets, find_on_topic, make_topic
+from scripts.rounds.arrival import Arrival, NeverRead, topic_ends, zone_shift
 from scripts.rounds.dirty_rows import OF_ASSIGNMENT, DirtyRows, send_dirty_rows
 from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
 from scripts.rounds.progress import Waiting
-from scripts.rounds.where_rows_are import explain, locate
+from scripts.rounds.where_rows_are import explain, explain_state, locate
 from scripts.services.postgres import require_connection
 from scripts.services.processes import wait_until
 from scripts.services.stack import PROGRAM_NAMES, Stack
@@ -90,6 +91,8 @@ def _run(stack: Stack, number: int, on_progress: OnProgress, dirty: DirtyRows) -
             )
         has_quarantine = _has_live_quarantine(settings, on_progress)
         newest = position.newest_created_at(connection, table)
+        if arrival.is_state_behind:
+            on_progress(_state_is_behind(settings, newest))
         before = take_snapshot(settings, connection, table)
         on_progress(f"Caught up: {counted(before.postgres_rows, 'row')} in Postgres, {before.lake_rows} in the lake")
         label = f"round{number}" if not record.runs else f"round{number} again {len(record.runs)}"
@@ -98,6 +101,8 @@ def _run(stack: Stack, number: int, on_progress: OnProgress, dirty: DirtyRows) -
         inserted = insert_test_orders(connection, table, orders)
         clock = time.monotonic()
         ids = [row.order_id for row in inserted]
+        start = {int(partition): end for partition, end in before.topic_offsets.items()}
+        never_read = NeverRead(settings, inserted, start)
         on_progress(f"Inserted {counted(len(ids), 'row')}: order_id {ids[0]} to {ids[-1]}")
         rejected: tuple[RejectedRow, ...] = ()
         if number == DIRTY_ROUND:
@@ -106,7 +111,7 @@ def _run(stack: Stack, number: int, on_progress: OnProgress, dirty: DirtyRows) -
             for row in rejected:
                 place = f"order_id {row.order_id}" if row.order_id else "directly to the topic"
                 on_progress(f"Sent a bad row: {row.mistake} ({place})")
-        complete = _wait_for(stack, ids, before, clock + settings.rounds.timeout_sec, waiting)
+        complete = _wait_for(stack, ids, before, never_read, clock + settings.rounds.timeout_sec, waiting)
         seconds = time.monotonic() - clock
         complete = complete and wait_until(
             lambda: arrival.is_settled(with_quarantine=has_quarantine),
@@ -127,10 +132,12 @@ def _run(stack: Stack, number: int, on_progress: OnProgress, dirty: DirtyRows) -
         )
         write_record(record_file, record.model_copy(update={"runs": (*record.runs, run)}))
         if not complete:
-            raise KitError(_stuck(stack, ids, before, newest, f"Round {number}"))
+            raise KitError(_stuck(stack, ids, start, newest, f"Round {number}", time.monotonic() - clock))
     again = f" (run {len(record.runs) + 1} of this round)" if record.runs else ""
     arrived = f"all {counted(len(ids), 'clean row' if rejected else 'row')} are in the lake after {seconds:.1f} s"
     on_progress(f"Round {number}{again}: {arrived}. Recorded in {record_file}")
+    if arrival.is_state_behind:
+        on_progress(_state_is_behind(settings, parse_timestamp(inserted[-1].created_at)))
     on_progress(_changes(before, after))
     return run
 
@@ -241,24 +248,37 @@ def _catch_up(stack: Stack, arrival: Arrival, deadline: float, waiting: Waiting)
     )
 
 
-def _wait_for(stack: Stack, ids: Iterable[int], before: Snapshot, deadline: float, waiting: Waiting) -> bool:
-    """Look for the rows only in the files that are new since `before`, because the lake may be large."""
+def _state_is_behind(settings: Settings, newest: datetime | None) -> str:
+    assert newest is not None  # a state can only be behind a row
+    reached = position.reached(settings)
+    wrong = explain_state(position.state_text(settings), reached, newest, zone_shift(reached, newest))
+    return f"Everything has arrived except the state, which does not move. {wrong} The round goes on without it"
+
+
+def _wait_for(
+    stack: Stack, ids: Iterable[int], before: Snapshot, never_read: NeverRead, deadline: float, waiting: Waiting
+) -> bool:
+    """Wait until the rows are in the lake, or will never be read. Looks only in the files that are new since `before`,
+    because the lake may be large.
+    """
     expected, known = frozenset(ids), frozenset(file.path for file in before.lake_files)
+    there: frozenset[int] = frozenset()
 
     def arrived() -> bool:
         programs.require_alive(stack)
+        nonlocal there
         there = expected & position.lake_ids(stack.settings, known)
         waiting.show(lambda: f"{len(there)} of {counted(len(expected), 'row')} in the lake")
         return there == expected
 
-    has_arrived = wait_until(arrived, timeout=deadline - time.monotonic(), interval=0.1)
+    wait_until(lambda: arrived() or never_read(expected - there), timeout=deadline - time.monotonic(), interval=0.1)
     waiting.done()
-    return has_arrived
+    return there == expected
 
 
-def _stuck(stack: Stack, ids: Iterable[int], before: Snapshot, newest: datetime | None, what: str) -> str:
+def _stuck(stack: Stack, ids: Iterable[int], start: Ends, newest: datetime | None, what: str, seconds: float) -> str:
+    """`start`: the topic's end offsets before the rows were inserted. `seconds`: for how long the round has waited."""
     settings = stack.settings
-    start = {int(partition): end for partition, end in before.topic_offsets.items()}
     journey = locate(
         ids,
         on_topic=find_on_topic(settings.kafka, start, end_offsets(settings.kafka)),
@@ -275,7 +295,7 @@ def _stuck(stack: Stack, ids: Iterable[int], before: Snapshot, newest: datetime 
     count = len(tuple(ids))
     arrived = f"{len(journey.in_lake)} of {counted(count, 'row')} {'is' if count == 1 else 'are'} in the lake"
     where = where or "  All rows arrived, but the checkpoint or the state is still behind."
-    return f"{what} gave up after {settings.rounds.timeout_sec:.0f} s: {arrived}.\n{where}{_last_errors(stack)}"
+    return f"{what} gave up after {seconds:.0f} s: {arrived}.\n{where}{_last_errors(stack)}"
 
 
 def _last_errors(stack: Stack) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from configs.contract import format_timestamp
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,25 @@ def locate(
     return Journey(*(tuple(ids) for ids in places.values()))
 
 
+def explain_shift(shift: timedelta, row: str) -> str:
+    """By how much a state is off `row`, and what to do: the time zones differ."""
+    hours, minutes = divmod(abs(shift).total_seconds() // 60, 60)
+    return (
+        f"{hours:.0f} h {minutes:.0f} min {'ahead of' if shift > timedelta(0) else 'behind'} {row}. That is a "
+        "difference between time zones: read and write created_at as UTC, in Spark and in Python"
+    )
+
+
+def explain_state(state: str | None, reached: datetime | None, newest: datetime, shift: timedelta | None) -> str:
+    """Why a state that has not reached the newest row is wrong. `reached`: its timestamp; None if it has none."""
+    seen = f"The state is {state or 'empty or missing'}"
+    if shift is not None:
+        return f"{seen}, {explain_shift(shift, 'the newest row')}."
+    if reached is None:
+        return f"{seen}: that is no timestamp. Write the created_at of the newest published row into it."
+    return f"{seen}. The newest row has the created_at {format_timestamp(newest)}. Move the state after each publish."
+
+
 def explain(journey: Journey, *, state: str | None, logs: str, shift: timedelta | None = None) -> str:
     """Why rows are not in the lake yet, and where to look.
 
@@ -71,11 +92,8 @@ def explain(journey: Journey, *, state: str | None, logs: str, shift: timedelta 
         ),
     }
     if shift is not None and journey.in_postgres:
-        minutes, way = divmod(abs(shift).total_seconds() // 60, 60), "ahead of" if shift > timedelta(0) else "behind"
-        hours = f"{minutes[0]:.0f} h {minutes[1]:.0f} min"
         reasons[journey.in_postgres] = (
-            f"still in Postgres: the producer's state is {hours} {way} the newest row before the round. That is a "
-            "difference between time zones: read and write created_at as UTC, in Spark and in Python"
+            f"still in Postgres: the producer's state is {explain_shift(shift, 'the newest row before the round')}"
         )
     lines = [f"order_id {', '.join(map(str, ids))}: {reason}" for ids, reason in reasons.items() if ids]
     return "\n".join(f"  {line}" for line in lines)

@@ -18,7 +18,8 @@ from configs.settings import Kafka as KafkaSettings
 from scripts.services.jars import jar_paths
 from scripts.services.java import require_java
 from scripts.services.outcome import Outcome
-from scripts.services.processes import last_lines, require_free_port, stop, wait_until
+from scripts.services.ports import require_free_port
+from scripts.services.processes import last_lines, stop, wait_until
 from scripts.services.stack import Stack, require_local
 
 NAME = "kafka"

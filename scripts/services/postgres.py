@@ -20,7 +20,8 @@ from configs.errors import KitError
 from configs.orders_table import connect as connect
 from configs.settings import Postgres as PostgresSettings
 from scripts.services.outcome import Outcome
-from scripts.services.processes import is_root, last_lines, require_free_port, stop, wait_until
+from scripts.services.ports import require_free_port
+from scripts.services.processes import is_root, last_lines, stop, wait_until
 from scripts.services.stack import Stack, require_local
 
 NAME = "postgres"

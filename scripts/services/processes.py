@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +15,6 @@ from pathlib import Path
 from typing import Protocol
 
 import psutil
-
-from configs.errors import KitError
 
 
 @dataclass(frozen=True)
@@ -226,36 +223,6 @@ def wait_until(condition: Callable[[], bool], *, timeout: float, interval: float
             return False
         time.sleep(interval)
     return True
-
-
-def require_free_port(port: int, host: str, service: str, key: str) -> None:
-    """Make sure that a port is free.
-
-    Raises:
-        KitError: it is in use; the message names the process, if the system shows it.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except PermissionError:
-            raise KitError(f"{service} may not listen on port {port}. Choose a port above 1023 in {key}.") from None
-        except OSError:
-            raise KitError(
-                f"{service} cannot start: port {port} is in use{_owner(port)}. Stop that program, or choose another "
-                f"port in {key}. If it is the {service} that you want to use, run with SERVICES=external."
-            ) from None
-
-
-def _owner(port: int) -> str:
-    try:
-        for connection in psutil.net_connections("tcp"):
-            at = connection.laddr
-            if connection.status == psutil.CONN_LISTEN and at and at.port == port and connection.pid:
-                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    except (psutil.AccessDenied, psutil.NoSuchProcess, OSError):
-        pass
-    return ""
 
 
 def last_lines(log: Path, count: int = 8) -> str:

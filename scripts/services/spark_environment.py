@@ -12,13 +12,16 @@ from configs.errors import run_command
 from configs.settings import Settings, load_settings
 from scripts.services.jars import jar_paths
 from scripts.services.java import require_java
+from scripts.services.stack import Stack, remove_unused_scratch
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
-JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+UseSerialGC"
+# Without performance data, which a JVM that is killed leaves in /tmp.
+JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+UseSerialGC -XX:-UsePerfData"
 
 
 def spark_environment(settings: Settings) -> dict[str, str]:
-    """The variables: Java and Spark, the master, the driver's memory, the jars (comma-separated paths), Java's options.
+    """The variables: Java and Spark, the master, the driver's memory, the jars (comma-separated paths), Java's options,
+    the folder for scratch.
 
     spark-submit splits the options at blanks, so that the path in them is a URI, which has none.
 
@@ -32,11 +35,14 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         "PROGRAM_DRIVER_MEMORY": settings.spark.driver_memory,
         "PROGRAM_JARS": ",".join(str(jar) for jar in jar_paths("spark")),
         "PROGRAM_JAVA_OPTIONS": f"{JAVA_OPTIONS} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
+        "PROGRAM_SCRATCH": str(Stack(settings).scratch),
     }
 
 
 def print_assignments(config: str) -> int:
-    for name, value in spark_environment(load_settings(config)).items():
+    settings = load_settings(config)
+    remove_unused_scratch(Stack(settings))
+    for name, value in spark_environment(settings).items():
         print(f"{name}={shlex.quote(value)}")
     return 0
 

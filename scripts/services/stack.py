@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from configs.errors import KitError
 from configs.settings import PROJECT, Settings, load_settings
@@ -71,6 +74,11 @@ class Stack:
     def logs(self) -> Path:
         return self.home / "logs"
 
+    @property
+    def scratch(self) -> Path:
+        """For what programs write while they run: a folder for each, with its name, or by hand with its pid."""
+        return self.home / "scratch"
+
     def pid_file(self, name: str) -> PidFile:
         return PidFile(self.home / "run" / f"{name}.json")
 
@@ -88,6 +96,15 @@ class Stack:
                 print("Waiting: another `make` of this project is starting or stopping services ...", flush=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def remove_unused_scratch(stack: Stack) -> None:
+    """Remove what programs that do not run any more have left in their folders for scratch."""
+    for folder in stack.scratch.glob("*"):
+        name = folder.name
+        is_used = psutil.pid_exists(int(name)) if name.isdigit() else stack.pid_file(name).process() is not None
+        if not is_used:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_stack(config: Path | str | None = None, services: str | None = None, programs: Programs = OURS) -> Stack:

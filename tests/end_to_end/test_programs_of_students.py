@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.errors import KitError
 from configs.settings import load_settings, local_path
 from grader.api import grade
 from grader.evidence.load import lost_orders
@@ -22,8 +23,9 @@ from scripts.pipeline.student_programs import find_programs
 from scripts.pipeline.table import make_table
 from scripts.pipeline.temporary_stack import temporary_stack, write_config
 from scripts.pipeline.topic import make_topic
+from scripts.rounds import arrival
 from scripts.rounds.load import load
-from scripts.rounds.run import run_round
+from scripts.rounds.run import read_record, run_round
 from scripts.services.stack import PROGRAM_NAMES, Stack
 
 pytestmark = pytest.mark.services
@@ -94,3 +96,58 @@ def test_a_pair_in_students_style_gets_the_marks_that_it_deserves(
     assert {order.cause for order in lost} <= {"between two reads", "late commit"}
     assert not record.repeated
     assert record.ended is None
+
+
+STATE = '"last_timestamp": newest["created_at"]'
+SHIFTED = (
+    '"last_timestamp": str(__import__("datetime").datetime.fromisoformat(newest["created_at"][:-1])'
+    ' + __import__("datetime").timedelta(hours={}))'
+)
+PATIENCE = 6.0  # seconds, instead of STATE_PATIENCE
+MOVED_NEVER = ("        if rows:\n", "        if rows and not state_path.exists():\n")
+
+
+def stack_with_state(services: Stack, folder: Path, rollnumber: str, change: tuple[str, str]) -> Stack:
+    """The pair in plain Python with another way to write its state."""
+    stack = pipeline_of(services, folder, rollnumber, "psycopg2_kafka_python")
+    text = stack.programs.producer.read_text(encoding="utf-8")
+    assert text.count(change[0]) == 1
+    stack.programs.producer.write_text(text.replace(*change), encoding="utf-8")
+    return stack
+
+
+def test_a_state_that_never_moves_does_not_hold_a_round_up(
+    services: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival, "STATE_PATIENCE", PATIENCE)
+    stack = stack_with_state(services, tmp_path, "2025never", MOVED_NEVER)
+    lines: list[str] = []
+    try:
+        for number in (1, 2):
+            # It raises where the state is waited for to the end.
+            assert run_round(stack, number, lines.append).complete
+    finally:
+        for program in PROGRAM_NAMES:
+            programs.kill(stack, program)
+    reported = [line for line in lines if "except the state, which does not move" in line]
+    assert len(reported) == 3  # not before round 1: then the state is at the last of the base rows
+    assert all("2025-11-19T09:45:00.123456Z" in line for line in reported)
+
+
+def test_rows_below_a_state_in_local_time_are_given_up_early(
+    services: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival, "STATE_PATIENCE", PATIENCE)
+    stack = stack_with_state(services, tmp_path, "2025ahead", (STATE, SHIFTED.format(5.5)))
+    try:
+        run_round(stack, 1, lambda _: None)  # its rows are years after the base rows, so more than 5.5 hours
+        begun = time.monotonic()
+        with pytest.raises(KitError, match=r"(?s)0 of 5 rows are in the lake.*5 h 30 min ahead of"):
+            run_round(stack, 2, lambda _: None)
+        assert time.monotonic() - begun < stack.settings.rounds.timeout_sec / 2
+    finally:
+        for program in PROGRAM_NAMES:
+            programs.kill(stack, program)
+    record = read_record(stack.settings.rounds_folder / "round2.json")
+    assert record is not None
+    assert not record.runs[-1].complete

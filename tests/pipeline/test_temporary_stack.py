@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from scripts.pipeline.temporary_stack import held_ports, temporary_stack
-from scripts.services.processes import require_free_port
+from scripts.services.ports import require_free_port
 
 
 def test_a_held_port_is_given_to_nobody_else() -> None:

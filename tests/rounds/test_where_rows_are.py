@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from scripts.rounds.where_rows_are import Journey, explain, locate
+from configs.contract import UTC
+from scripts.rounds.where_rows_are import Journey, explain, explain_state, locate
 
 
 def test_each_row_is_placed_by_the_furthest_sign_of_it() -> None:
@@ -37,3 +38,14 @@ def test_a_state_in_another_time_zone_is_named_with_its_hours() -> None:
     assert "5 h 30 min ahead of the newest row" in ahead
     assert "as UTC" in ahead
     assert "behind" in explain(journey, state="x", shift=timedelta(hours=-5), logs="/x")
+
+
+NEWEST = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_a_state_that_is_wrong_is_quoted_with_what_is_wrong() -> None:
+    behind = explain_state("2026-01-01", NEWEST - timedelta(minutes=7), NEWEST, None)
+    assert "2026-01-01" in behind
+    assert "2026-01-02T03:04:05" in behind
+    assert "no timestamp" in explain_state("1767323045000", None, NEWEST, None)
+    assert "5 h 0 min behind the newest row" in explain_state("x", NEWEST, NEWEST, timedelta(hours=-5))

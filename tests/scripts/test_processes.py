@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from configs.errors import KitError
-from scripts.services.processes import LOCAL, PidFile, require_free_port, stop, wait_until
+from scripts.services.ports import require_free_port
+from scripts.services.processes import LOCAL, PidFile, stop, wait_until
 
 FOREVER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 STUBBORN = [

@@ -121,6 +121,9 @@ def test_a_venv_that_was_left_half_made_is_recreated(clone: Path) -> None:
     assert "Installing packages failed" in done.stderr
     assert "Run `make setup` again" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "no-such-package-of-this-kit" in done.stderr
+    assert len(done.stdout.splitlines()) <= 3
+    assert "no-such-package-of-this-kit" in (clone / ".kit" / "logs" / "setup.log").read_text(encoding="utf-8")
     assert not (clone / ".venv" / "requirements.installed").exists(), (
         "a setup that failed must not pass for a whole one"
     )
