@@ -14,6 +14,7 @@ sys.path.insert(0, str(PROJECT))
 
 from configs.errors import KitError, run_command  # noqa: E402
 from configs.wording import counted  # noqa: E402
+from scripts.services import class_archive  # noqa: E402
 from scripts.services import java as java_finder  # noqa: E402
 from scripts.services.jars import cache_folder, ensure_jars, pinned  # noqa: E402
 
@@ -100,6 +101,9 @@ def set_up() -> int:
     if ivy is None:
         raise KitError("pyspark in .venv has no Ivy. Delete the folder .venv, then run `make setup` again.")
     ensure_jars(java.executable, ivy, print_detail)
+    if class_archive.are_missing(java, ivy.parent.parent):
+        class_archive.start_making(PYTHON)
+        print_detail("In the background, once for each user: archives of Java classes. With them programs start faster")
     shutil.copyfile(REQUIREMENTS, INSTALLED)
     print(f"Setup finished in {time.monotonic() - started:.0f} s.")
     return 0

@@ -80,11 +80,20 @@ class Embedded:
     stack: Stack
 
     def up(self) -> list[Outcome]:
-        return [postgres.up(self.stack), kafka.up(self.stack)]
+        """Both start side by side. If one cannot, the other is stopped, unless it was up before."""
+        starts = {kafka: kafka.begin_up(self.stack)}  # first: Java takes longest
+        try:
+            starts[postgres] = postgres.begin_up(self.stack)
+            return [starts[service].wait() for service in (postgres, kafka)]
+        except BaseException:
+            for service, start in starts.items():
+                if start.is_new:
+                    service.down(self.stack)
+            raise
 
     def down(self) -> list[str]:
-        stopped = {"Kafka": kafka.down(self.stack), "Postgres": postgres.down(self.stack)}
-        return [f"{name} {'has stopped' if done else 'was not running'}" for name, done in stopped.items()]
+        waits = {"Kafka": kafka.begin_down(self.stack), "Postgres": postgres.begin_down(self.stack)}
+        return [f"{name} {'has stopped' if wait() else 'was not running'}" for name, wait in waits.items()]
 
     def remove(self) -> None:
         kafka.remove(self.stack)
