@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import fcntl
 import logging
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,11 @@ from pathlib import Path
 from configs.contract import LOCK_SUFFIX, state_file
 from configs.errors import KitError
 from configs.settings import Settings, load_settings, local_path
+
+# A variable that names a lock file. A program that gets it waits, before its first use of the services, while the lock
+# is held: so its session can start while they start.
+WAITS_FOR = "PROGRAM_WAITS_FOR"
+_LOCK_INTERVAL = 0.05  # seconds
 
 
 class ProgramError(KitError):
@@ -57,6 +63,13 @@ class Backoff:
         """Forget the failures; True if there were any."""
         failed, self._failures = self._failures > 0, 0
         return failed
+
+
+def wait_for_services(stop: StopSignal) -> None:
+    """Wait while somebody holds the lock that WAITS_FOR names; not without that variable, nor after the stop signal."""
+    path = os.environ.get(WAITS_FOR)
+    while path and is_locked(Path(path)) and not stop.wait(_LOCK_INTERVAL):
+        pass
 
 
 def run_program(name: str, main: Callable[[Settings, StopSignal, logging.Logger], None]) -> int:

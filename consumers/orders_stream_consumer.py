@@ -29,7 +29,15 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that everybody g
 from pyspark.sql.streaming.query import StreamingQuery
 
 from configs.contract import PARTITION_COLUMN
-from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_line, run_program
+from configs.program import (
+    Backoff,
+    ProgramError,
+    StopSignal,
+    exclusive,
+    first_line,
+    run_program,
+    wait_for_services,
+)
 from configs.settings import Settings
 from configs.spark_session import start_session
 from configs.wording import counted
@@ -217,6 +225,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
         log.info("starting; topic %s, a batch every %g s", settings.kafka.topic, settings.streaming.batch_interval)
         spark = start_session(NAME, session_options(settings))
         stop.install()
+        wait_for_services(stop)
         try:
             run_streams(spark, settings, stop, log)
         finally:

@@ -27,7 +27,15 @@ from pyspark.sql import SparkSession
 
 from configs.contract import EPOCH, format_timestamp, state_file
 from configs.orders_table import connect, find_table, future_orders
-from configs.program import Backoff, ProgramError, StopSignal, exclusive, first_line, run_program
+from configs.program import (
+    Backoff,
+    ProgramError,
+    StopSignal,
+    exclusive,
+    first_line,
+    run_program,
+    wait_for_services,
+)
 from configs.settings import Settings, local_path
 from configs.spark_session import start_session
 from configs.wording import counted
@@ -182,6 +190,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
         log.info("starting; state %s", format_timestamp(_last_published(settings, state)))
         spark = start_session(NAME, {"spark.sql.shuffle.partitions": "1"})
         stop.install()
+        wait_for_services(stop)
         source, backoff, topic_seen = Source(settings, log), Backoff(), False
         try:
             while not stop.is_set():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from configs.errors import run_command
 from scripts import demo, doctor, status
@@ -58,7 +59,7 @@ def _doctor(stack: Stack) -> int:
 
 def _round(number: int) -> Callable[[Stack], int]:
     def run(stack: Stack) -> int:
-        run_round(stack, number)
+        run_round(replace(stack, short_lived=True), number)
         return 0
 
     return run

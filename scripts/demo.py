@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 from scripts.pipeline import programs
 from scripts.pipeline.services import services_of
@@ -21,10 +22,12 @@ def run_demo(stack: Stack) -> int:
         KitError: a step failed. What was started is stopped in that case too.
     """
     clock = time.monotonic()
+    stack = replace(stack, short_lived=True)
+    stopped: list[str] = []
     try:
-        _step("up: Postgres and Kafka")
-        with stack.locked():
-            print(*(outcome.line for outcome in services_of(stack).up()), sep="\n")
+        _step("up: Postgres and Kafka; beside them the two programs")
+        with stack.locked(), programs.started_beside_services(stack) as started:
+            print(*(outcome.line for outcome in (*services_of(stack).up(), *started)), sep="\n")
             _step("db: the orders table with its base rows")
             print(make_table(stack.settings).line)
             _step("topic: where the producer publishes")
@@ -34,11 +37,13 @@ def run_demo(stack: Stack) -> int:
             run_round(stack, number)
         _step("grade: does the lake hold what it should?")
         command = [sys.executable, "-m", "grader", "grade", "--config", str(stack.settings.source)]
-        code = subprocess.run(command, check=False).returncode
+        with subprocess.Popen(command) as grader, stack.locked():
+            stopped = programs.stop(stack)  # beside the grader: all that it reads has arrived
+        code = grader.returncode
     finally:
         _step("down: the programs, then the services; all data is kept")
         with stack.locked():
-            print(*programs.stop(stack), *services_of(stack).down(), sep="\n")
+            print(*(stopped or programs.stop(stack)), *services_of(stack).down(), sep="\n")
     print(f"\nDone in {time.monotonic() - clock:.0f} s.", end=" ")
     print("Next: open reports/report.html, look into datalake/, read README.md.")
     return code

@@ -13,6 +13,7 @@ sys.path.insert(0, str(PROJECT))
 
 from configs.errors import KitError, run_command  # noqa: E402
 from configs.wording import counted  # noqa: E402
+from scripts.services import class_archive  # noqa: E402
 from scripts.services import java as java_finder  # noqa: E402
 from scripts.services.command_output import CommandOutput  # noqa: E402
 from scripts.services.jars import cache_folder, ensure_jars, pinned  # noqa: E402
@@ -80,6 +81,9 @@ def set_up() -> int:
         ensure_jars(java.executable, ivy, output.note)
     finally:
         output.done()
+    if class_archive.are_missing(java, ivy.parent.parent):
+        class_archive.start_making(PYTHON)
+        print("      in the background, once for each user: archives of Java classes, for quicker starts", flush=True)
     shutil.copyfile(REQUIREMENTS, INSTALLED)
     print(f"Setup finished in {time.monotonic() - started:.0f} s.")
     return 0

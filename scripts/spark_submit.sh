@@ -46,8 +46,11 @@ if $is_ours; then patience=30; fi
 
 run() {
     if ! $is_ours && ! grep -q pyspark "$program"; then exec "$kit/.venv/bin/python" "$program" "$@"; fi
+    # On the driver's own class path an archive can hold the classes of the jars too. Only other machines need --jars.
+    jars=(--driver-class-path "${PROGRAM_JARS//,/:}")
+    if [[ $PROGRAM_MASTER != local* ]]; then jars+=(--jars "$PROGRAM_JARS"); fi
     exec "$SPARK_HOME/bin/spark-submit" --master "$PROGRAM_MASTER" --driver-memory "$PROGRAM_DRIVER_MEMORY" \
-        --jars "$PROGRAM_JARS" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
+        "${jars[@]}" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
         --conf spark.ui.enabled="${SPARK_UI:-false}" "$program" "$@"
 }
 

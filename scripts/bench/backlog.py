@@ -85,7 +85,7 @@ def insert_backlog(connection: psycopg2.extensions.connection, table: str, rows:
 @contextlib.contextmanager
 def _stack(programs: Programs = OURS) -> Iterator[tuple[Stack, psycopg2.extensions.connection, str]]:
     """A stack with services, table and topic, a connection, and the table's name."""
-    with temporary_stack(rollnumber="2025bench01", programs=programs) as stack:
+    with temporary_stack(rollnumber="2025bench01", programs=programs, short_lived=False) as stack:
         services_of(stack).up()
         make_table(stack.settings)
         make_topic(stack.settings.kafka)

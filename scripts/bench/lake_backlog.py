@@ -79,7 +79,7 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
     environment = {} if with_store else {"PYTHONPATH": str(WITHOUT_STORE)}
     # A batch is a fifth of the largest backlog. For a million rows that is the config's default.
     changes = {"streaming": {"max_offsets_per_trigger": max(backlogs) // BATCHES}}
-    with temporary_stack(changes, rollnumber="2025bench01", programs=programs) as stack:
+    with temporary_stack(changes, rollnumber="2025bench01", programs=programs, short_lived=False) as stack:
         settings = stack.settings
         services_of(stack).up()
         make_topic(settings.kafka)

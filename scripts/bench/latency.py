@@ -82,7 +82,7 @@ def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
     Raises:
         KitError: the pipeline stopped.
     """
-    with temporary_stack(setup.changes, rollnumber="2025bench01", programs=setup.programs) as stack:
+    with temporary_stack(setup.changes, rollnumber="2025bench01", programs=setup.programs, short_lived=False) as stack:
         services_of(stack).up()
         make_table(stack.settings)
         make_topic(stack.settings.kafka)

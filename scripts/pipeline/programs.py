@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from configs.errors import KitError
-from configs.program import is_locked, lock_file
+from configs.program import WAITS_FOR, is_locked, lock_file
 from configs.settings import ENVIRONMENT_PREFIX, PROJECT
 from scripts.pipeline.program_log import ProgramError, last_error, read_log
 from scripts.pipeline.rendered_config import render_config
@@ -19,7 +20,7 @@ from scripts.services import processes
 from scripts.services.outcome import Outcome
 from scripts.services.processes import last_lines, wait_until
 from scripts.services.spark_environment import spark_environment
-from scripts.services.stack import PROGRAM_NAMES, Stack, programs_with_scripts, remove_unused_scratch
+from scripts.services.stack import OURS, PROGRAM_NAMES, Stack, programs_with_scripts, remove_unused_scratch
 
 # The baseline for comparisons: producer and consumer as the assignment suggests them.
 NAIVE = programs_with_scripts("naive", PROJECT / "tests" / "naive_baseline")
@@ -51,18 +52,48 @@ def start(stack: Stack, names: Sequence[str] = PROGRAM_NAMES) -> list[Outcome]:
     Raises:
         KitError: a program imports a module that is not installed, or ended at once. Or one runs for another pipeline.
     """
+    outcomes = _launch_missing(stack, names)
+    started = [name for name, outcome in zip(names, outcomes, strict=True) if outcome.changed]
+    if started and wait_until(lambda: not are_alive(stack, started), timeout=FIRST_LOOK):
+        require_alive(stack, started)
+    return outcomes
+
+
+@contextlib.contextmanager
+def started_beside_services(stack: Stack) -> Iterator[list[Outcome]]:
+    """Start the kit's own programs, and let them wait until the end of the block, which starts what they need.
+
+    So their Spark sessions start while the services do. Programs of somebody else do not know how to wait, and are not
+    started here. If the block fails, what was started is stopped.
+
+    Raises:
+        KitError: as `start`.
+    """
+    if stack.programs != OURS:
+        yield []
+        return
+    path = stack.home / "run" / "services.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        outcomes = _launch_missing(stack, PROGRAM_NAMES, {WAITS_FOR: str(path)})
+        try:
+            yield outcomes
+        except BaseException:
+            stop(stack, [name for name, outcome in zip(PROGRAM_NAMES, outcomes, strict=True) if outcome.changed])
+            raise
+
+
+def _launch_missing(stack: Stack, names: Sequence[str], environment: Mapping[str, str] | None = None) -> list[Outcome]:
     _require_own(stack, names)
     outcomes = []
     for name in names:
         if is_running(stack, name):
             outcomes.append(Outcome(f"The {name} is already running", changed=False))
             continue
-        process = launch(stack, name)
+        process = launch(stack, name, environment=environment)
         line = f"The {name} is starting (pid {process.pid}). Its log: {stack.log(name)}"
         outcomes.append(Outcome(line, changed=True))
-    started = [name for name, outcome in zip(names, outcomes, strict=True) if outcome.changed]
-    if started and wait_until(lambda: not are_alive(stack, started), timeout=FIRST_LOOK):
-        require_alive(stack, started)
     return outcomes
 
 
@@ -149,18 +180,20 @@ def program_environment(stack: Stack, name: str) -> dict[str, str]:
         for key, value in os.environ.items()
         if stack.reads_environment or (key not in _SETTING_VARIABLES and not key.startswith(ENVIRONMENT_PREFIX))
     }
-    return {**kept, **spark_environment(stack.settings), "PROGRAM_SCRATCH": str(stack.scratch / name)}
+    variables = spark_environment(stack.settings, short_lived=stack.short_lived)
+    return {**kept, **variables, "PROGRAM_SCRATCH": str(stack.scratch / name)}
 
 
 def stop(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[str]:
-    """Stop what was started in the background, in order; return a line for each.
+    """Stop what was started in the background, all at once; return a line for each.
 
     The kit's own programs finish their batch first; any other is gone within STOP_TIMEOUT.
     """
     lines = []
     timeout = STOP_TIMEOUT if stack.programs.folder is not None else BATCH_TIMEOUT
-    for name in names:
-        stopped = processes.stop(stack.pid_file(name), timeout=timeout)
+    waits = {name: processes.begin_stop(stack.pid_file(name), timeout=timeout) for name in names}
+    for name, wait in waits.items():
+        stopped = wait()
         remove_unused_scratch(stack)
         if stopped and not is_running(stack, name):
             lines.append(f"The {name} has stopped")

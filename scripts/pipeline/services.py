@@ -87,14 +87,23 @@ class Embedded:
     stack: Stack
 
     def up(self) -> list[Outcome]:
+        """Both start side by side. If one cannot, the other is stopped, unless it was up before."""
         others = [(port, listener) for port, listener in self.foreign() if listener.folder is not None]
         if others:
             raise KitError(explain_foreign(self.stack, others))
-        return [postgres.up(self.stack), kafka.up(self.stack)]
+        starts = {kafka: kafka.begin_up(self.stack)}  # first: Java takes longest
+        try:
+            starts[postgres] = postgres.begin_up(self.stack)
+            return [starts[service].wait() for service in (postgres, kafka)]
+        except BaseException:
+            for service, start in starts.items():
+                if start.is_new:
+                    service.down(self.stack)
+            raise
 
     def down(self) -> list[str]:
-        stopped = {"Kafka": kafka.down(self.stack), "Postgres": postgres.down(self.stack)}
-        return [f"{name} {'has stopped' if done else 'was not running'}" for name, done in stopped.items()]
+        waits = {"Kafka": kafka.begin_down(self.stack), "Postgres": postgres.begin_down(self.stack)}
+        return [f"{name} {'has stopped' if wait() else 'was not running'}" for name, wait in waits.items()]
 
     def remove(self) -> None:
         kafka.remove(self.stack)

@@ -21,10 +21,14 @@ Changes = Mapping[str, Mapping[str, Any]]  # section -> key -> value, over the p
 
 @contextlib.contextmanager
 def temporary_stack(
-    changes: Changes | None = None, *, rollnumber: str = "2025test01", programs: Programs = OURS
+    changes: Changes | None = None,
+    *,
+    rollnumber: str = "2025test01",
+    programs: Programs = OURS,
+    short_lived: bool = True,
 ) -> Iterator[Stack]:
     """A stack in a new folder, with nothing started. At the end, also after an error, everything in it is stopped and
-    removed.
+    removed. `short_lived`: see Stack.
     """
     folder = Path(tempfile.mkdtemp(prefix="food-orders-stack-"))
     stack = None
@@ -32,7 +36,7 @@ def temporary_stack(
         with held_ports(1) as postgres, held_ports(2) as kafka:
             source = write_config(folder, changes or {}, rollnumber, ports=(postgres, kafka))
             settings = load_settings(source, environment={})
-            stack = Stack(settings, programs=programs, reads_environment=False)
+            stack = Stack(settings, programs=programs, reads_environment=False, short_lived=short_lived)
             yield stack
     finally:
         if stack is not None:

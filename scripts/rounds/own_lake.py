@@ -39,9 +39,10 @@ def own_lake(stack: Stack) -> Iterator[Stack]:
     }
     with temporary_stack(changes, rollnumber=settings.rollnumber, programs=stack.programs) as own:
         own = replace(own, launcher=stack.launcher)
-        services_of(own).up()
-        make_table(own.settings)
-        make_topic(own.settings.kafka)
+        with programs.started_beside_services(own):
+            services_of(own).up()
+            make_table(own.settings)
+            make_topic(own.settings.kafka)
         programs.start(own)
         yield own
 

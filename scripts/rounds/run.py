@@ -72,9 +72,10 @@ def _run(stack: Stack, number: int, on_progress: OnProgress, dirty: DirtyRows) -
     if number > 1 and not (settings.rounds_folder / f"round{number - 1}.json").is_file():
         raise KitError(f"Round {number} comes after round {number - 1}. Run `make round{number - 1}` first.")
     with stack.locked():
-        outcomes = [*services_of(stack).up(), make_table(settings)]
-        make_topic(settings.kafka)
-        for outcome in (*outcomes, *programs.start(stack)):
+        with programs.started_beside_services(stack) as begun:
+            outcomes = [*services_of(stack).up(), make_table(settings)]
+            make_topic(settings.kafka)
+        for outcome in (*outcomes, *begun, *programs.start(stack)):
             if outcome.changed:
                 on_progress(outcome.line)
     deadline = time.monotonic() + settings.rounds.timeout_sec

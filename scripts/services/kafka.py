@@ -7,6 +7,7 @@ import struct
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,11 +16,12 @@ from confluent_kafka.admin import AdminClient
 
 from configs.errors import KitError
 from configs.settings import Kafka as KafkaSettings
+from scripts.services.class_archive import KAFKA, archive_options, spark_package
 from scripts.services.jars import jar_paths
-from scripts.services.java import require_java
-from scripts.services.outcome import Outcome
+from scripts.services.java import QUICK_START, require_java
+from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
-from scripts.services.processes import last_lines, stop, wait_until
+from scripts.services.processes import begin_stop, last_lines, wait_until
 from scripts.services.stack import Stack, require_local
 
 NAME = "kafka"
@@ -61,42 +63,62 @@ def up(stack: Stack) -> Outcome:
     Raises:
         KitError: it cannot start.
     """
+    return begin_up(stack).wait()
+
+
+def begin_up(stack: Stack) -> Start:
+    """Launch the broker if it does not run.
+
+    Raises:
+        KitError: it cannot be launched.
+    """
     settings = stack.settings.kafka
     host, port = settings.first_broker
     require_local(host, "kafka.brokers")
     pid_file, log = stack.pid_file(NAME), stack.log(NAME)
     process = pid_file.process()
     if process is not None:
-        return Outcome(f"Kafka is already up on port {port} (pid {process.pid})", changed=False)
+        known = Outcome(f"Kafka is already up on port {port} (pid {process.pid})", changed=False)
+        return Start(lambda: known, is_new=False)
     require_free_port(port, "127.0.0.1", "Kafka", "kafka.brokers of the config")
     require_free_port(
         port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller uses the next port)"
     )
     folder = stack.home / NAME
-    java = [str(require_java().executable), *MEMORY, f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"]
+    found = require_java()
+    java = [str(found.executable), *MEMORY, *((QUICK_START,) if stack.short_lived else ())]
+    java += [*archive_options(KAFKA, found, spark_package()), f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"]
     java += ["-cp", ":".join(str(jar) for jar in jar_paths("kafka"))]
     properties = _write_properties(folder, host, port)
     if not (folder / "data" / "meta.properties").is_file():
         _format(java, folder, properties)
-    process = stack.launcher.launch([*java, "kafka.Kafka", str(properties)], pid_file=pid_file, log=log)
+    started = stack.launcher.launch([*java, "kafka.Kafka", str(properties)], pid_file=pid_file, log=log)
 
     def ready() -> bool:
-        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+        if not started.is_running() or started.status() == psutil.STATUS_ZOMBIE:
             raise KitError(f"Kafka stopped right after its start. The end of {log}:\n{last_lines(log)}")
         return answers(settings)
 
-    try:
-        if not wait_until(ready, timeout=START_TIMEOUT):
-            raise KitError(f"Kafka does not answer on port {port} after {START_TIMEOUT:.0f} s. See {log}.")
-    except BaseException:
-        down(stack)
-        raise
-    return Outcome(f"Kafka is up on port {port} (pid {process.pid})", changed=True)
+    def wait() -> Outcome:
+        try:
+            if not wait_until(ready, timeout=START_TIMEOUT):
+                raise KitError(f"Kafka does not answer on port {port} after {START_TIMEOUT:.0f} s. See {log}.")
+        except BaseException:
+            down(stack)
+            raise
+        return Outcome(f"Kafka is up on port {port} (pid {started.pid})", changed=True)
+
+    return Start(wait, is_new=True)
 
 
 def down(stack: Stack) -> bool:
     """Stop the broker with an orderly shutdown. False: it was not running."""
-    return stop(stack.pid_file(NAME), timeout=STOP_TIMEOUT)
+    return begin_down(stack)()
+
+
+def begin_down(stack: Stack) -> Callable[[], bool]:
+    """Ask the broker to shut down; what is returned does the rest of `down`."""
+    return begin_stop(stack.pid_file(NAME), timeout=STOP_TIMEOUT)
 
 
 def remove(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -11,3 +12,14 @@ class Outcome:
 
     line: str
     changed: bool
+
+
+@dataclass(frozen=True)
+class Start:
+    """A service that was launched, or was up before: `wait` returns when it answers, and stops it if it does not.
+
+    So several services can start side by side.
+    """
+
+    wait: Callable[[], Outcome]
+    is_new: bool

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -19,9 +20,9 @@ from psycopg2 import sql
 from configs.errors import KitError
 from configs.orders_table import connect as connect
 from configs.settings import Postgres as PostgresSettings
-from scripts.services.outcome import Outcome
+from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
-from scripts.services.processes import is_root, last_lines, stop, wait_until
+from scripts.services.processes import begin_stop, is_root, last_lines, wait_until
 from scripts.services.stack import Stack, require_local
 
 NAME = "postgres"
@@ -54,11 +55,21 @@ def up(stack: Stack) -> Outcome:
     Raises:
         KitError: it cannot start.
     """
+    return begin_up(stack).wait()
+
+
+def begin_up(stack: Stack) -> Start:
+    """Launch the server if it does not run.
+
+    Raises:
+        KitError: it cannot be launched.
+    """
     settings = stack.settings.postgres
     require_local(settings.host, "postgres.host")
     process = stack.pid_file(NAME).process()
     if process is not None:
-        return Outcome(f"Postgres is already up on port {settings.port} (pid {process.pid})", changed=False)
+        known = Outcome(f"Postgres is already up on port {settings.port} (pid {process.pid})", changed=False)
+        return Start(lambda: known, is_new=False)
     require_free_port(settings.port, "127.0.0.1", "Postgres", "postgres.port and postgres.jdbc_url of the config")
     uid_gid = _server_user() if is_root() else None
     binaries = _binaries(uid_gid)
@@ -78,19 +89,28 @@ def up(stack: Stack) -> Outcome:
     command: list[str | Path] = [binaries / "postgres", "-D", data]
     for key, value in options.items():
         command += ["-c", f"{key}={value}"]
-    process = stack.launcher.launch(command, pid_file=stack.pid_file(NAME), log=log, folder=Path("/"), uid_gid=uid_gid)
-    try:
-        _wait_for_server(process, settings, log)
-        _ensure_database(settings)
-    except BaseException:
-        down(stack)
-        raise
-    return Outcome(f"Postgres is up on port {settings.port} (pid {process.pid})", changed=True)
+    started = stack.launcher.launch(command, pid_file=stack.pid_file(NAME), log=log, folder=Path("/"), uid_gid=uid_gid)
+
+    def wait() -> Outcome:
+        try:
+            _wait_for_server(started, settings, log)
+            _ensure_database(settings)
+        except BaseException:
+            down(stack)
+            raise
+        return Outcome(f"Postgres is up on port {settings.port} (pid {started.pid})", changed=True)
+
+    return Start(wait, is_new=True)
 
 
 def down(stack: Stack) -> bool:
     """Stop the server ("fast" shutdown: open transactions are rolled back). False: it was not running."""
-    return stop(stack.pid_file(NAME), timeout=STOP_TIMEOUT, signum=signal.SIGINT)
+    return begin_down(stack)()
+
+
+def begin_down(stack: Stack) -> Callable[[], bool]:
+    """Ask the server to shut down; what is returned does the rest of `down`."""
+    return begin_stop(stack.pid_file(NAME), timeout=STOP_TIMEOUT, signum=signal.SIGINT)
 
 
 def remove(stack: Stack) -> None:

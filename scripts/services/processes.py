@@ -128,18 +128,28 @@ def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> 
 
     Nothing that it started is left: neither what came after the signal, nor what lost its parent.
     """
+    return begin_stop(pid_file, timeout=timeout, signum=signum)()
+
+
+def begin_stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> Callable[[], bool]:
+    """Ask the process to stop. What is returned does the rest of `stop`; so several can be asked before one waits."""
     process = pid_file.process()
     if process is None:
-        return False
+        return lambda: False
+    deadline = time.monotonic() + timeout
     members, session = family(process), session_of(process)
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(signum)
-    psutil.wait_procs([process], timeout=timeout)
-    _, alive = psutil.wait_procs(members, timeout=ORPHANS_TIMEOUT)
-    _end(alive)
-    _end(members_of_session(session))
-    pid_file.path.unlink(missing_ok=True)
-    return True
+
+    def wait() -> bool:
+        psutil.wait_procs([process], timeout=max(0.0, deadline - time.monotonic()))
+        _, alive = psutil.wait_procs(members, timeout=ORPHANS_TIMEOUT)
+        _end(alive)
+        _end(members_of_session(session))
+        pid_file.path.unlink(missing_ok=True)
+        return True
+
+    return wait
 
 
 def kill(pid_file: PidFile) -> bool:

@@ -6,35 +6,43 @@ import shlex
 import sys
 from pathlib import Path
 
-import pyspark
-
 from configs.errors import run_command
 from configs.settings import Settings, load_settings
+from scripts.services.class_archive import SPARK, archive_options, spark_package
 from scripts.services.jars import jar_paths
-from scripts.services.java import require_java
+from scripts.services.java import QUICK_START, require_java
+from scripts.services.spark_home import spark_home
 from scripts.services.stack import Stack, remove_unused_scratch
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
 # Without performance data, which a JVM that is killed leaves in /tmp.
-JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+UseSerialGC -XX:-UsePerfData"
+JAVA_OPTIONS = (
+    "-Duser.timezone=UTC",
+    "-XX:+UseSerialGC",
+    "-XX:-UsePerfData",
+    f"-Dlog4j2.configurationFile={LOGGING.as_uri()}",
+)
 
 
-def spark_environment(settings: Settings) -> dict[str, str]:
+def spark_environment(settings: Settings, *, short_lived: bool = False) -> dict[str, str]:
     """The variables: Java and Spark, the master, the driver's memory, the jars (comma-separated paths), Java's options,
     the folder for scratch.
 
-    spark-submit splits the options at blanks, so that the path in them is a URI, which has none.
+    `short_lived`: Java compiles for a quick start, not for speed in the long run. spark-submit splits the options at
+    blanks and reads quotes, as a shell does.
 
     Raises:
         KitError: there is no Java 17, or a jar is missing.
     """
+    java, package = require_java(), spark_package()
+    options = [*JAVA_OPTIONS, *((QUICK_START,) if short_lived else ()), *archive_options(SPARK, java, package)]
     return {
-        "PROGRAM_JAVA_HOME": str(require_java().home),
-        "PROGRAM_SPARK_HOME": str(Path(pyspark.__file__).parent),
+        "PROGRAM_JAVA_HOME": str(java.home),
+        "PROGRAM_SPARK_HOME": str(spark_home(package)),
         "PROGRAM_MASTER": settings.spark.master,
         "PROGRAM_DRIVER_MEMORY": settings.spark.driver_memory,
         "PROGRAM_JARS": ",".join(str(jar) for jar in jar_paths("spark")),
-        "PROGRAM_JAVA_OPTIONS": f"{JAVA_OPTIONS} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
+        "PROGRAM_JAVA_OPTIONS": shlex.join(options),
         "PROGRAM_SCRATCH": str(Stack(settings).scratch),
     }
 

@@ -56,7 +56,8 @@ class Stack:
     """A settings file, how its services are run ("embedded", "docker" or "external"), and whose programs run.
 
     `reads_environment` False: the settings were loaded without the caller's environment. So the programs do not get the
-    variables that would change them.
+    variables that would change them. `short_lived`: its JVMs live for seconds or minutes, as in a demo, a round or a
+    test, and so are set for a quick start.
     """
 
     settings: Settings
@@ -64,6 +65,7 @@ class Stack:
     programs: Programs = OURS
     launcher: Launcher = LOCAL
     reads_environment: bool = True
+    short_lived: bool = False
 
     @property
     def home(self) -> Path:
