@@ -1,0 +1,1 @@
+"""A class's submissions, each run live in a sandbox of its own."""
