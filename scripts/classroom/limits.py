@@ -7,7 +7,7 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -86,40 +86,56 @@ class Watch:
         self._writable = writable
         self._services = services
         self._programs: dict[str, _Watched] = {}
-        self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ended_after: dict[str, float] = {}
         self.endings: dict[str, Ending] = {}
 
     def add(self, name: str, process: psutil.Process, log: Path) -> None:
         """Watch a program from now on."""
-        with self._lock:
+        with self._looking:
             self._programs[name] = _Watched(process, log)
         if not self._thread.is_alive() and not self._stopped.is_set():
             self._thread.start()
 
     def stop(self) -> None:
+        """Watch no more. A program that went too far since the last look, and ended itself, is found now."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
+        self.look()
+
+    def seconds_of(self, name: str) -> float:
+        """How long a program that ended by itself has run."""
+        return self._ended_after.get(name, 0.0)
 
     def _run(self) -> None:
         while not self._stopped.wait(INTERVAL):
-            with self._lock:
-                programs = dict(self._programs)
-            for name, excess in self._excesses(programs).items():
+            self.look()
+
+    def look(self) -> None:
+        """End what exceeds a limit now."""
+        with self._looking:
+            programs = dict(self._programs)
+            gone = [name for name, program in programs.items() if not _is_alive(program.process)]
+            excesses = self._excesses(programs)
+            for name, excess in excesses.items():
                 self._end(name, programs[name], *excess)
+            for name in gone:  # now that its last deeds were looked at
+                self._programs.pop(name, None)
+                self._ended_after[name] = time.monotonic() - programs[name].started
 
     def _end(self, name: str, program: _Watched, cause: Cause, figure: str) -> None:
         self.endings[name] = Ending(cause, time.monotonic() - program.started, figure)
-        with self._lock:
-            self._programs.pop(name, None)
+        self._programs.pop(name, None)
         members = family(program.process)
         # The first is bwrap: what is in its process namespace ends with it, whatever it does and whoever started it.
         for member in members:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
-        psutil.wait_procs(members, timeout=10)
+        # Not the first: its exit code is its launcher's to read.
+        psutil.wait_procs(members[1:], timeout=10)
 
     def _excesses(self, programs: Mapping[str, _Watched]) -> dict[str, tuple[Cause, str]]:
         members = {name: family(program.process) for name, program in programs.items()}
@@ -170,6 +186,13 @@ class Watch:
         return None
 
 
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _mib(count: int) -> str:
     return f"{count >> 20} MiB"
 
@@ -180,6 +203,3 @@ def _written(process: psutil.Process) -> int:
         return int(process.io_counters().write_chars)
     except (psutil.Error, AttributeError):
         return 0
-
-
-OnEnding: TypeAlias = Callable[[str, Ending], None]

@@ -179,11 +179,11 @@ class SandboxLauncher:
     files: StudentFiles
     etc: tuple[Mount, ...]
     watch: Watch
-    limits: LiveLimits = LiveLimits()
+    limits: LiveLimits
     app: Path | None = None
     read_only: tuple[Path, ...] = ()
     isolated: bool = True
-    _started: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict, compare=False)
+    started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)  # by name, shared by copies
 
     def launch(
         self,
@@ -222,14 +222,14 @@ class SandboxLauncher:
                 preexec_fn=lambda: _hold(held),
             )
         process = psutil.Process(started.pid)
-        self._started[started.pid] = started
         pid_file.write(process, log_start)
+        self.started[pid_file.path.stem] = started
         self.watch.add(pid_file.path.stem, process, log)
         return process
 
-    def exit_code(self, pid: int) -> int | None:
-        """How a program that this launcher started has ended: 128 and a signal's number for one; None if it runs."""
-        return self._started[pid].poll()
+    def exit_code(self, name: str) -> int | None:
+        """How the program with this name has ended: 128 and a signal's number for one; None while it runs."""
+        return self.started[name].poll()
 
     def _bubblewrap(self, folder: Path) -> list[str]:
         mounts = [
