@@ -15,9 +15,11 @@ import yaml
 
 from configs.settings import HAND_OUT, Settings, SettingsError, local_path, seconds_of
 from grader.evidence.config import find_config
+from grader.evidence.listing import read_bytes
 from scripts.services.stack import Stack
 
 FILE_NAME = "orders_stream.yml"
+_MAX_BYTES = 256 << 10  # of a config that is read
 # Keys that many programs read and whose absence ends them; used where neither their own config nor the kit's has one.
 _USUAL_CDC = {"poll_interval_sec": 2, "batch_limit": 1000, "default_start_timestamp": "1970-01-01 00:00:00"}
 
@@ -27,7 +29,8 @@ def render_config(stack: Stack) -> Path:
     folder = stack.home / "programs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    text = yaml.safe_dump(rendered(stack.settings, _own_values(stack.programs.folder)), sort_keys=False)
+    values = rendered(stack.settings, _own_values(stack.programs.folder), stack.programs.longest_interval_sec)
+    text = yaml.safe_dump(values, sort_keys=False)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor has no Path
         stream.write(text)
@@ -36,10 +39,11 @@ def render_config(stack: Stack) -> Path:
     return path
 
 
-def rendered(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
+def rendered(settings: Settings, own: dict[str, Any], longest_interval_sec: int | None = None) -> dict[str, Any]:
     """The values: `own`, from the programs' own config, with the hand-out's 14 keys as this stack has them.
 
-    The consumer's and the producer's intervals stay the owner's, as whole seconds of at least one.
+    The consumer's and the producer's intervals stay the owner's, as whole seconds: at least one, and not longer than
+    `longest_interval_sec`.
     """
     values: dict[str, Any] = {
         section: dict(keys) if isinstance(keys, dict) else keys for section, keys in own.items() if keys is not None
@@ -49,11 +53,13 @@ def rendered(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         ours = getattr(settings, section)
         values[section] = {**_section(own, section), **{key: _literal(getattr(ours, key)) for key in keys}}
     interval = _section(own, "streaming").get("batch_interval")
-    values["streaming"]["batch_interval"] = _whole_seconds(interval, settings.streaming.batch_interval)
+    longest = longest_interval_sec or math.inf
+    values["streaming"]["batch_interval"] = min(longest, _whole_seconds(interval, settings.streaming.batch_interval))
     values["kafka"].setdefault("num_partitions", settings.kafka.partitions)
     cdc = {**_USUAL_CDC, **{key: value for key, value in _section(own, "cdc").items() if value is not None}}
     poll = settings.cdc.poll_interval_sec
-    values["cdc"] = {key: _whole_seconds(value, poll) if key.endswith("_sec") else value for key, value in cdc.items()}
+    cdc = {key: _whole_seconds(value, poll) if key.endswith("_sec") else value for key, value in cdc.items()}
+    values["cdc"] = {key: _at_most(longest, value) if "interval" in key else value for key, value in cdc.items()}
     return values
 
 
@@ -77,14 +83,22 @@ def _whole_seconds(own: object, ours: float) -> int:
     return max(1, math.ceil(seconds))
 
 
+def _at_most(longest: float, value: Any) -> Any:
+    """The interval as a number, if it is longer than allowed; as it is otherwise."""
+    try:
+        return longest if float(str(seconds_of(value))) > longest else value
+    except ValueError:
+        return value
+
+
 def _own_values(folder: Path | None) -> dict[str, Any]:
     """What stands in the programs' own config; nothing where there is none that can be read."""
     path = None if folder is None else find_config(folder)
     if path is None:
         return {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        values = yaml.safe_load(read_bytes(path.parent, path.name, _MAX_BYTES).decode("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

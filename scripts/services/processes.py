@@ -139,8 +139,8 @@ def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> 
         process.send_signal(signum)
     psutil.wait_procs([process], timeout=timeout)
     _, alive = psutil.wait_procs(members, timeout=ORPHANS_TIMEOUT)
-    _end(alive)
-    _end(members_of_session(session))
+    kill_all(alive)
+    kill_all(members_of_session(session))
     pid_file.path.unlink(missing_ok=True)
     return True
 
@@ -149,7 +149,7 @@ def kill(pid_file: PidFile) -> bool:
     """kill -9 of the process and all its children. False: it was not running."""
     process = pid_file.process()
     if process is not None:
-        _end(suspend(process))
+        kill_all(suspend(process))
     pid_file.path.unlink(missing_ok=True)
     return process is not None
 
@@ -172,7 +172,8 @@ def members_of_session(session: int | None) -> list[psutil.Process]:
     return found
 
 
-def _end(processes: Sequence[psutil.Process]) -> None:
+def kill_all(processes: Sequence[psutil.Process]) -> None:
+    """kill -9 of each, and wait until it is gone."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
