@@ -132,7 +132,7 @@ def _packed(folder: Path) -> bytes:
 
 
 def _grade_there(client: Any, task: SentTask, out: Path) -> Graded:
-    """Send the task and unpack its reports. A worker that dies is the machine's fault: Dask has tried others by then."""
+    """Send the task and unpack its reports. If a worker dies, Dask tries others, and then it is the machine's fault."""
     future = client.submit(grade_sent, task, pure=False, resources={RESOURCE: 1})
     try:
         result: SentResult = future.result()
