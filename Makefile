@@ -7,7 +7,7 @@
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS \
        SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 grade grade-class psql kafka-topics kafka-console pyspark demo check test lint docs docs-check fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark demo check test lint docs docs-check fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -59,6 +59,9 @@ round3: ## the same with 10 orders, 5 of them bad as in the assignment: only the
 
 round4: ## bad messages that the assignment does not name, on a lake of its own: advice, no marks
 	@scripts/kit scripts round4
+
+load: ## four writers insert for 20 s, on a lake of its own: says which orders were lost, and why; advice, no marks
+	@scripts/kit scripts load
 
 grade: ## grade the lake, the checkpoint and the state; writes reports/. ARGS=--all lists every check
 	@scripts/kit grader grade $(ARGS)

@@ -15,9 +15,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -259,3 +259,47 @@ class BadMessagesRecord(_Record):
 
 
 BAD_MESSAGES_RECORD = "round4.json"
+
+
+def _moment(text: str) -> str:
+    if not text.endswith("Z") or format_timestamp(parse_timestamp(text)) != text:  # another zone may overflow
+        raise ValueError("not in the form 2025-11-18T12:24:00.123456Z")
+    return text
+
+
+class LoadedRow(_Record):
+    """An order of the load. `open_sec`: seconds from created_at, the start of its transaction, to its commit."""
+
+    order_id: int
+    created_at: Annotated[str, AfterValidator(_moment)]
+    open_sec: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+
+
+class LoadRecord(_Record):
+    """state/food/<rollnumber>/rounds/load.json: what became of orders that several writers inserted at the same time.
+
+    The load has Postgres, Kafka and a lake of its own, as round 4.
+
+    - `rows`: the committed orders
+    - `unpublished`: the order_ids that never came to the topic
+    - `unwritten`: those that are on the topic and not in the lake
+    - `repeated`: those that are in the lake more than once
+    - `state`: the state file's text at the end
+    - `ended`: the program that ended in the load. `error`: its last error, if it has one
+    """
+
+    schema_version: Literal[1] = 1
+    rollnumber: str
+    finished_at: str
+    writers: int
+    seconds: float
+    rows: tuple[LoadedRow, ...]
+    unpublished: tuple[int, ...] = ()
+    unwritten: tuple[int, ...] = ()
+    repeated: tuple[int, ...] = ()
+    state: str | None = None
+    ended: str | None = None
+    error: str | None = None
+
+
+LOAD_RECORD = "load.json"

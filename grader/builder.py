@@ -26,9 +26,12 @@ from configs.contract import (
     BAD_MESSAGES_RECORD,
     COLUMN_NAMES,
     EPOCH,
+    LOAD_RECORD,
     ORDER_STATUSES,
     BadMessagesRecord,
     LakeFileRecord,
+    LoadedRow,
+    LoadRecord,
     OrderRow,
     RejectedRow,
     RoundRecord,
@@ -190,6 +193,16 @@ class Submission:
             rollnumber=ROLLNUMBER, finished_at=format_timestamp(MOMENT), messages=messages, error=error
         )
         self.write(f"{ROUNDS}/{BAD_MESSAGES_RECORD}", record.model_dump_json())
+
+    def add_load(self, *orders: tuple[int, str, float], **values: Any) -> None:
+        """The record of a load: of each order its id, the time of day of its created_at, and its `open_sec`."""
+        rows = tuple(
+            LoadedRow(order_id=order_id, created_at=f"2025-11-20T{time}Z", open_sec=open_sec)
+            for order_id, time, open_sec in orders
+        )
+        plan: dict[str, Any] = {"rollnumber": ROLLNUMBER, "finished_at": format_timestamp(MOMENT), "writers": 4}
+        plan |= {"seconds": 20.0, "rows": rows, "state": "2025-11-20T23:00:00Z", **values}
+        self.write(f"{ROUNDS}/{LOAD_RECORD}", LoadRecord(**plan).model_dump_json())
 
     def append_batch(self, rows: Iterable[OrderRow]) -> None:
         """One more batch of the consumer, after the rounds."""

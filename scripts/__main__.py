@@ -15,6 +15,7 @@ from scripts.pipeline import programs, remove, table, topic
 from scripts.pipeline.services import services_of
 from scripts.pipeline.student_programs import programs_from_environment
 from scripts.rounds.bad_messages import run_bad_messages
+from scripts.rounds.load import run_load
 from scripts.rounds.run import run_round
 from scripts.services.stack import PROGRAM_NAMES, Stack, open_stack
 
@@ -68,6 +69,11 @@ def _round4(stack: Stack) -> int:
     return 0
 
 
+def _load(stack: Stack) -> int:
+    run_load(stack)
+    return 0
+
+
 VERBS: dict[str, Callable[[Stack], int]] = {
     "doctor": _doctor,
     "up": _up,
@@ -82,6 +88,7 @@ VERBS: dict[str, Callable[[Stack], int]] = {
     "round2": _round(2),
     "round3": _round(3),
     "round4": _round4,
+    "load": _load,
     "demo": demo.run_demo,
     "psql": run_psql,
     "kafka-topics": run_topics,

@@ -10,7 +10,16 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from configs.contract import BAD_MESSAGES_RECORD, BadMessagesRecord, OrderRow, RoundRecord, RoundRun, Snapshot
+from configs.contract import (
+    BAD_MESSAGES_RECORD,
+    LOAD_RECORD,
+    BadMessagesRecord,
+    LoadRecord,
+    OrderRow,
+    RoundRecord,
+    RoundRun,
+    Snapshot,
+)
 from configs.wording import counted
 from grader.evidence.listing import file_names, read_bytes
 
@@ -42,7 +51,7 @@ class Rounds:
     @cached_property
     def _read(self) -> tuple[tuple[RoundRecord, ...], tuple[str, ...]]:
         names = [name for name in file_names(self.folder) if name.endswith(".json") and name[0] not in "._"]
-        names = [name for name in names if name != BAD_MESSAGES_RECORD]
+        names = [name for name in names if name not in (BAD_MESSAGES_RECORD, LOAD_RECORD)]
         read = {name: read_record(self.folder / name) for name in names}
         records = {name: record for name, record in read.items() if isinstance(record, RoundRecord)}
         wrong = {name: record for name, record in read.items() if isinstance(record, str)}
@@ -81,9 +90,15 @@ class Rounds:
     @cached_property
     def bad_messages(self) -> BadMessagesRecord | str | None:
         """The record of round 4, or what is wrong with it; None if there is none."""
-        if BAD_MESSAGES_RECORD not in file_names(self.folder):
-            return None
-        return _read(self.folder / BAD_MESSAGES_RECORD, BadMessagesRecord)
+        return self._record(BAD_MESSAGES_RECORD, BadMessagesRecord)
+
+    @cached_property
+    def load(self) -> LoadRecord | str | None:
+        """The record of the load, or what is wrong with it; None if there is none."""
+        return self._record(LOAD_RECORD, LoadRecord)
+
+    def _record(self, name: str, model: type[Model]) -> Model | str | None:
+        return _read(self.folder / name, model) if name in file_names(self.folder) else None
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

@@ -6,6 +6,7 @@ A file that is missing, half-written or just being replaced raises no error: it 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -157,6 +158,11 @@ def lake_rows(settings: Settings) -> int:
 
 def lake_ids(settings: Settings, without: frozenset[str] = frozenset()) -> frozenset[int]:
     """The order_ids in the lake, without null; of the files whose paths are not in `without`."""
+    return frozenset(lake_id_counts(settings, without))
+
+
+def lake_id_counts(settings: Settings, without: frozenset[str] = frozenset()) -> Counter[int]:
+    """order_id -> how many times it is in the lake; as `lake_ids`."""
     import pyarrow as pa
 
     lake = _lake(settings)
@@ -170,7 +176,7 @@ def lake_ids(settings: Settings, without: frozenset[str] = frozenset()) -> froze
         return [value for value in found if isinstance(value, int)]
 
     files = [file for file in lake.files if file.path not in without]
-    return frozenset(order_id for some in in_parallel(lambda file: ids(file.path), files) for order_id in some)
+    return Counter(order_id for some in in_parallel(lambda file: ids(file.path), files) for order_id in some)
 
 
 def _lake(settings: Settings) -> Lake:

@@ -1,7 +1,8 @@
 """The config file that a program of somebody else gets: every value literal, with this stack's addresses and folders.
 
 Students' programs use the values as they stand: `f"{batch_interval} seconds"`, `time.sleep(poll_interval_sec)`, a table
-name in SQL. So nothing is left to fill in, paths are absolute, and seconds are plain whole numbers.
+name in SQL. So nothing is left to fill in, paths are absolute, and seconds are plain whole numbers, unless the owner's
+config has a unit.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ def render_config(stack: Stack) -> Path:
 def rendered(settings: Settings, own: dict[str, Any], longest_interval_sec: int | None = None) -> dict[str, Any]:
     """The values: `own`, from the programs' own config, with the hand-out's 14 keys as this stack has them.
 
-    The consumer's and the producer's intervals stay the owner's, as whole seconds: at least one, and not longer than
-    `longest_interval_sec`.
+    The consumer's and the producer's intervals stay the owner's: as whole seconds of at least one, or with the owner's
+    unit. A program that says `processingTime=batch_interval` needs the unit; one that says
+    `f"{batch_interval} seconds"` has none in its own config.
+    None is longer than `longest_interval_sec`.
     """
     values: dict[str, Any] = {
         section: dict(keys) if isinstance(keys, dict) else keys for section, keys in own.items() if keys is not None
@@ -54,13 +57,23 @@ def rendered(settings: Settings, own: dict[str, Any], longest_interval_sec: int 
         values[section] = {**_section(own, section), **{key: _literal(getattr(ours, key)) for key in keys}}
     interval = _section(own, "streaming").get("batch_interval")
     longest = longest_interval_sec or math.inf
-    values["streaming"]["batch_interval"] = min(longest, _whole_seconds(interval, settings.streaming.batch_interval))
+    batch = _whole_seconds(interval, settings.streaming.batch_interval, keep_unit=True)
+    values["streaming"]["batch_interval"] = _at_most(longest, batch)
     values["kafka"].setdefault("num_partitions", settings.kafka.partitions)
     cdc = {**_USUAL_CDC, **{key: value for key, value in _section(own, "cdc").items() if value is not None}}
     poll = settings.cdc.poll_interval_sec
     cdc = {key: _whole_seconds(value, poll) if key.endswith("_sec") else value for key, value in cdc.items()}
     values["cdc"] = {key: _at_most(longest, value) if "interval" in key else value for key, value in cdc.items()}
     return values
+
+
+def pace(stack: Stack) -> float:
+    """Seconds that a row may wait for the next poll and the next batch, as the programs of this stack are set."""
+    settings = stack.settings
+    if stack.programs.folder is None:
+        return settings.cdc.poll_interval_sec + settings.streaming.batch_interval
+    values = rendered(settings, _own_values(stack.programs.folder))
+    return float(values["cdc"]["poll_interval_sec"]) + float(str(seconds_of(values["streaming"]["batch_interval"])))
 
 
 def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
@@ -75,20 +88,27 @@ def _literal(value: object) -> object:
     return value
 
 
-def _whole_seconds(own: object, ours: float) -> int:
+def _whole_seconds(own: object, ours: float, *, keep_unit: bool = False) -> object:
+    """Whole seconds of at least one; with `keep_unit` the owner's text, where it has a unit."""
     try:
         seconds = ours if own is None else float(str(seconds_of(own)))
     except ValueError:
-        seconds = ours
-    return max(1, math.ceil(seconds))
+        return max(1, math.ceil(ours))
+    return own if keep_unit and _has_unit(own) else max(1, math.ceil(seconds))
 
 
 def _at_most(longest: float, value: Any) -> Any:
-    """The interval as a number, if it is longer than allowed; as it is otherwise."""
+    """The interval, shortened to `longest` seconds if it is longer than that. It keeps a unit."""
     try:
-        return longest if float(str(seconds_of(value))) > longest else value
+        if float(str(seconds_of(value))) <= longest:
+            return value
     except ValueError:
         return value
+    return f"{longest} seconds" if _has_unit(value) else longest
+
+
+def _has_unit(value: object) -> bool:
+    return isinstance(value, str) and value.strip()[-1:].isalpha()
 
 
 def _own_values(folder: Path | None) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import psycopg2
 import psycopg2.extensions
@@ -13,6 +15,14 @@ import psycopg2.extensions
 from configs.orders_table import connect
 from configs.settings import Postgres
 from scripts.pipeline.orders import insert_orders
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A transaction that is committed: its order_ids, and the seconds from its start to its commit."""
+
+    order_ids: tuple[int, ...]
+    open_sec: float
 
 
 class Writers:
@@ -31,7 +41,7 @@ class Writers:
         self._pause = pause  # seconds at most between two transactions of a writer
         self._max_rows = max_rows
         self._lock = threading.Lock()
-        self._committed = 0
+        self._transactions: list[Committed] = []
         self._threads = [
             threading.Thread(target=self._write, args=(random.Random(f"{seed}/{number}"),), daemon=True)
             for number in range(count)
@@ -40,7 +50,13 @@ class Writers:
     @property
     def committed(self) -> int:
         """Rows whose transaction is known to be committed."""
-        return self._committed
+        return sum(len(one.order_ids) for one in self.transactions)
+
+    @property
+    def transactions(self) -> tuple[Committed, ...]:
+        """The transactions that are known to be committed."""
+        with self._lock:
+            return tuple(self._transactions)
 
     def start(self) -> None:
         for thread in self._threads:
@@ -54,7 +70,7 @@ class Writers:
 
     def _write(self, rng: random.Random) -> None:
         connection: psycopg2.extensions.connection | None = None
-        while not self._stop.is_set() and (self._max_rows is None or self._committed < self._max_rows):
+        while not self._stop.is_set() and (self._max_rows is None or self.committed < self._max_rows):
             try:
                 if connection is None:
                     connection = connect(self._postgres)
@@ -71,11 +87,12 @@ class Writers:
     def _transaction(self, connection: psycopg2.extensions.connection, rng: random.Random) -> None:
         kind = rng.choice(("prompt", "prompt", "prompt", "slow", "late", "large", "rolled back"))
         rows = rng.randint(21, 30) if kind == "large" else rng.randint(1, 4)
+        begun = time.monotonic()
         if kind == "slow":  # it has only read, but the created_at of its rows is already fixed
             with connection.cursor() as cursor:
                 cursor.execute("SELECT now()")
             self._stop.wait(rng.uniform(0, 0.6))
-        insert_orders(connection, self._table, rows)
+        order_ids = insert_orders(connection, self._table, rows)
         if kind == "late":
             self._stop.wait(rng.uniform(0, 0.6))
         if kind == "rolled back":
@@ -83,7 +100,7 @@ class Writers:
             return
         connection.commit()
         with self._lock:
-            self._committed += rows
+            self._transactions.append(Committed(tuple(order_ids), time.monotonic() - begun))
 
 
 @contextlib.contextmanager

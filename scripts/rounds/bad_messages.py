@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tabulate import tabulate
@@ -22,20 +21,15 @@ from configs.contract import (
     TriedMessage,
     format_timestamp,
 )
-from configs.errors import KitError
 from scripts.pipeline import position, programs
-from scripts.pipeline.services import services_of
-from scripts.pipeline.table import make_table, require_table
-from scripts.pipeline.temporary_stack import temporary_stack
-from scripts.pipeline.topic import make_topic, publish
-from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
+from scripts.pipeline.table import require_table
+from scripts.pipeline.topic import publish
+from scripts.rounds.own_lake import clean_order_arrives, own_lake, require_first_order
 from scripts.rounds.progress import Waiting
 from scripts.rounds.run import write_record
 from scripts.services.postgres import require_connection
-from scripts.services.processes import wait_until
 from scripts.services.stack import CONSUMER, Stack
 
-FIRST_TIMEOUT = 120.0  # seconds until the first clean order is in the lake: both programs start
 MESSAGE_TIMEOUT = 30.0
 _FIRST_ID = 1_000_000  # above every order_id of the table
 _LARGE = 2_000_000  # bytes
@@ -77,18 +71,7 @@ def run_bad_messages(stack: Stack, on_progress: Callable[[str], None] = print) -
     """
     on_progress("Round 4 has its own Postgres, Kafka and lake. It costs no marks.")
     settings = stack.settings
-    changes: dict[str, dict[str, object]] = {
-        "postgres": {"table": settings.postgres.table},
-        "kafka": {"topic": settings.kafka.topic, "partitions": settings.kafka.partitions},
-        "streaming": {"batch_interval": settings.streaming.batch_interval},
-        "cdc": settings.cdc.model_dump(),
-    }
-    with temporary_stack(changes, rollnumber=settings.rollnumber, programs=stack.programs) as own:
-        own = replace(own, launcher=stack.launcher)
-        services_of(own).up()
-        make_table(own.settings)
-        make_topic(own.settings.kafka)
-        programs.start(own)
+    with own_lake(stack) as own:
         outcomes = _try_all(own, Waiting("Round 4", on_progress))
         error = programs.error_of(own, CONSUMER)
     record = BadMessagesRecord(
@@ -110,32 +93,13 @@ def _try_all(stack: Stack, waiting: Waiting) -> tuple[TriedMessage, ...]:
     settings = stack.settings
     with contextlib.closing(require_connection(settings.postgres)) as connection:
         table = require_table(connection, settings).name
-        orders = make_test_orders(settings.rollnumber, "round4", 1)
-
-        def clean_order_arrives(timeout: float) -> OrderRow | None:
-            (row,) = insert_test_orders(connection, table, orders)
-
-            def arrived() -> bool:
-                waiting.show(lambda: f"waiting for the clean order {row.order_id}")
-                return row.order_id in position.lake_ids(settings) or not programs.are_alive(stack)
-
-            wait_until(arrived, timeout=timeout, interval=0.1)
-            waiting.done()
-            return row if row.order_id in position.lake_ids(settings) else None
-
-        first = clean_order_arrives(FIRST_TIMEOUT)
-        if first is None:
-            programs.require_alive(stack)
-            raise KitError(
-                f"The programs run, but no order reached the lake of round 4 in {FIRST_TIMEOUT:.0f} s. Do they take "
-                "every path and address from the config? `make round1` shows it on the usual lake."
-            )
+        first = require_first_order(stack, connection, table, waiting, label="round4")
         planned = messages(first)
         done: list[TriedMessage] = []
         for message, value in planned:
             publish(settings.kafka, [value])
-            has_arrived = clean_order_arrives(MESSAGE_TIMEOUT) is not None and programs.are_alive(stack)
-            if not has_arrived:
+            arrived = clean_order_arrives(stack, connection, table, waiting, label="round4", timeout=MESSAGE_TIMEOUT)
+            if arrived is None or not programs.are_alive(stack):
                 done.append(message.model_copy(update={"outcome": "stopped"}))
                 break
             is_in_lake = message.order_id in position.lake_ids(settings)

@@ -13,7 +13,16 @@ import psycopg2.extensions
 from confluent_kafka import KafkaException
 from tabulate import tabulate
 
-from configs.contract import UTC, BadMessagesRecord, RejectedRow, RoundRecord, RoundRun, Snapshot, format_timestamp
+from configs.contract import (
+    UTC,
+    BadMessagesRecord,
+    LoadRecord,
+    RejectedRow,
+    RoundRecord,
+    RoundRun,
+    Snapshot,
+    format_timestamp,
+)
 from configs.errors import KitError
 from configs.orders_table import future_orders
 from configs.program import first_line
@@ -142,7 +151,7 @@ def read_record(path: Path) -> RoundRecord | None:
         ) from None
 
 
-def write_record(path: Path, record: RoundRecord | BadMessagesRecord) -> None:
+def write_record(path: Path, record: RoundRecord | BadMessagesRecord | LoadRecord) -> None:
     """Write the record of a round in one step, so that a reader never finds half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")

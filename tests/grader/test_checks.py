@@ -30,6 +30,7 @@ def test_a_correct_submission_passes_every_check(tmp_path: Path) -> None:
     submission = Submission(tmp_path)
     submission.add_round_3()
     submission.add_round_4()
+    submission.add_load((1, "12:00:01.000000", 0.01))
     submission.build()
     findings = grade_submission(submission).findings
     assert {finding.id: finding.actual for finding in findings if finding.status is not Status.PASS} == {}

@@ -57,9 +57,10 @@ def test_addresses_and_folders_are_this_stacks_and_other_keys_the_owners(stack: 
 
 
 @pytest.mark.parametrize(
-    ("own", "seconds"), [(None, 1), ("5 seconds", 5), (10, 10), ("200 milliseconds", 1), (1.5, 2), ("soon", 1)]
+    ("own", "seconds"),
+    [(None, 1), (10, 10), ("10", 10), (1.5, 2), ("soon", 1), ("5 seconds", "5 seconds"), ("200 ms", "200 ms")],
 )
-def test_seconds_are_whole_numbers(stack: Stack, own: object, seconds: int) -> None:
+def test_seconds_are_whole_numbers_or_have_the_owners_unit(stack: Stack, own: object, seconds: object) -> None:
     values = rendered(stack.settings, {} if own is None else {"streaming": {"batch_interval": own}})
     assert values["streaming"]["batch_interval"] == seconds
     assert isinstance(values["cdc"]["poll_interval_sec"], int)

@@ -36,7 +36,7 @@ def main():
     query = (
         orders.writeStream.foreachBatch(write)
         .option("checkpointLocation", cfg["streaming"]["checkpoint_location"])
-        .trigger(processingTime=f"{cfg['streaming']['batch_interval']} seconds")
+        .trigger(processingTime=cfg['streaming']['batch_interval'])
         .start()
     )
     query.awaitTermination()
