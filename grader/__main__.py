@@ -23,6 +23,8 @@ from configs.settings import PROJECT
 from grader.rubric import DEFAULT_RUBRIC
 
 if TYPE_CHECKING:
+    from grader.class_run.command import ClassOptions
+    from grader.class_run.evidence_workers import EvidenceOptions
     from grader.evidence import Evidence
     from grader.limits import OnStep
     from grader.model import Report
@@ -200,23 +202,32 @@ def _write(
 
 def _class(options: argparse.Namespace) -> int:
     """Exit code 0: every submission has a mark, 2: one has none, or the grader was called wrongly."""
-    from grader.class_run.command import DEFAULT_ASSIGNMENT, ClassOptions, evidence_mode, run_class
+    from grader.class_run.command import evidence_mode, run_class
+
+    chosen, evidence = _class_options(options)
+    return run_class(chosen, evidence_mode(evidence))
+
+
+def class_options(arguments: Sequence[str]) -> tuple[ClassOptions, EvidenceOptions]:
+    """The options that `class` with these arguments has, as values, for a run that grades in another way."""
+    return _class_options(_parser().parse_args(arguments))
+
+
+def _class_options(options: argparse.Namespace) -> tuple[ClassOptions, EvidenceOptions]:
+    from grader.class_run.command import DEFAULT_ASSIGNMENT, ClassOptions
     from grader.class_run.evidence_workers import EvidenceOptions
 
     rubric = options.rubric.absolute()
-    mode = evidence_mode(EvidenceOptions(rubric, options.strict, options.time_limit, options.memory_limit << 20))
-    return run_class(
-        ClassOptions(
-            submissions=options.submissions,
-            out=options.out.absolute(),
-            rubric=rubric,
-            roster=options.roster,
-            only=options.only,
-            workers=options.workers,
-            assignment=options.assignment or DEFAULT_ASSIGNMENT,
-        ),
-        mode,
+    chosen = ClassOptions(
+        submissions=options.submissions,
+        out=options.out.absolute(),
+        rubric=rubric,
+        roster=options.roster,
+        only=options.only,
+        workers=options.workers,
+        assignment=options.assignment or DEFAULT_ASSIGNMENT,
     )
+    return chosen, EvidenceOptions(rubric, options.strict, options.time_limit, options.memory_limit << 20)
 
 
 def _positive(text: str) -> int:

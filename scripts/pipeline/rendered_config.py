@@ -72,7 +72,7 @@ def pace(stack: Stack) -> float:
     settings = stack.settings
     if stack.programs.folder is None:
         return settings.cdc.poll_interval_sec + settings.streaming.batch_interval
-    values = rendered(settings, _own_values(stack.programs.folder))
+    values = rendered(settings, _own_values(stack.programs.folder), stack.programs.longest_interval_sec)
     return float(values["cdc"]["poll_interval_sec"]) + float(str(seconds_of(values["streaming"]["batch_interval"])))
 
 
