@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from configs.contract import parse_timestamp
 from configs.errors import KitError
+from configs.jdbc_url import blank_in_jdbc_url, read_jdbc_url
 from configs.yaml_lines import YamlFile, read_yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -88,28 +89,6 @@ Seconds = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
-_ADDRESS = r"(?:[^/:,?\s]+|\[[^\]\s]+\])(?::\d+)?"
-_JDBC_URL = re.compile(rf"jdbc:postgresql://({_ADDRESS}(?:,{_ADDRESS})*)/([^?/]+)(?:\?.*)?")
-_PORT = re.compile(r":\d+$")
-
-
-def blank_in_jdbc_url(url: str) -> str:
-    """What PgJDBC 42.7.4 makes of a blank in the URL; empty if there is none, or if it does no harm."""
-    server, _, options = url.partition("?")
-    address, _, db = server.removeprefix("jdbc:postgresql://").partition("/")
-    if url != url.lstrip():
-        return f"jdbc_url {url!r} begins with a blank, so PgJDBC does not accept it. Remove the blank"
-    if db != db.strip():
-        return f"jdbc_url {url!r} has a blank at its database: PgJDBC asks for a database {db!r}. Remove the blank"
-    if re.search(r"\s", address):
-        return f"jdbc_url {url!r} has a blank in {address!r}, so PgJDBC finds no such host or port. Remove the blank"
-    for option in options.split("&"):
-        name, _, value = option.partition("=")
-        if name == "sslmode" and value != value.strip():
-            return f"jdbc_url {url!r} has a blank at its sslmode: PgJDBC rejects the value {value!r}. Remove the blank"
-    return ""
-
-
 class _Section(BaseModel):
     # A student's file may have keys of its own.
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -131,16 +110,15 @@ class Postgres(_Section):
         blank = blank_in_jdbc_url(self.jdbc_url)
         if blank:
             raise ValueError(blank)
-        found = _JDBC_URL.fullmatch(self.jdbc_url)
-        if found is None:
-            raise ValueError(f"jdbc_url {self.jdbc_url!r}: allowed is jdbc:postgresql://host:port/database")
-        ports = [int(address.rpartition(":")[2]) if _PORT.search(address) else 5432 for address in found[1].split(",")]
-        db = unquote_plus(found[2])
-        if self.port not in ports or db != self.db:
-            shown = " or ".join(map(str, dict.fromkeys(ports)))
+        try:
+            found = read_jdbc_url(self.jdbc_url, self.user)
+        except ValueError as wrong:
+            allowed = "allowed is jdbc:postgresql://host:port/database"
+            raise ValueError(f"jdbc_url {self.jdbc_url!r} {wrong}; {allowed}") from None
+        if self.port not in found.ports or found.database != self.db:
             raise ValueError(
-                f"jdbc_url {self.jdbc_url!r} leads to port {shown} and database {db!r}, but port is {self.port} and db "
-                f"is {self.db!r}. The rounds would insert where the producer does not read. Make them the same"
+                f"jdbc_url {self.jdbc_url!r} leads to {found}, but port is {self.port} and db is {self.db!r}. The "
+                "rounds would insert where the producer does not read. Make them the same"
             )
         return self
 

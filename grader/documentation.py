@@ -39,7 +39,7 @@ def check_text(check: Check, rubric: Rubric) -> str:
     if check.needs:
         lines.append(f"Judged only if these pass: {', '.join(check.needs)}")
     if check.explains:
-        lines.append(f"If it fails, it explains failures of: {', '.join(check.explains)}")
+        lines.append(f"If it fails, it may explain failures of: {', '.join(check.explains)}")
     lines += [f"Fails on: {_words(check)}", f"How to fix it: {check.hint}", "", _example_text(check)]
     return "\n".join(lines)
 
@@ -60,7 +60,7 @@ def checks_markdown(checks: Mapping[str, Check], rubric: Rubric) -> str:
                 else ""
             )
             effects = (
-                f"- If it fails, it explains failures of: {', '.join(f'`{effect}`' for effect in check.explains)}\n"
+                f"- If it fails, it may explain failures of: {', '.join(f'`{effect}`' for effect in check.explains)}\n"
                 if check.explains
                 else ""
             )

@@ -21,6 +21,7 @@ from grader.model import (
     NoEvidence,
     Report,
     Status,
+    Undecided,
 )
 from grader.rubric import Rubric
 
@@ -38,8 +39,9 @@ def judge_checks(
     on_error: OnError = lambda _: None,
     on_step: OnStep = lambda _: None,
 ) -> Report:
-    """Judge every check of the rubric, in the rubric's order. `strict` fails a check that has marks but no evidence.
+    """Judge every check of the rubric, in the rubric's order.
 
+    `strict` fails a check that has marks but no evidence, unless the evidence is there and undecided.
     `on_step` gets the id of each check before it is judged.
     """
     findings: dict[str, Finding] = {}
@@ -55,7 +57,7 @@ def judge_checks(
         return findings[check_id]
 
     listed = tuple(finding(check_id) for check_id in rubric.points)
-    listed = explained(listed, checks)
+    listed = explained(listed, lambda cause, effect: _explains(checks[cause], effect, evidence, on_error))
     on_step(FIGURES)
     settings = evidence.config.settings
     return Report(
@@ -70,20 +72,34 @@ def judge_checks(
     )
 
 
-def explained(findings: tuple[Finding, ...], checks: Mapping[str, Check]) -> tuple[Finding, ...]:
+def explained(findings: tuple[Finding, ...], explains: Callable[[str, str], bool]) -> tuple[Finding, ...]:
     """The findings, each failure with the cause that explains it, if that failed too.
 
-    Of several causes the first in the order of `findings` counts, and then the cause of that one. A check that `strict`
-    fails for its lack of evidence is no cause and has none.
+    `explains(cause, effect)`: whether the failure of one check explains that of the other. Of several causes the first
+    in the order of `findings` counts, and then the cause of that one. A check that `strict` fails for its lack of
+    evidence is no cause and has none.
     """
     failed = [f.id for f in findings if f.status is Status.FAIL and not (f.actual or "").startswith(NO_EVIDENCE)]
-    causes = {one: next((id_ for id_ in failed if one in checks[id_].explains), None) for one in failed}
+    causes = {one: next((cause for cause in failed if explains(cause, one)), None) for one in failed}
 
     def first_cause(check_id: str) -> str | None:
         cause = causes.get(check_id)
         return None if cause is None else first_cause(cause) or cause
 
     return tuple(replace(finding, explained_by=first_cause(finding.id)) for finding in findings)
+
+
+def _explains(cause: Check, effect: str, evidence: Evidence, on_error: OnError) -> bool:
+    """Whether the evidence agrees. If that cannot be found out, the effect keeps its own next step."""
+    if effect not in cause.explains:
+        return False
+    try:
+        return cause.explains[effect](evidence)
+    except (Mismatch, NoEvidence):
+        return False
+    except Exception:  # noqa: BLE001 - the findings are valid without their causes
+        on_error(traceback.format_exc())
+        return False
 
 
 def ungraded(
@@ -135,6 +151,7 @@ def _judge(
     expected: str | None = None
     actual: str | None = None
     samples: tuple[Mapping[str, object], ...] = ()
+    hint = check.hint
     if unmet:
         status, points = Status.SKIP, 0.0
         if all(need.lacks_evidence for need in unmet):
@@ -147,8 +164,9 @@ def _judge(
         except Mismatch as mismatch:
             status, points = Status.FAIL, _part(max_points, partial, mismatch.share)
             expected, actual, samples = mismatch.expected, mismatch.actual, mismatch.samples
+            hint = mismatch.hint or hint
         except NoEvidence as nothing:
-            fails = strict and max_points > 0
+            fails = strict and max_points > 0 and not isinstance(nothing, Undecided)
             status, points = (Status.FAIL if fails else Status.SKIP), 0.0
             expected, actual = ("evidence" if fails else None), f"{NO_EVIDENCE}{nothing}"
         except TimeLimitError as limit:
@@ -156,4 +174,4 @@ def _judge(
         except Exception as error:  # noqa: BLE001 - a mistake of the grader must not cost the student anything
             on_error(traceback.format_exc())
             status, points, actual = Status.ERROR, 0.0, f"the grader broke: {type(error).__name__}: {error}"
-    return Finding(check.id, check.title, status, points, max_points, expected, actual, samples, check.hint, check.doc)
+    return Finding(check.id, check.title, status, points, max_points, expected, actual, samples, hint, check.doc)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
@@ -13,6 +13,7 @@ from grader.mismatch import Fact as Fact
 from grader.mismatch import Mismatch as Mismatch
 from grader.mismatch import NoEvidence as NoEvidence
 from grader.mismatch import Row as Row
+from grader.mismatch import Undecided as Undecided
 
 if TYPE_CHECKING:
     from grader.builder import Submission
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Judge: TypeAlias = "Callable[[Evidence], None]"
 Builder: TypeAlias = "Callable[[Submission], None]"
+Agrees: TypeAlias = "Callable[[Evidence], bool]"
 # What becomes of marks that could not be judged; configs/rubric.yml explains each.
 Unjudged: TypeAlias = Literal["scale", "zero", "exclude"]
 
@@ -53,7 +55,8 @@ class Check:
 
     - `needs`: the checks that must pass before this one is judged.
     - `hint`: the student's next step.
-    - `explains`: the checks that fail as a result if this one fails. Only the cause shows its next step.
+    - `explains`: the checks that fail as a result if this one fails, and whether the evidence agrees that their failure
+      is only that. Only the cause shows its next step.
     - `title`: the first line of the docstring; `doc`: the rest of it.
     - `also_fails`: examples of other checks that this check also fails. So a new check needs no change in their files.
     """
@@ -64,7 +67,7 @@ class Check:
     hint: str
     needs: tuple[str, ...]
     also_fails: tuple[str, ...]
-    explains: tuple[str, ...]
+    explains: Mapping[str, Agrees]
     category: str
     judge: Judge
     passing: list[Example] = field(default_factory=list, repr=False, compare=False)
@@ -112,21 +115,26 @@ def _register(
     return register if build is None else register(build)
 
 
+def always(evidence: Evidence) -> bool:
+    """For an effect that no evidence can tell from a second mistake."""
+    return True
+
+
 def check(
     *,
     hint: str,
     needs: tuple[str, ...] = (),
     title: str | None = None,
     also_fails: tuple[str, ...] = (),
-    explains: tuple[str, ...] = (),
+    explains: Sequence[str] | Mapping[str, Agrees] = (),
 ) -> Callable[[Judge], Check]:
     """Turn a function into a check: its name is the id, its docstring the documentation.
 
     `also_fails` names examples of other checks, mutants or variants, that this check also fails. If there is no example
     with such a name, the corpus (grader/selftest/corpus.py) raises an error.
 
-    `explains` names the checks that fail as a result. If both fail, the report puts their findings under this one. The
-    marks stay the same.
+    `explains` names the checks that fail as a result. If both fail, and the function with the name agrees, the report
+    puts their findings under this one. The marks stay the same.
 
     Raises:
         TypeError: the function has no docstring, or is not in grader/checks/<category>/<id>.py.
@@ -149,7 +157,7 @@ def check(
             hint=hint,
             needs=needs,
             also_fails=also_fails,
-            explains=explains,
+            explains=explains if isinstance(explains, Mapping) else dict.fromkeys(explains, always),
             category=package.rpartition(".")[2],
             judge=judge,
         )

@@ -7,15 +7,16 @@ from functools import cached_property
 
 from configs.contract import StateValue, format_timestamp
 from grader.evidence.checkpoint import Checkpoint
-from grader.evidence.comparison import Pair, side_by_side
+from grader.evidence.comparison import Missing, Pair, clean, missing, side_by_side, source
 from grader.evidence.config import Config
-from grader.evidence.conservation import Account, account
+from grader.evidence.conservation import Account, account, batch_accounts
 from grader.evidence.created_at import shift_us
 from grader.evidence.database import Database
 from grader.evidence.lake import Lake
 from grader.evidence.locations import Locations, locate
 from grader.evidence.orders import table_of
 from grader.evidence.quarantine import Quarantine, find_quarantine
+from grader.evidence.rewritten import Rewrite, rewrites
 from grader.evidence.rounds import Rounds
 from grader.evidence.state import State
 from grader.mismatch import Fact, Mismatch
@@ -53,6 +54,31 @@ class Evidence:
         """The rows that the rounds inserted, paired with those of the lake; None without such rows."""
         rows = self.rounds.expected_orders
         return side_by_side(table_of(rows), self.lake) if rows else None
+
+    @cached_property
+    def missing_of_database(self) -> Missing:
+        """The clean orders of Postgres that are not in the lake.
+
+        Raises:
+            NoEvidence: the database cannot be read.
+        """
+        return missing(clean(source(self.database)), self.lake, self.state, self.checkpoint, limit=3)
+
+    @cached_property
+    def missing_of_rounds(self) -> Missing:
+        """The orders of the rounds that are not in the lake. A round does not backdate."""
+        orders = table_of(self.rounds.expected_orders)
+        return missing(orders, self.lake, self.state, self.checkpoint, limit=3, any_backdated=False)
+
+    @cached_property
+    def rewrites(self) -> tuple[Rewrite, ...]:
+        """The files of the lake that changed after a round recorded them."""
+        return rewrites(self.rounds, self.lake)
+
+    @cached_property
+    def rows_in(self) -> dict[int, int]:
+        """batch -> its rows in the lake, for the batches of which the messages are known too."""
+        return {batch: one.rows for batch, one in batch_accounts(self.checkpoint, self.lake).items()}
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -102,9 +128,7 @@ class Evidence:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the grader assumed and a reader of the report should know."""
-        url = self.config.jdbc_url_problem
-        note = (f"config: {url}. The pipeline ran without this key, so it costs no marks",)
-        return (*self.locations.assumptions, *self.lake.assumptions, *(note if url and self.has_run else ()))
+        return (*self.locations.assumptions, *self.lake.assumptions)
 
     @property
     def has_run(self) -> bool:

@@ -87,6 +87,7 @@ def without_ids(lake: Lake, known: pa.ChunkedArray, limit: int) -> Found:
 class Missing:
     """Rows of a source that are not in the lake, grouped by cause, and the first few of them by order_id.
 
+    `oldest_us` is the first created_at of these rows, in microseconds since 1970.
     `backdated` rows are not counted in `total`. Their created_at is long before that of orders inserted earlier. So a
     cursor over created_at had passed it before they were inserted.
     """
@@ -95,6 +96,7 @@ class Missing:
     causes: Mapping[str, int]
     rows: tuple[Row, ...]
     backdated: Found
+    oldest_us: int | None = None
 
     def __bool__(self) -> bool:
         return self.total > 0
@@ -159,6 +161,7 @@ def missing(
             for row, cause in zip(lost.slice(0, limit).to_pylist(), why, strict=False)
         ),
         Found(late.num_rows, tuple(_shown(row) for row in late.slice(0, limit).to_pylist())),
+        pc.min(lost.column("created_at")).as_py(),
     )
 
 

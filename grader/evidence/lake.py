@@ -154,6 +154,18 @@ class Lake:
         return tuple(sorted(set(self._logged) - set(self.listing) - set(self.other_listing)))
 
     @cached_property
+    def batch_of(self) -> Mapping[str, int]:
+        """Path relative to the lake -> the batch that wrote it, as far as the log still says it."""
+        if self.log is None or self.folder is None:
+            return {}
+        paths = frozenset(self.listing)
+        return {
+            path_in_lake(file.path, paths, self.folder): batch
+            for batch, files in self.log.written.items()
+            for file in files
+        }
+
+    @cached_property
     def resized(self) -> tuple[LakeFile, ...]:
         """Files with another size than Spark logged."""
         return tuple(file for file in self.files if file.logged is not None and file.logged.size != file.size)
@@ -346,6 +358,19 @@ class Lake:
             lambda table, day: is_misplaced(created_us(table.column("created_at")), day),
             ("order_id", "created_at"),
         )
+
+    def is_misplaced_beyond(self, shift_us: int) -> bool:
+        """Whether a row is in another folder than that of its date, also if created_at is moved by `shift_us`."""
+        import pyarrow.compute as pc
+
+        for file, scan in zip(self.files, self.scans, strict=True):
+            if scan.misplaced:
+                micros = created_us(self.read(file.path, ("created_at",)).column("created_at"))
+                moved = [pc.add(micros, by) for by in (0, shift_us, -shift_us)]
+                wrong = [is_misplaced(some, file.day) for some in moved]
+                if pc.any(pc.and_(wrong[0], pc.and_(wrong[1], wrong[2]))).as_py():
+                    return True
+        return False
 
     def _rows_where(
         self,

@@ -35,6 +35,22 @@ class Run:
     run: RoundRun
     next_before: Snapshot | None
 
+    @property
+    def topic_growth(self) -> int:
+        """The offsets that the topic gained during the run."""
+        return sum(self.run.after.topic_offsets.values()) - sum(self.run.before.topic_offsets.values())
+
+    @property
+    def surplus(self) -> int:
+        """Rows that the run added to the lake beyond its clean rows; below 0: too few.
+
+        If the lake was still empty, the run may also add the rows that were in Postgres before.
+        """
+        run = self.run
+        surplus = run.after.lake_rows - run.before.lake_rows - len(run.expected_ids)
+        backlog = run.before.postgres_rows if run.before.lake_rows == 0 else 0
+        return 0 if surplus == backlog else surplus
+
 
 @dataclass(frozen=True)
 class Rounds:

@@ -129,6 +129,13 @@ def test_batch_interval_is_a_number_or_text(write: Write, written: object, secon
             "has a blank in 'localhost :5432'",
         ),
         ("postgres", "jdbc_url", "jdbc:postgresql://a:1,b:2/food_delivery_db", "leads to port 1 or 2"),
+        (
+            "postgres",
+            "jdbc_url",
+            "jdbc:postgresql:food_delivery",
+            "leads to port 5432 (the default, because it names no",
+        ),
+        ("postgres", "jdbc_url", "jdbc:postgresql://localhost/", "database 'student' (the user's name, because it"),
         ("kafka", "brokers", "localhost", "allowed: host:port"),
         ("kafka", "topic", "my topic", "letters, digits"),
         ("datalake", "format", "delta", "allowed: parquet"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.api import grade
 from grader.builder import CONFIG, MOMENT, Submission, order
 from grader.checks import all_checks
 from grader.model import Check, Status
@@ -95,3 +96,35 @@ def test_what_cannot_be_judged_is_no_evidence(
     finding = next(finding for finding in grade_submission(submission).findings if finding.id == check_id)
     assert finding.lacks_evidence
     assert why in (finding.actual or "")
+
+
+@pytest.mark.parametrize(
+    ("example", "step"),
+    [
+        ("batch_published_twice", "One batch was delivered again, as after a restart."),
+        ("whole_table_sent_again", "The producer sent the whole table again. Keep its state file."),
+        ("whole_table_sent_at_every_poll", "The producer sends the whole table at every poll."),
+        ("topic_read_again_without_the_checkpoint", "The consumer read the topic again. Keep its checkpoint"),
+        ("last_row_sent_at_every_poll", "The producer reads its newest rows again at every poll."),
+        ("row_twice_in_one_batch", "The batches above show which program delivered twice."),
+    ],
+)
+def test_the_next_step_fits_the_duplicates(example: str, step: str, tmp_path: Path) -> None:
+    submission = Submission(tmp_path)
+    next(case.example for case in cases() if case.example.name == example).build(submission)
+    submission.build()
+    found = next(one for one in grade_submission(submission).findings if one.id == "no_duplicate_orders")
+    assert found.hint.startswith(step)
+    assert found.hint.endswith("The consumer must drop duplicates by order_id.")
+
+
+def test_strict_does_not_fail_what_correct_work_could_have_left(tmp_path: Path) -> None:
+    submission = Submission(tmp_path)
+    submission.add_round_3()
+    submission.has_quarantine = submission.has_database = False  # 5 rejected messages without a trace
+    submission.rounds = 0
+    submission.build()
+    with grade(submission.folder, database=submission.database(), strict=True) as graded:
+        found = {finding.id: finding.status for finding in graded.report.findings}
+    assert found["offsets_add_up"] == found["state_matches_newest_order"] == Status.SKIP
+    assert found["no_missing_orders"] is Status.FAIL  # there is no database at all

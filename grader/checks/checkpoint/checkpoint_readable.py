@@ -3,6 +3,7 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import CHECKPOINT, Submission, remove_with_checksum, renew_checksum
+from grader.effects import first_order_is_repeated, lost_rows, only_newest, topic_grew
 from grader.evidence import Evidence
 from grader.model import Mismatch, check
 
@@ -10,14 +11,11 @@ from grader.model import Mismatch, check
 @check(
     hint="Give writeStream a checkpointLocation and keep it. Without it every restart reads the topic again. "
     "If nothing ran yet, run `make round1` first.",
-    explains=(
-        "round_rows_arrived",
-        "no_missing_orders",
-        "round_added_exactly",
-        "state_matches_newest_order",
-        "round_advanced_offsets",
-        "no_duplicate_orders",
-    ),
+    explains={
+        **lost_rows(lambda evidence, missing: not evidence.checkpoint.exists or only_newest(evidence, missing)),
+        "round_advanced_offsets": topic_grew,
+        "no_duplicate_orders": first_order_is_repeated,
+    },
 )
 def checkpoint_readable(evidence: Evidence) -> None:
     """The consumer's checkpoint is there and every file in it can be read.

@@ -2,20 +2,25 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import LAKE, MOMENT, Submission, order, renew_checksum
+from grader.effects import lost_in, lost_rows, only_other_sizes
 from grader.evidence import Evidence
-from grader.model import Mismatch, NoEvidence, check
+from grader.evidence.comparison import Missing
+from grader.evidence.scan import read_footer
+from grader.model import Mismatch, NoEvidence, always, check
+
+
+def _named(evidence: Evidence, missing: Missing) -> bool:
+    """Whether the log's gaps, or the files that it left out, can have all missing orders."""
+    lake = evidence.lake
+    if lake.log is None or lake.folder is None:
+        return False
+    in_orphans = sum(read_footer(lake.folder, path).rows for path in lake.orphans)
+    return missing.total <= in_orphans or (bool(lake.log.gaps) and lost_in(evidence, lake.log.gaps, missing))
 
 
 @check(
     hint="Never delete files of _spark_metadata: Spark cannot list the lake without them. `make reset` starts over.",
-    explains=(
-        "round_rows_arrived",
-        "no_missing_orders",
-        "round_added_exactly",
-        "state_matches_newest_order",
-        "round_rewrote_nothing",
-        "no_orphan_files",
-    ),
+    explains={**lost_rows(_named), "round_rewrote_nothing": only_other_sizes, "no_orphan_files": always},
 )
 def sink_log_complete(evidence: Evidence) -> None:
     """The sink log names every batch, without a gap.

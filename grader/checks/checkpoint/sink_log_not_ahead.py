@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 from grader.builder import CHECKPOINT, CONFIG, LAKE, Submission, remove_with_checksum, renew_checksum
+from grader.effects import lost_rows, only_newest, topic_grew
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
 
@@ -10,13 +11,7 @@ from grader.model import Mismatch, NoEvidence, check
     needs=("checkpoint_readable",),
     hint="The checkpoint was deleted and the lake was kept, so Spark skips batches. Delete both (`make reset`), or "
     "neither.",
-    explains=(
-        "round_rows_arrived",
-        "no_missing_orders",
-        "round_added_exactly",
-        "state_matches_newest_order",
-        "round_advanced_offsets",
-    ),
+    explains={**lost_rows(only_newest), "round_advanced_offsets": topic_grew},
 )
 def sink_log_not_ahead(evidence: Evidence) -> None:
     """Every batch of the lake's log is in the checkpoint too.

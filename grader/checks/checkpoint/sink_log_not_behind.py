@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 from grader.builder import CHECKPOINT, LAKE, Submission
+from grader.effects import lost_rows, only_newest, only_other_sizes
 from grader.evidence import Evidence
 from grader.model import Mismatch, NoEvidence, check
 
@@ -10,13 +11,7 @@ from grader.model import Mismatch, NoEvidence, check
     needs=("checkpoint_readable",),
     hint="The lake was deleted or replaced and the checkpoint was kept, so its batches are not read again. Delete both "
     "(`make reset`), or neither.",
-    explains=(
-        "round_rows_arrived",
-        "no_missing_orders",
-        "round_added_exactly",
-        "state_matches_newest_order",
-        "round_rewrote_nothing",
-    ),
+    explains={**lost_rows(only_newest), "round_rewrote_nothing": only_other_sizes},
 )
 def sink_log_not_behind(evidence: Evidence) -> None:
     """Every batch that is finished in the checkpoint is in the lake's log.

@@ -13,8 +13,8 @@ def config_valid(evidence: Evidence) -> None:
     """The config file is there and has the assignment's 14 keys, with values that can be used.
 
     With a wrong config a program does not start on another machine. Without a config the grader has to search for lake,
-    checkpoint and state by their shape. A blank in jdbc_url is only reported if the pipeline ran without this key. In a
-    submission the grader ignores keys that the assignment does not have.
+    checkpoint and state by their shape. If a pipeline ran, a blank in its jdbc_url costs no marks: see jdbc_url_usable.
+    In a submission the grader ignores keys that the assignment does not have.
     """
     if evidence.config.settings is None:
         problems = evidence.config.problems
@@ -200,10 +200,20 @@ _before_the_first_run(
 
 
 @config_valid.passes
-def jdbc_url_with_a_blank_that_the_pipeline_never_read(submission: Submission) -> None:
-    _replaced(_URL, f'"{_URL} "')(submission)
+def jdbc_url_with_two_hosts(submission: Submission) -> None:
+    _replaced("127.0.0.1:5432/food_delivery", "127.0.0.1:5432,localhost:5433/food_delivery?sslmode=disable")(submission)
 
 
 @config_valid.passes
-def jdbc_url_with_two_hosts(submission: Submission) -> None:
-    _replaced("127.0.0.1:5432/food_delivery", "127.0.0.1:5432,localhost:5433/food_delivery?sslmode=disable")(submission)
+def jdbc_url_without_a_host(submission: Submission) -> None:
+    _replaced(_URL, "jdbc:postgresql:food_delivery?sslmode=disable")(submission)
+
+
+@config_valid.passes
+def jdbc_url_with_the_port_as_an_option(submission: Submission) -> None:
+    _replaced(_URL, "jdbc:postgresql://postgres/food_delivery?port=5432")(submission)
+
+
+@config_valid.fails(says="database 'student' (the user's name, because it names no database)")
+def jdbc_url_without_a_database(submission: Submission) -> None:
+    _replaced(_URL, "jdbc:postgresql://127.0.0.1:5432/")(submission)

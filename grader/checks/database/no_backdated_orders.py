@@ -3,7 +3,6 @@ from datetime import timedelta
 from configs.wording import counted
 from grader.builder import MOMENT, Submission, order
 from grader.evidence import Evidence
-from grader.evidence.comparison import clean, missing, source
 from grader.model import Mismatch, check
 
 
@@ -26,8 +25,7 @@ def no_backdated_orders(evidence: Evidence) -> None:
     rise with order_id, the result looks the same. Nothing can distinguish the two causes afterwards, so
     no_missing_orders judges neither. Needs the database.
     """
-    orders = clean(source(evidence.database))
-    found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3).backdated
+    found = evidence.missing_of_database.backdated
     if found:
         raise Mismatch(
             expected="created_at rises with order_id, within ten minutes",

@@ -3,8 +3,8 @@ from datetime import timedelta
 from configs.wording import counted
 from grader.builder import MOMENT, STATE, Submission, leave_batch_in_flight, order
 from grader.evidence import Evidence
-from grader.evidence.comparison import clean, missing, source
-from grader.model import Mismatch, NoEvidence, check
+from grader.evidence.comparison import clean, source
+from grader.model import Mismatch, Undecided, check
 
 
 @check(
@@ -30,7 +30,7 @@ def no_missing_orders(evidence: Evidence) -> None:
     Needs the database.
     """
     orders = clean(source(evidence.database))
-    found = missing(orders, evidence.lake, evidence.state, evidence.checkpoint, limit=3)
+    found = evidence.missing_of_database
     if found:
         raise Mismatch(
             expected=f"{counted(orders.num_rows, 'clean order')} of Postgres in the lake",
@@ -40,7 +40,7 @@ def no_missing_orders(evidence: Evidence) -> None:
             total=orders.num_rows,
         )
     if found.backdated:
-        raise NoEvidence(f"{found.backdated.total} missing: backdated, or skipped by a LIMIT without ORDER BY")
+        raise Undecided(f"{found.backdated.total} missing: backdated, or skipped by a LIMIT without ORDER BY")
 
 
 @no_missing_orders.fails(says="1 with created_at <= state")

@@ -3,15 +3,26 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import CONFIG, LAKE, Submission, put_other_data
+from grader.effects import only_other_sizes
 from grader.evidence import Evidence
 from grader.evidence.columns import listed
 from grader.model import Mismatch, check
 
 
+def _is_only_damage(evidence: Evidence) -> bool:
+    """Whether the log is as Spark wrote it, and only unreadable files differ from it."""
+    lake = evidence.lake
+    if not lake.files:
+        return True
+    damaged = {row["file"] for row in lake.unreadable}
+    is_log_good = lake.log is not None and not lake.log.problems and not lake.log.stale_checksums
+    return is_log_good and not lake.missing and {file.path for file in lake.resized} <= damaged
+
+
 @check(
     hint="If nothing was written yet, run `make round1` first. If the lake has another format, write Parquet to a new "
     "folder. If files are damaged, delete or restore them: Spark cannot read the lake either.",
-    explains=("sink_log_agrees", "round_rewrote_nothing"),
+    explains={"sink_log_agrees": _is_only_damage, "round_rewrote_nothing": only_other_sizes},
 )
 def lake_readable(evidence: Evidence) -> None:
     """The lake is there and every file that counts can be read as Parquet.

@@ -1,12 +1,16 @@
 from grader.builder import Submission
 from grader.evidence import Evidence
+from grader.evidence.comparison import Pair, altered
 from grader.model import Mismatch, check
 
 
 @check(
     needs=("lake_readable", "lake_schema"),
     hint="Spell every field of the consumer's schema as in the event: from_json reads any other field as null.",
-    explains=("round_values_kept", "values_match_database"),
+    explains={
+        "round_values_kept": lambda evidence: _differs_only_there(evidence, evidence.rounds_diff),
+        "values_match_database": lambda evidence: _differs_only_there(evidence, evidence.database_diff),
+    },
 )
 def no_empty_column(evidence: Evidence) -> None:
     """No text column is null in every row of the lake.
@@ -17,6 +21,14 @@ def no_empty_column(evidence: Evidence) -> None:
     empty = [name for name in evidence.lake.null_columns if not _is_empty_at_source(evidence, name)]
     if empty:
         raise Mismatch(expected="values in every text column", actual=f"null in every row: {', '.join(empty)}")
+
+
+def _differs_only_there(evidence: Evidence, pair: Pair | None) -> bool:
+    if pair is None:
+        return False
+    shift = evidence.created_at_shift_us or 0
+    found = altered(pair, evidence.lake, limit=0, shift_us=shift, status_moves=pair is evidence.database_diff)
+    return set(found.columns) <= set(evidence.lake.null_columns)
 
 
 def _is_empty_at_source(evidence: Evidence, name: str) -> bool:

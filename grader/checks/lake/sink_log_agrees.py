@@ -2,21 +2,37 @@ from pathlib import Path
 
 from configs.wording import counted
 from grader.builder import LAKE, MOMENT, Submission, leave_orphan, logged_files, order, remove_with_checksum
+from grader.effects import lost_in, lost_rows, only_other_sizes
 from grader.evidence import Evidence
 from grader.evidence.checksum import sidecar
+from grader.evidence.comparison import Missing
 from grader.model import Mismatch, NoEvidence, check
+
+
+def _were_in_these_files(evidence: Evidence, missing: Missing) -> bool:
+    """Whether the batches whose files or log changed can have had all missing orders."""
+    lake = evidence.lake
+    if lake.log is None or lake.log.problems:
+        return True
+    wrong = {*lake.missing, *(file.path for file in lake.resized)}
+    batches = {lake.batch_of.get(path) for path in wrong}
+    batches |= {int(name.partition(".")[0]) for name in lake.log.stale_checksums}
+    return lost_in(evidence, batches, missing)
+
+
+def _are_resized(evidence: Evidence) -> bool:
+    """Whether each file of another program has another size than Spark logged."""
+    resized = {file.path for file in evidence.lake.resized}
+    return all(footer.path in resized for footer in evidence.lake.footers if footer.spark_version is None)
 
 
 @check(
     hint="Never delete or rewrite files of the lake by hand: Spark's log still names them. `make reset` starts over.",
-    explains=(
-        "round_rows_arrived",
-        "no_missing_orders",
-        "round_added_exactly",
-        "state_matches_newest_order",
-        "round_rewrote_nothing",
-        "written_by_spark",
-    ),
+    explains={
+        **lost_rows(_were_in_these_files),
+        "round_rewrote_nothing": only_other_sizes,
+        "written_by_spark": _are_resized,
+    },
 )
 def sink_log_agrees(evidence: Evidence) -> None:
     """The lake's files are those that Spark's sink log names, with the sizes that it names.

@@ -1,13 +1,15 @@
 from configs.wording import counted
 from grader.builder import Submission
+from grader.effects import lost_rows
 from grader.evidence import Evidence
+from grader.evidence.quarantine import Quarantined
 from grader.model import Mismatch, check
 
 
 @check(
     needs=("quarantine_readable", "lake_readable", "lake_schema"),
     hint="Look at the reason above: the consumer rejects an order that follows the assignment.",
-    explains=("round_rows_arrived", "no_missing_orders", "round_added_exactly"),
+    explains=lost_rows(lambda evidence, missing: missing.total <= len(_lost(evidence))),
 )
 def quarantine_holds_bad_only(evidence: Evidence) -> None:
     """No clean order is in the quarantine instead of the lake.
@@ -20,9 +22,7 @@ def quarantine_holds_bad_only(evidence: Evidence) -> None:
 
     If its order is in the lake, it is a duplicate, and may be in the quarantine.
     """
-    clean = {message.order_id: message for message in evidence.quarantine.messages if message.is_clean}
-    there = set(evidence.lake.ids.those_of(order_id for order_id in clean if order_id is not None))
-    lost = [message for order_id, message in clean.items() if order_id not in there]
+    lost = _lost(evidence)
     if lost:
         raise Mismatch(
             expected="only bad messages",
@@ -37,6 +37,13 @@ def quarantine_holds_bad_only(evidence: Evidence) -> None:
                 for one in lost[:3]
             ),
         )
+
+
+def _lost(evidence: Evidence) -> list[Quarantined]:
+    """The clean messages whose orders are not in the lake."""
+    clean = {message.order_id: message for message in evidence.quarantine.messages if message.is_clean}
+    there = set(evidence.lake.ids.those_of(order_id for order_id in clean if order_id is not None))
+    return [message for order_id, message in clean.items() if order_id not in there]
 
 
 @quarantine_holds_bad_only.fails(also=("no_missing_orders", "round_rows_arrived", "round_added_exactly"))

@@ -19,13 +19,11 @@ def round_added_exactly(evidence: Evidence) -> None:
     if not complete:
         raise NoEvidence("no round ended with all its rows in the lake")
     for item in complete:
-        run = item.run
-        added, due = run.after.lake_rows - run.before.lake_rows, len(run.expected_ids)
-        backlog = run.before.postgres_rows if run.before.lake_rows == 0 else 0
-        if added not in (due, due + backlog):
+        before, after = item.run.before.lake_rows, item.run.after.lake_rows
+        if item.surplus:
             raise Mismatch(
-                expected=f"+{counted(due, 'row')} in {item.name}",
-                actual=f"{added:+} ({run.before.lake_rows} before, {run.after.lake_rows} after)",
+                expected=f"+{counted(len(item.run.expected_ids), 'row')} in {item.name}",
+                actual=f"{after - before:+} ({before} before, {after} after)",
             )
 
 

@@ -4,10 +4,19 @@ from grader.evidence.comparison import altered
 from grader.model import Mismatch, NoEvidence, check
 
 
+def _are_all(evidence: Evidence) -> bool:
+    """Whether every altered order is one of the rounds."""
+    pairs, shift = (evidence.rounds_diff, evidence.database_diff), evidence.created_at_shift_us or 0
+    of_rounds, of_database = (
+        altered(pair, evidence.lake, limit=0, shift_us=shift).orders if pair is not None else 0 for pair in pairs
+    )
+    return of_database <= of_rounds
+
+
 @check(
     needs=("rounds_readable", "lake_readable", "lake_schema"),
     hint="Parse with the types of the table, and write the parsed values. See the column and both values above.",
-    explains=("values_match_database",),
+    explains={"values_match_database": _are_all},
 )
 def round_values_kept(evidence: Evidence) -> None:
     """The rows of the rounds arrived with the values that were inserted.

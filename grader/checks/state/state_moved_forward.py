@@ -2,15 +2,20 @@ from datetime import datetime
 
 from configs.contract import RoundRecord, format_timestamp
 from grader.builder import Submission
+from grader.effects import repeats_are_after, state_us
 from grader.evidence import Evidence
+from grader.evidence.orders import moment_us
 from grader.evidence.state import read_value
-from grader.model import Mismatch, NoEvidence, check
+from grader.model import Mismatch, NoEvidence, always, check
 
 
 @check(
     needs=("state_readable", "rounds_readable"),
     hint="Move the state after every publish, and only forward. Never take it from the clock or from a second query.",
-    explains=("round_published_once", "no_duplicate_orders"),
+    explains={
+        "round_published_once": always,
+        "no_duplicate_orders": lambda evidence: repeats_are_after(evidence, _lowest_us(evidence)),
+    },
 )
 def state_moved_forward(evidence: Evidence) -> None:
     """Each round moved the state forward, and nothing moved it back.
@@ -33,6 +38,13 @@ def state_moved_forward(evidence: Evidence) -> None:
             )
         reached = max((moment for moment in (reached, before, after) if moment), default=None)
     _not_before(reached, now, "now")
+
+
+def _lowest_us(evidence: Evidence) -> int | None:
+    """The lowest state that a round saw, or that there is now."""
+    texts = [seen.state for item in evidence.rounds.runs for seen in (item.run.before, item.run.after)]
+    seen = [moment_us(format_timestamp(moment)) for moment in map(_value, texts) if moment]
+    return min([*seen, *([now] if (now := state_us(evidence)) is not None else [])], default=None)
 
 
 def _not_before(reached: datetime | None, moment: datetime | None, when: str) -> None:

@@ -2,14 +2,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grader.builder import STATE, Submission
+from grader.effects import first_order_is_repeated
 from grader.evidence import Evidence
-from grader.model import Mismatch, check
+from grader.model import Mismatch, always, check
 
 
 @check(
     hint="Write the state to a temporary file, fsync it and rename it. A kill then leaves the old or the new state. "
     "If nothing ran yet, run `make round1` first.",
-    explains=("round_published_once", "no_duplicate_orders"),
+    explains={"round_published_once": always, "no_duplicate_orders": first_order_is_repeated},
 )
 def state_readable(evidence: Evidence) -> None:
     """The producer's state file is there and contains a timestamp.
