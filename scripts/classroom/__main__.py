@@ -1,4 +1,4 @@
-"""`make grade-class`: the variables of the Makefile, as `python -m grader class` takes them, and those of a live run."""
+"""`make grade-class`: the variables of the Makefile, as options of `python -m grader class` and of a live run."""
 
 from __future__ import annotations
 
