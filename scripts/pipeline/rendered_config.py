@@ -16,9 +16,11 @@ import yaml
 
 from configs.settings import HAND_OUT, Settings, SettingsError, local_path, seconds_of
 from grader.evidence.config import find_config
+from grader.evidence.listing import read_bytes
 from scripts.services.stack import Stack
 
 FILE_NAME = "orders_stream.yml"
+_MAX_BYTES = 256 << 10  # of a config that is read
 # Keys that many programs read and whose absence ends them; used where neither their own config nor the kit's has one.
 _USUAL_CDC = {"poll_interval_sec": 2, "batch_limit": 1000, "default_start_timestamp": "1970-01-01 00:00:00"}
 
@@ -28,7 +30,8 @@ def render_config(stack: Stack) -> Path:
     folder = stack.home / "programs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    text = yaml.safe_dump(rendered(stack.settings, _own_values(stack.programs.folder)), sort_keys=False)
+    values = rendered(stack.settings, _own_values(stack.programs.folder), stack.programs.longest_interval_sec)
+    text = yaml.safe_dump(values, sort_keys=False)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor has no Path
         stream.write(text)
@@ -37,12 +40,13 @@ def render_config(stack: Stack) -> Path:
     return path
 
 
-def rendered(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
+def rendered(settings: Settings, own: dict[str, Any], longest_interval_sec: int | None = None) -> dict[str, Any]:
     """The values: `own`, from the programs' own config, with the hand-out's 14 keys as this stack has them.
 
     The consumer's and the producer's intervals stay the owner's: as whole seconds of at least one, or with the owner's
     unit. A program that says `processingTime=batch_interval` needs the unit; one that says
     `f"{batch_interval} seconds"` has none in its own config.
+    None is longer than `longest_interval_sec`.
     """
     values: dict[str, Any] = {
         section: dict(keys) if isinstance(keys, dict) else keys for section, keys in own.items() if keys is not None
@@ -52,11 +56,14 @@ def rendered(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         ours = getattr(settings, section)
         values[section] = {**_section(own, section), **{key: _literal(getattr(ours, key)) for key in keys}}
     interval = _section(own, "streaming").get("batch_interval")
-    values["streaming"]["batch_interval"] = _whole_seconds(interval, settings.streaming.batch_interval, keep_unit=True)
+    longest = longest_interval_sec or math.inf
+    batch = _whole_seconds(interval, settings.streaming.batch_interval, keep_unit=True)
+    values["streaming"]["batch_interval"] = _at_most(longest, batch)
     values["kafka"].setdefault("num_partitions", settings.kafka.partitions)
     cdc = {**_USUAL_CDC, **{key: value for key, value in _section(own, "cdc").items() if value is not None}}
     poll = settings.cdc.poll_interval_sec
-    values["cdc"] = {key: _whole_seconds(value, poll) if key.endswith("_sec") else value for key, value in cdc.items()}
+    cdc = {key: _whole_seconds(value, poll) if key.endswith("_sec") else value for key, value in cdc.items()}
+    values["cdc"] = {key: _at_most(longest, value) if "interval" in key else value for key, value in cdc.items()}
     return values
 
 
@@ -65,7 +72,7 @@ def pace(stack: Stack) -> float:
     settings = stack.settings
     if stack.programs.folder is None:
         return settings.cdc.poll_interval_sec + settings.streaming.batch_interval
-    values = rendered(settings, _own_values(stack.programs.folder))
+    values = rendered(settings, _own_values(stack.programs.folder), stack.programs.longest_interval_sec)
     return float(values["cdc"]["poll_interval_sec"]) + float(str(seconds_of(values["streaming"]["batch_interval"])))
 
 
@@ -87,8 +94,21 @@ def _whole_seconds(own: object, ours: float, *, keep_unit: bool = False) -> obje
         seconds = ours if own is None else float(str(seconds_of(own)))
     except ValueError:
         return max(1, math.ceil(ours))
-    has_unit = isinstance(own, str) and own.strip()[-1:].isalpha()
-    return own if keep_unit and has_unit else max(1, math.ceil(seconds))
+    return own if keep_unit and _has_unit(own) else max(1, math.ceil(seconds))
+
+
+def _at_most(longest: float, value: Any) -> Any:
+    """The interval, shortened to `longest` seconds if it is longer than that. It keeps a unit."""
+    try:
+        if float(str(seconds_of(value))) <= longest:
+            return value
+    except ValueError:
+        return value
+    return f"{longest} seconds" if _has_unit(value) else longest
+
+
+def _has_unit(value: object) -> bool:
+    return isinstance(value, str) and value.strip()[-1:].isalpha()
 
 
 def _own_values(folder: Path | None) -> dict[str, Any]:
@@ -97,8 +117,8 @@ def _own_values(folder: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        values = yaml.safe_load(read_bytes(path.parent, path.name, _MAX_BYTES).decode("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

@@ -144,8 +144,8 @@ def begin_stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTER
     def wait() -> bool:
         psutil.wait_procs([process], timeout=max(0.0, deadline - time.monotonic()))
         _, alive = psutil.wait_procs(members, timeout=ORPHANS_TIMEOUT)
-        _end(alive)
-        _end(members_of_session(session))
+        kill_all(alive)
+        kill_all(members_of_session(session))
         pid_file.path.unlink(missing_ok=True)
         return True
 
@@ -156,7 +156,7 @@ def kill(pid_file: PidFile) -> bool:
     """kill -9 of the process and all its children. False: it was not running."""
     process = pid_file.process()
     if process is not None:
-        _end(suspend(process))
+        kill_all(suspend(process))
     pid_file.path.unlink(missing_ok=True)
     return process is not None
 
@@ -179,7 +179,8 @@ def members_of_session(session: int | None) -> list[psutil.Process]:
     return found
 
 
-def _end(processes: Sequence[psutil.Process]) -> None:
+def kill_all(processes: Sequence[psutil.Process]) -> None:
+    """kill -9 of each, and wait until it is gone."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -26,12 +26,16 @@ SUBMIT = PROJECT / "scripts" / "spark_submit.sh"
 
 @dataclass(frozen=True)
 class Programs:
-    """A pair of producer and consumer: its name, and a file for each, a Python program or a script."""
+    """A pair of producer and consumer: its name, and a file for each, a Python program or a script.
+
+    `longest_interval_sec`: of a poll or a batch, in the config that is rendered for them; None: as their owner has it.
+    """
 
     name: str
     producer: Path
     consumer: Path
     folder: Path | None = None  # where somebody else's lie; None for those that come with a kit's scripts
+    longest_interval_sec: int | None = None
 
     def path(self, program: str) -> Path:
         """The file of the "producer" or the "consumer"."""
@@ -45,7 +49,8 @@ class Programs:
 
 def programs_with_scripts(name: str, folder: Path) -> Programs:
     """The programs of a folder that has scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh."""
-    return Programs(name, *(folder / "scripts" / f"{program}_spark_submit.sh" for program in PROGRAM_NAMES))
+    producer, consumer = (folder / "scripts" / f"{program}_spark_submit.sh" for program in PROGRAM_NAMES)
+    return Programs(name, producer, consumer)
 
 
 OURS = programs_with_scripts("ours", PROJECT)

@@ -1,0 +1,205 @@
+"""Limits of a student's program, and the watch that ends it and knows why."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import psutil
+
+from configs.wording import counted
+from scripts.services.processes import Limits, family
+
+INTERVAL = 0.1  # seconds between two looks
+_LARGEST_FILE = 64 << 20  # bytes; a log grows past its limit between two looks, but not past this
+Cause: TypeAlias = Literal["memory", "processes", "disk", "files", "output", "time"]
+
+
+@dataclass(frozen=True)
+class LiveLimits:
+    """What a submission may use. Memory, processes and output: of each of its programs. Disk, files: of all it writes.
+
+    `services_bytes` is for what Postgres and Kafka keep. Seconds: of one round, and of the whole run.
+    """
+
+    memory_bytes: int = 2 << 30
+    processes: int = 150
+    threads: int = 1500
+    disk_bytes: int = 512 << 20
+    files: int = 20_000
+    output_bytes: int = 16 << 20
+    services_bytes: int = 1 << 30
+    round_seconds: float = 90.0
+    total_seconds: float = 420.0
+
+    def of_process(self) -> Limits:
+        """What the system itself holds, without a look: it stops what is faster than the watch."""
+        memory, files = self.memory_bytes * 3 // 2, _LARGEST_FILE
+        return {
+            resource.RLIMIT_DATA: (memory, memory),
+            resource.RLIMIT_FSIZE: (files, files),
+            resource.RLIMIT_CORE: (0, 0),
+            **({resource.RLIMIT_NPROC: (most, most)} if (most := self._nproc()) else {}),
+        }
+
+    def _nproc(self) -> int | None:
+        """Threads of everything in the sandbox, services too; None where the kernel counts those outside as well."""
+        version = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2] if part.isdigit())
+        return self.threads + 1000 if version >= (5, 14) else None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a program was ended by the watch: why, how many seconds after its start, and the figure that was too high."""
+
+    cause: Cause
+    seconds: float
+    figure: str
+
+    def __str__(self) -> str:
+        return f"ended by the kit after {self.seconds:.0f} s: {self.figure}"
+
+
+@dataclass
+class _Watched:
+    process: psutil.Process
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+
+
+class Watch:
+    """Looks at the programs of one submission again and again, and kills one that exceeds its limits.
+
+    `writable`: the folder in memory that holds all that the submission writes; `services`: the one of Postgres and
+    Kafka. None where they share a disk with others, and so cannot be measured.
+    """
+
+    def __init__(self, limits: LiveLimits, *, writable: Path | None = None, services: Path | None = None) -> None:
+        self._limits = limits
+        self._writable = writable
+        self._services = services
+        self._programs: dict[str, _Watched] = {}
+        self._looking = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ended_after: dict[str, float] = {}
+        self.endings: dict[str, Ending] = {}
+
+    def add(self, name: str, process: psutil.Process, log: Path) -> None:
+        """Watch a program from now on."""
+        with self._looking:
+            self._programs[name] = _Watched(process, log)
+        if not self._thread.is_alive() and not self._stopped.is_set():
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no more. A program that went too far since the last look, and ended itself, is found now."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.look()
+
+    def seconds_of(self, name: str) -> float:
+        """How long a program that ended by itself has run."""
+        return self._ended_after.get(name, 0.0)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(INTERVAL):
+            self.look()
+
+    def look(self) -> None:
+        """End what exceeds a limit now."""
+        with self._looking:
+            programs = dict(self._programs)
+            gone = [name for name, program in programs.items() if not _is_alive(program.process)]
+            excesses = self._excesses(programs)
+            for name, excess in excesses.items():
+                self._end(name, programs[name], *excess)
+            for name in gone:  # now that its last deeds were looked at
+                self._programs.pop(name, None)
+                self._ended_after[name] = time.monotonic() - programs[name].started
+
+    def _end(self, name: str, program: _Watched, cause: Cause, figure: str) -> None:
+        self.endings[name] = Ending(cause, time.monotonic() - program.started, figure)
+        self._programs.pop(name, None)
+        members = family(program.process)
+        # The first is bwrap: what is in its process namespace ends with it, whatever it does and whoever started it.
+        for member in members:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        # Not the first: its exit code is its launcher's to read.
+        psutil.wait_procs(members[1:], timeout=10)
+
+    def _excesses(self, programs: Mapping[str, _Watched]) -> dict[str, tuple[Cause, str]]:
+        members = {name: family(program.process) for name, program in programs.items()}
+        found: dict[str, tuple[Cause, str]] = {}
+        for name, program in programs.items():
+            excess = self._of_program(members[name], program.log)
+            if excess is not None:
+                found[name] = excess
+        shared = self._of_folders()
+        if shared is not None and programs:
+            guilty = max(programs, key=lambda name: sum(map(_written, members[name])))
+            found.setdefault(guilty, shared)
+        return found
+
+    def _of_program(self, members: list[psutil.Process], log: Path) -> tuple[Cause, str] | None:
+        limits = self._limits
+        count = len(members)
+        if count > limits.processes:
+            return "processes", f"it started more than {counted(limits.processes, 'process', 'processes')}"
+        threads, memory = 0, 0
+        for member in members:
+            with contextlib.suppress(psutil.Error):
+                threads += member.num_threads()
+                memory += member.memory_info().rss
+        if threads > limits.threads:
+            return "processes", f"it started more than {counted(limits.threads, 'thread')}"
+        if memory > limits.memory_bytes:
+            return "memory", f"it used more than {_mib(limits.memory_bytes)} of memory"
+        with contextlib.suppress(OSError):
+            if log.stat().st_size > limits.output_bytes:
+                return "output", f"it printed more than {_mib(limits.output_bytes)}"
+        return None
+
+    def _of_folders(self) -> tuple[Cause, str] | None:
+        limits = self._limits
+        for folder, most, what in (
+            (self._writable, limits.disk_bytes, "it wrote more than {} to its disk"),
+            (self._services, limits.services_bytes, "it filled Postgres and Kafka with more than {}"),
+        ):
+            if folder is None:
+                continue
+            status = os.statvfs(folder)
+            # A full disk never shows its last page as used by a file, so 15/16 of it count as full.
+            if (status.f_blocks - status.f_bfree) * status.f_frsize > most * 15 // 16:
+                return "disk", what.format(_mib(most))
+            if folder == self._writable and status.f_files - status.f_ffree > limits.files:
+                return "files", f"it made more than {counted(limits.files, 'file')}"
+        return None
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _mib(count: int) -> str:
+    return f"{count >> 20} MiB"
+
+
+def _written(process: psutil.Process) -> int:
+    """Bytes that a process has written, to wherever it was."""
+    try:
+        return int(process.io_counters().write_chars)
+    except (psutil.Error, AttributeError):
+        return 0

@@ -1,0 +1,390 @@
+"""Runs one submission, from inside its outer sandbox: python -m scripts.classroom.worker TASK.
+
+TASK is a JSON file, see Task. Steps go to standard output, one a line; the result is a file that is there only when
+everything else is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from configs.contract import RoundRecord
+from configs.errors import KitError
+from configs.program import first_line
+from grader.api import grade
+from grader.evidence.config import CONFIG_NAME, find_config
+from grader.evidence.database import Database
+from grader.limits import Limits
+from grader.renderers.files import write_reports
+from scripts.classroom import layout
+from scripts.classroom.data_copy import TooLargeError, copy_data
+from scripts.classroom.limits import LiveLimits, Watch
+from scripts.classroom.result import FILE_NAME, LiveResult
+from scripts.classroom.sandbox import SandboxLauncher, StudentFiles
+from scripts.classroom.students_sql import make_students_table
+from scripts.classroom.submission_stack import (
+    TRIGGER_SEC,
+    Template,
+    make_settings,
+    make_template,
+    start_services,
+    with_round_seconds,
+)
+from scripts.pipeline import position, programs
+from scripts.pipeline.rendered_config import render_config
+from scripts.pipeline.student_programs import FILE_NAMES, find_programs
+from scripts.pipeline.table import require_table
+from scripts.pipeline.temporary_stack import write_config
+from scripts.pipeline.topic import end_offsets, make_topic
+from scripts.rounds.insert_test_orders import read_rows
+from scripts.rounds.run import read_record, run_round
+from scripts.services import kafka, postgres
+from scripts.services.postgres import require_connection
+from scripts.services.processes import wait_until
+from scripts.services.stack import CONSUMER, PRODUCER, PROGRAM_NAMES, Stack
+
+ROUNDS = (1, 2, 3)
+STEP_SECONDS = 60.0  # of the grading, for one check
+LAST_BATCH_SECONDS = 3.0  # that the consumer has to finish its batch before it is stopped
+KEPT_OF_A_LOG = 4 << 20  # bytes; its end
+_KEPT_FILES = 200_000
+_KILLED = 128 + 9
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to run, and where. All folders are as this process sees them.
+
+    `handed_in`: the submission, not to be changed. `stack` and `student`: empty folders for the services and for all
+    that the submission writes. `out`: where the results go. `template` None: the services make their own data.
+    """
+
+    name: str
+    handed_in: Path
+    stack: Path
+    student: Path
+    out: Path
+    template: Path | None = None
+    makes_template: bool = False
+    isolated: bool = True
+    load: bool = False
+    limits: LiveLimits = field(default_factory=LiveLimits)
+
+    def to_json(self) -> str:
+        values = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        return json.dumps(values)
+
+    @staticmethod
+    def from_json(text: str) -> Task:
+        values: dict[str, Any] = json.loads(text)
+        for key in ("handed_in", "stack", "student", "out", "template"):
+            values[key] = None if values[key] is None else Path(values[key])
+        return Task(**{**values, "limits": LiveLimits(**values["limits"])})
+
+
+class MachineError(Exception):
+    """Not the submission's fault: what the run needs is not to be had here, or has broken."""
+
+
+def say(step: str) -> None:
+    print(step.splitlines()[0] if step else "", flush=True)
+
+
+@dataclass
+class _Run:
+    """A run as far as it has come: a word for each program, and what there is to say."""
+
+    task: Task
+    started: float = field(default_factory=time.monotonic)
+    words: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PROGRAM_NAMES, "not started"))
+    notes: list[str] = field(default_factory=list)
+    machine_fault: str | None = None
+    completed: list[int] = field(default_factory=list)  # rounds in which every row arrived
+    stopped: set[str] = field(default_factory=set)  # programs that ran until the kit stopped them
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def note(self, text: str) -> None:
+        """Only what has not been said."""
+        text = " ".join(text.split()).rstrip(".")
+        if text and text not in self.notes:
+            self.notes.append(text)
+
+    def result(self) -> LiveResult:
+        fault = self.machine_fault
+        note = ". ".join([fault] if fault is not None else self.notes)
+        return LiveResult(self.words[PRODUCER], self.words[CONSUMER], round(self.seconds, 1), note, fault is not None)
+
+
+def run(task: Task) -> LiveResult:
+    """Run, grade and keep everything. Never raises for what a submission does."""
+    state = _Run(task)
+    files = StudentFiles(task.student)
+    files.make()
+    try:
+        copy_data(task.handed_in, files.submission, max_bytes=task.limits.disk_bytes // 2, max_files=task.limits.files)
+        settings = make_settings(task.stack, files, task.limits, task.name, *(() if task.isolated else (None,)))
+        etc = tuple(layout.etc(task.stack / "etc", host_names(files.submission))) if task.isolated else ()
+        watch = Watch(
+            task.limits,
+            writable=files.root if task.isolated else None,
+            services=task.stack if task.isolated else None,
+        )
+        launcher = SandboxLauncher(files, etc, watch, task.limits, isolated=task.isolated)
+        stack = Stack(settings, launcher=launcher, reads_environment=False)
+        try:
+            _run_in(state, stack, launcher, files)
+            for name in PROGRAM_NAMES:
+                programs.kill(stack, name)
+            watch.stop()
+            _report(state, stack, files)
+        finally:
+            for name in PROGRAM_NAMES:
+                programs.kill(stack, name)
+            watch.stop()
+            if not task.isolated:  # a sandbox takes everything with it
+                kafka.down(stack)
+                postgres.down(stack)
+                postgres.remove(stack)
+    except (MachineError, MemoryError) as error:
+        state.machine_fault = first_line(error)
+    except TooLargeError as error:
+        state.note(f"The submission is too large: {error}")
+    except OSError as error:
+        state.machine_fault = f"this machine could not run it ({error.strerror or error})"
+    except Exception as error:  # noqa: BLE001 - one submission must not end a class's run
+        print(traceback.format_exc(), file=sys.stderr)
+        state.machine_fault = f"the kit broke ({type(error).__name__}: {first_line(error)})"
+    return state.result()
+
+
+def host_names(submission: Path) -> list[str]:
+    """The names under which a submission may look for its services: the usual ones, and those of its config."""
+    from grader.evidence.listing import read_bytes
+
+    names = list(layout.HOST_NAMES)
+    config = find_config(submission)
+    if config is not None:
+        with contextlib.suppress(OSError):
+            text = read_bytes(config.parent, config.name, 256 << 10).decode("utf-8", errors="replace")
+            found = re.findall(
+                r"(?:host:\s*|//|[\s,\"'])([A-Za-z][A-Za-z0-9.-]{0,62})(?=:\d{2,5}\b|\s*$|/)", text, re.M
+            )
+            names += [
+                name for name in found[:50] if "." not in name.strip(".") or name.endswith((".internal", ".local"))
+            ]
+    return names
+
+
+def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: StudentFiles) -> None:
+    task = state.task
+    try:
+        found = find_programs(files.submission)
+    except KitError as error:
+        there = {path.name for path in files.submission.rglob("*.py")}
+        for name in PROGRAM_NAMES:
+            state.words[name] = "not started" if FILE_NAMES[name] in there else "not found"
+        state.note(str(error).replace(f"{files.submission}", "The submission").split(" PROGRAMS names")[0])
+        return
+    stack = replace(stack, programs=replace(found, longest_interval_sec=TRIGGER_SEC))
+    folder = programs.working_folder(stack, PRODUCER) or files.submission
+    shown = (render_config(stack).parent,)
+    launcher = replace(launcher, app=folder, read_only=shown)
+    stack = replace(stack, launcher=launcher)
+    say("services")
+    try:
+        start_services(stack, None if task.template is None else Template(task.template))
+        make_topic(stack.settings.kafka)
+    except KitError as error:
+        raise MachineError(f"the services did not start: {first_line(error)}") from None
+    say("table")
+    own = make_students_table(stack, files.submission, say)
+    if not own.is_own:
+        state.note(f"The table is the kit's, because {own.why}")
+    for number in ROUNDS:
+        if not _run_round(state, stack, launcher, number):
+            break
+    if task.load and len(state.completed) == len(ROUNDS):
+        pass  # load(stack, say) comes here
+    _stop(state, stack)
+    _judge_programs(state, stack, launcher)
+    _compare_rounds(state, stack)
+
+
+def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int) -> bool:
+    """Whether the next one may follow: both programs run, and this one is in the record."""
+    left = state.task.limits.total_seconds - state.seconds
+    if left <= 1:
+        state.note(f"There was no time left for round {number}")
+        return False
+    say(f"round {number}")
+    stack = with_round_seconds(stack, min(state.task.limits.round_seconds, left))
+    record = stack.settings.rounds_folder / f"round{number}.json"
+    error: str | None = None
+    try:
+        run_round(stack, number, say)
+        state.completed.append(number)
+    except KitError as caught:
+        error = str(caught)
+    if error is not None:
+        _require_services(state, stack, launcher)
+        state.note(f"Round {number}: {_sentence(error)}")
+    return record.is_file() and programs.are_alive(stack)
+
+
+def _require_services(state: _Run, stack: Stack, launcher: SandboxLauncher) -> None:
+    """A service that has ended while no program was over a limit is not the submission's fault."""
+    launcher.watch.look()
+    ended = [name for name in (postgres.NAME, kafka.NAME) if stack.pid_file(name).process() is None]
+    if ended and not launcher.watch.endings:
+        raise MachineError(f"{' and '.join(ended)} ended during the run")
+
+
+def _sentence(error: str) -> str:
+    """The first lines of a round's error, without what the programs' own errors repeat."""
+    text = error.split("\nThe producer's last error:")[0].split("\nThe consumer's last error:")[0]
+    text = re.split(r"Its last error:|The end of /|Read /| Run `make", text)[0]
+    return " ".join(text.split())[:400].rstrip(" .")
+
+
+def _stop(state: _Run, stack: Stack) -> None:
+    """The producer first; then the consumer may finish its batch. Both are killed: no signal can be ignored."""
+    for name in PROGRAM_NAMES:
+        if name == CONSUMER:
+            wait_until(lambda: _is_between_batches(stack), timeout=LAST_BATCH_SECONDS)
+        if programs.is_alive(stack, name):
+            state.stopped.add(name)
+            programs.kill(stack, name)
+
+
+def _is_between_batches(stack: Stack) -> bool:
+    stream = position.lake_stream(stack.settings)
+    return stream.planned == stream.finished
+
+
+def _judge_programs(state: _Run, stack: Stack, launcher: SandboxLauncher) -> None:
+    """A word for each program, and a sentence for one that did not run to the end."""
+    launcher.watch.look()
+    silent = _silent(stack)
+    for name in PROGRAM_NAMES:
+        ending = launcher.watch.endings.get(name)
+        error = programs.error_of(stack, name)
+        said = "" if error is None else f". Its last error: {error}"
+        if ending is not None:
+            state.words[name] = f"killed: {ending.cause}"
+            state.note(f"The {name} was {ending}{said}")
+        elif name in state.stopped:
+            state.words[name] = "hung" if name in silent else "ran"
+            if name in silent:
+                state.note(f"The {name} {silent[name]}{said}")
+        elif stack.log(name).exists():
+            code = launcher.exit_code(name)
+            by_system = code in (_KILLED, -9)
+            state.words[name] = "killed: system" if by_system else "ended"
+            how = "was killed by the system, as it is when memory is short" if by_system else "ended by itself"
+            how += "" if by_system or code is None else f" (exit code {code})"
+            state.note(f"The {name} {how} {launcher.watch.seconds_of(name):.0f} s after its start{said}")
+
+
+def _silent(stack: Stack) -> dict[str, str]:
+    """The programs that ran and did nothing, with what they did not do."""
+    with contextlib.suppress(Exception):
+        if sum(end_offsets(stack.settings.kafka).values()) == 0:
+            return {PRODUCER: "ran and published nothing"}
+        if position.lake_stream(stack.settings).planned is None and not position.lake_rows(stack.settings):
+            return {CONSUMER: "ran and wrote nothing"}
+    return {}
+
+
+def _records(stack: Stack) -> Iterator[RoundRecord]:
+    for number in ROUNDS:
+        with contextlib.suppress(KitError):
+            record = read_record(stack.settings.rounds_folder / f"round{number}.json")
+            if record is not None:
+                yield record
+
+
+def _compare_rounds(state: _Run, stack: Stack) -> None:
+    """The rows of the rounds must still be as they were inserted: a submission owns its table and can change it."""
+    rows = {row.order_id: row for record in _records(stack) for done in record.runs for row in done.inserted}
+    if not rows:
+        return
+    try:
+        with contextlib.closing(require_connection(stack.settings.postgres)) as connection:
+            now = read_rows(connection, require_table(connection, stack.settings).name, [*rows])
+    except Exception as error:  # noqa: BLE001 - whatever was done to the table
+        state.note(f"The rows of the rounds could not be read again: {first_line(error)}")
+        return
+    changed = sorted(key for key, row in rows.items() if now.get(key) != row)
+    if changed:
+        shown = ", ".join(map(str, changed[:5]))
+        state.note(f"The table was altered: {len(changed)} of the rounds' rows are changed or gone (order_id {shown})")
+
+
+def _report(state: _Run, stack: Stack, files: StudentFiles) -> None:
+    """Keep evidence and logs, and write the reports on them. The grading reads the copy, which nothing can change."""
+    say("grading")
+    task, settings = state.task, stack.settings
+    evidence = task.out / "evidence"
+    copy_data(files.root / "pipeline", evidence, max_bytes=task.limits.disk_bytes, max_files=_KEPT_FILES)
+    records = evidence / settings.rounds_folder.relative_to(settings.root)
+    records.mkdir(parents=True, exist_ok=True)
+    for record in settings.rounds_folder.glob("round*.json"):
+        (records / record.name).write_bytes(record.read_bytes())
+    config = find_config(files.submission)
+    (evidence / "configs").mkdir(exist_ok=True)
+    if config is not None:
+        with contextlib.suppress(OSError):
+            (evidence / "configs" / CONFIG_NAME).write_bytes(config.read_bytes())
+    logs = task.out / "logs"
+    logs.mkdir(exist_ok=True)
+    for log in sorted(stack.logs.glob("*.log")):
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - KEPT_OF_A_LOG))
+            (logs / log.name).write_bytes(stream.read())
+    with grade(evidence, database=Database(settings), limits=Limits(step_seconds=STEP_SECONDS)) as graded:
+        # What a live run did not bring about is missing because of the submission: it counts as nothing.
+        notes = tuple(f"live run: {note}" for note in state.notes)
+        report = replace(
+            graded.report,
+            submission=task.name,
+            unjudged="zero",
+            assumptions=(*notes, *graded.report.assumptions),
+        )
+        graded_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        write_reports(report, graded.evidence, task.out, graded_at)
+
+
+def template(task: Task) -> LiveResult:
+    """Make the template of the services' data."""
+    started = time.monotonic()
+    from configs.settings import load_settings
+
+    settings = load_settings(write_config(task.stack, {}, "template", (5432, 9092)), environment={})
+    make_template(task.out / "template", Stack(settings, reads_environment=False))
+    return LiveResult("ran", "ran", time.monotonic() - started, "", False)
+
+
+def main(task_file: Path) -> int:
+    task = Task.from_json(task_file.read_text(encoding="utf-8"))
+    result = template(task) if task.makes_template else run(task)
+    making = task.out / f".{FILE_NAME}"
+    making.write_text(json.dumps(asdict(result)), encoding="utf-8")
+    making.replace(task.out / FILE_NAME)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
