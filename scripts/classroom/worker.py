@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import sys
 import time
@@ -58,6 +59,14 @@ STEP_SECONDS = 60.0  # of the grading, for one check
 LAST_BATCH_SECONDS = 3.0  # that the consumer has to finish its batch before it is stopped
 KEPT_OF_A_LOG = 4 << 20  # bytes; its end
 _KEPT_FILES = 200_000
+# Spark's own defaults are for a cluster: 200 partitions for a handful of rows, each with its state files, and two
+# processes started for every file that is renamed. A batch of five rows takes 20 s with them.
+SPARK_DEFAULTS = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
+    ),
+}
 _KILLED = 128 + 9
 
 
@@ -200,7 +209,9 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
         return
     stack = replace(stack, programs=replace(found, longest_interval_sec=TRIGGER_SEC))
     folder = programs.working_folder(stack, PRODUCER) or files.submission
-    shown = (render_config(stack).parent,)
+    spark = _spark_defaults(task.stack / "spark")
+    os.environ["SPARK_CONF_DIR"] = str(spark)
+    shown = (render_config(stack).parent, spark)
     launcher = replace(launcher, app=folder, read_only=shown)
     stack = replace(stack, launcher=launcher)
     say("services")
@@ -221,6 +232,14 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     _stop(state, stack)
     _judge_programs(state, stack, launcher)
     _compare_rounds(state, stack)
+
+
+def _spark_defaults(folder: Path) -> Path:
+    """What Spark does where a program sets nothing else."""
+    folder.mkdir()
+    lines = [f"{key} {value}\n" for key, value in SPARK_DEFAULTS.items()]
+    (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
+    return folder
 
 
 def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int) -> bool:
