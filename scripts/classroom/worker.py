@@ -118,6 +118,7 @@ class _Run:
     words: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PROGRAM_NAMES, "not started"))
     notes: list[str] = field(default_factory=list)
     machine_fault: str | None = None
+    gave_up: bool = False  # a round ended before its rows were there, and both programs still ran
     completed: list[int] = field(default_factory=list)  # rounds in which every row arrived
     stopped: set[str] = field(default_factory=set)  # programs that ran until the kit stopped them
 
@@ -134,7 +135,14 @@ class _Run:
     def result(self) -> LiveResult:
         fault = self.machine_fault
         note = ". ".join([fault] if fault is not None else self.notes)
-        return LiveResult(self.words[PRODUCER], self.words[CONSUMER], round(self.seconds, 1), note, fault is not None)
+        return LiveResult(
+            self.words[PRODUCER],
+            self.words[CONSUMER],
+            round(self.seconds, 1),
+            note,
+            fault is not None,
+            self.gave_up or not {"killed: memory", "killed: system"}.isdisjoint(self.words.values()),
+        )
 
 
 def run(task: Task) -> LiveResult:
@@ -259,6 +267,7 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
         error = str(caught)
     if error is not None:
         _require_services(state, stack, launcher)
+        state.gave_up = state.gave_up or programs.are_alive(stack)
         state.note(f"Round {number}: {_sentence(error)}")
     return record.is_file() and programs.are_alive(stack)
 
