@@ -260,6 +260,7 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
     stack = with_round_seconds(stack, min(state.task.limits.round_seconds, left))
     record = stack.settings.rounds_folder / f"round{number}.json"
     error: str | None = None
+    begun = time.monotonic()
     try:
         run_round(stack, number, say)
         state.completed.append(number)
@@ -267,7 +268,8 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
         error = str(caught)
     if error is not None:
         _require_services(state, stack, launcher)
-        state.gave_up = state.gave_up or programs.are_alive(stack)
+        is_late = time.monotonic() - begun > stack.settings.rounds.timeout_sec * 0.9
+        state.gave_up = state.gave_up or (is_late and programs.are_alive(stack))
         state.note(f"Round {number}: {_sentence(error)}")
     return record.is_file() and programs.are_alive(stack)
 
@@ -305,7 +307,7 @@ def _is_between_batches(stack: Stack) -> bool:
 def _judge_programs(state: _Run, stack: Stack, launcher: SandboxLauncher) -> None:
     """A word for each program, and a sentence for one that did not run to the end."""
     launcher.watch.look()
-    silent = _silent(stack)
+    silent = _silent(stack) if state.gave_up else {}
     for name in PROGRAM_NAMES:
         ending = launcher.watch.endings.get(name)
         error = programs.error_of(stack, name)

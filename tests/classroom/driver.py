@@ -57,7 +57,7 @@ def run(
     pid_file, log = PidFile(STACK / "run" / "producer.json"), STACK / "producer.log"
     log.unlink(missing_ok=True)
     before = {process.pid for process in psutil.process_iter()}
-    process = launcher.launch(
+    launcher.launch(
         [sys.executable, path], pid_file=pid_file, log=log, environment={"PATH": "/usr/bin:/bin", "TZ": "UTC"}
     )
     wait_until(lambda: launcher.exit_code("producer") is not None, timeout=seconds, interval=0.01)
