@@ -41,7 +41,8 @@ _ETC = (
 )
 USER = "student"
 UID = 1000  # of every process in a sandbox, as it sees itself
-HOST_NAMES = ("localhost", "postgres", "kafka", "db", "broker")  # of services in students' compose files
+MACHINE = "sandbox"
+HOST_NAMES = ("localhost", MACHINE, "postgres", "kafka", "db", "broker")  # of services in students' compose files
 
 
 @dataclass(frozen=True)

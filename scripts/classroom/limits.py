@@ -36,8 +36,8 @@ class LiveLimits:
     files: int = 20_000
     output_bytes: int = 16 << 20
     services_bytes: int = 1 << 30
-    round_seconds: float = 90.0
-    total_seconds: float = 420.0
+    round_seconds: float = 120.0
+    total_seconds: float = 480.0
 
     def of_process(self) -> Limits:
         """What the system itself holds, without a look: it stops what is faster than the watch."""

@@ -22,6 +22,7 @@ class LiveResult:
     - "not started": what comes before it did not succeed
 
     `is_machine_fault`: nothing can be said about the submission, and there is no report; `note` says why.
+    `may_do_better_alone`: a round gave up, or memory ran out, while other runs may have used the machine.
     """
 
     producer: str
@@ -29,3 +30,4 @@ class LiveResult:
     seconds: float
     note: str
     is_machine_fault: bool
+    may_do_better_alone: bool = False

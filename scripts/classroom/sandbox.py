@@ -129,7 +129,7 @@ def _words(mounts: Sequence[Mount]) -> list[str]:
 def outer_command(command: Sequence[str | Path], mounts: Sequence[Mount]) -> list[str]:
     """The command that runs `command` in a submission's outer sandbox, which sees `mounts` and nothing else."""
     program = str(bubblewrap())
-    as_user = [program, *_namespaces(network=False), "--hostname", "sandbox"]
+    as_user = [program, *_namespaces(network=False), "--hostname", layout.MACHINE]
     rest = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/", "--", *map(str, command)]
     if not is_root():
         return [*as_user, *_words(mounts), *rest]

@@ -96,7 +96,8 @@ def _problem(settings: Settings) -> str | None:
                 return f"its SQL made no table {settings.postgres.table}"
             with connection.cursor() as cursor:
                 cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass", (table.name,))
-                missing = [name for name in COLUMN_NAMES if (name,) not in set(cursor.fetchall())]
+                there = {name for (name,) in cursor.fetchall()}
+            missing = [name for name in COLUMN_NAMES if name not in there]
             if missing:
                 return f"its table has no {', '.join(missing)}"
             connection.autocommit = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import sys
 import time
@@ -58,6 +59,14 @@ STEP_SECONDS = 60.0  # of the grading, for one check
 LAST_BATCH_SECONDS = 3.0  # that the consumer has to finish its batch before it is stopped
 KEPT_OF_A_LOG = 4 << 20  # bytes; its end
 _KEPT_FILES = 200_000
+# Spark's own defaults are for a cluster: 200 partitions for a handful of rows, each with its state files, and two
+# processes started for every file that is renamed. A batch of five rows takes 20 s with them.
+SPARK_DEFAULTS = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
+    ),
+}
 _KILLED = 128 + 9
 
 
@@ -109,6 +118,7 @@ class _Run:
     words: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PROGRAM_NAMES, "not started"))
     notes: list[str] = field(default_factory=list)
     machine_fault: str | None = None
+    gave_up: bool = False  # a round ended before its rows were there, and both programs still ran
     completed: list[int] = field(default_factory=list)  # rounds in which every row arrived
     stopped: set[str] = field(default_factory=set)  # programs that ran until the kit stopped them
 
@@ -125,7 +135,14 @@ class _Run:
     def result(self) -> LiveResult:
         fault = self.machine_fault
         note = ". ".join([fault] if fault is not None else self.notes)
-        return LiveResult(self.words[PRODUCER], self.words[CONSUMER], round(self.seconds, 1), note, fault is not None)
+        return LiveResult(
+            self.words[PRODUCER],
+            self.words[CONSUMER],
+            round(self.seconds, 1),
+            note,
+            fault is not None,
+            self.gave_up or not {"killed: memory", "killed: system"}.isdisjoint(self.words.values()),
+        )
 
 
 def run(task: Task) -> LiveResult:
@@ -200,7 +217,9 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
         return
     stack = replace(stack, programs=replace(found, longest_interval_sec=TRIGGER_SEC))
     folder = programs.working_folder(stack, PRODUCER) or files.submission
-    shown = (render_config(stack).parent,)
+    spark = _spark_defaults(task.stack / "spark")
+    os.environ["SPARK_CONF_DIR"] = str(spark)
+    shown = (render_config(stack).parent, spark)
     launcher = replace(launcher, app=folder, read_only=shown)
     stack = replace(stack, launcher=launcher)
     say("services")
@@ -223,6 +242,14 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     _compare_rounds(state, stack)
 
 
+def _spark_defaults(folder: Path) -> Path:
+    """What Spark does where a program sets nothing else."""
+    folder.mkdir()
+    lines = [f"{key} {value}\n" for key, value in SPARK_DEFAULTS.items()]
+    (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
 def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int) -> bool:
     """Whether the next one may follow: both programs run, and this one is in the record."""
     left = state.task.limits.total_seconds - state.seconds
@@ -233,6 +260,7 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
     stack = with_round_seconds(stack, min(state.task.limits.round_seconds, left))
     record = stack.settings.rounds_folder / f"round{number}.json"
     error: str | None = None
+    begun = time.monotonic()
     try:
         run_round(stack, number, say)
         state.completed.append(number)
@@ -240,6 +268,8 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
         error = str(caught)
     if error is not None:
         _require_services(state, stack, launcher)
+        is_late = time.monotonic() - begun > stack.settings.rounds.timeout_sec * 0.9
+        state.gave_up = state.gave_up or (is_late and programs.are_alive(stack))
         state.note(f"Round {number}: {_sentence(error)}")
     return record.is_file() and programs.are_alive(stack)
 
@@ -277,7 +307,7 @@ def _is_between_batches(stack: Stack) -> bool:
 def _judge_programs(state: _Run, stack: Stack, launcher: SandboxLauncher) -> None:
     """A word for each program, and a sentence for one that did not run to the end."""
     launcher.watch.look()
-    silent = _silent(stack)
+    silent = _silent(stack) if state.gave_up else {}
     for name in PROGRAM_NAMES:
         ending = launcher.watch.endings.get(name)
         error = programs.error_of(stack, name)
