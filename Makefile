@@ -2,10 +2,12 @@
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
 #            SPARK_MASTER, SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run),
+#            SUBMISSIONS, OUT, WORKERS, ROSTER, ONLY, ASSIGNMENT, LIVE, LOAD (of grade-class; see docs/instructor.md),
 #            ARGS (of grade, psql, kafka-topics, kafka-console and pyspark)
-export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS
+export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS \
+       SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade psql kafka-topics kafka-console pyspark demo check test lint docs docs-check fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class psql kafka-topics kafka-console pyspark demo check test lint docs docs-check fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -63,6 +65,9 @@ load: ## four writers insert for 20 s, on a lake of its own: says which orders w
 
 grade: ## grade the lake, the checkpoint and the state; writes reports/. ARGS=--all lists every check
 	@scripts/kit grader grade $(ARGS)
+
+grade-class: ## grade the submissions in SUBMISSIONS=dir, several at a time; writes OUT=reports/class. ONLY=failed|error|ROLL
+	@scripts/kit scripts.classroom
 
 psql: ## open psql on the config's database; ARGS="-c 'select 1'" passes options on
 	@scripts/kit scripts psql

@@ -1,4 +1,4 @@
-"""`python -m grader`: grade a project or a submission, list the checks, explain one check.
+"""`python -m grader`: grade a project, a submission or a class; list the checks, explain one check.
 
 Exit codes of `grade`:
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from configs.errors import run_command
+from configs.settings import PROJECT
 from grader.rubric import DEFAULT_RUBRIC
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _run(options: argparse.Namespace, command: Callable[[argparse.Namespace], in
         lambda: command(options),
         debug=getattr(options, "debug", False),
         prefix="grader: ",
-        interrupted="stopped before the end; no report was written",
+        interrupted=getattr(options, "interrupted", "stopped before the end; no report was written"),
     )
 
 
@@ -85,6 +86,34 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
     grade.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
     grade.set_defaults(run=_grade)
+
+    class_ = commands.add_parser("class", help="grade the submissions of a class", description=_class.__doc__)
+    class_.add_argument("submissions", type=Path, metavar="DIR", help="the folder with the submissions, at any depth")
+    class_.add_argument(
+        "--out", type=Path, metavar="DIR", default=PROJECT / "reports" / "class", help="default: reports/class"
+    )
+    class_.add_argument("--roster", type=Path, metavar="FILE", help="a CSV file with the students of the class")
+    class_.add_argument("--only", metavar="WHAT", help="grade again: failed, error, or a roll number")
+    class_.add_argument(
+        "--workers", type=_positive, metavar="N", help="default: as many as cores and free memory allow"
+    )
+    class_.add_argument("--assignment", metavar="NAME", help="the name of the assignment's column in canvas.csv")
+    class_.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
+    class_.add_argument(
+        "--time-limit", type=float, metavar="SECONDS", default=60, help="for each check; 0: no limit; default: 60"
+    )
+    class_.add_argument(
+        "--memory-limit",
+        type=int,
+        metavar="MIB",
+        default=MEMORY_LIMIT,
+        help=f"for each worker; 0: no limit; default: {MEMORY_LIMIT}",
+    )
+    class_.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
+    class_.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
+    class_.set_defaults(
+        run=_class, interrupted="stopped. What was graded is kept; the same command goes on where it was"
+    )
 
     checks = commands.add_parser("checks", help="list the checks and their marks")
     checks.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
@@ -167,6 +196,34 @@ def _write(
             f"{folder}: the reports cannot be written ({error.strerror}). Name a folder with --out"
         ) from None
     print(f"Report: {page}\nIn the same folder: report.json, report.xml, report.md, and results.json for Gradescope.")
+
+
+def _class(options: argparse.Namespace) -> int:
+    """Exit code 0: every submission has a mark, 2: one has none, or the grader was called wrongly."""
+    from grader.class_run.command import DEFAULT_ASSIGNMENT, ClassOptions, evidence_mode, run_class
+    from grader.class_run.evidence_workers import EvidenceOptions
+
+    rubric = options.rubric.absolute()
+    mode = evidence_mode(EvidenceOptions(rubric, options.strict, options.time_limit, options.memory_limit << 20))
+    return run_class(
+        ClassOptions(
+            submissions=options.submissions,
+            out=options.out.absolute(),
+            rubric=rubric,
+            roster=options.roster,
+            only=options.only,
+            workers=options.workers,
+            assignment=options.assignment or DEFAULT_ASSIGNMENT,
+        ),
+        mode,
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _checks(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from grader.evidence.several_submissions import several_submissions
 from grader.grading import OnError, judge_checks, ungraded
 from grader.limits import NO_LIMITS, Limits, OnStep, limited, step_limit
 from grader.model import Report
-from grader.rubric import DEFAULT_RUBRIC, load_rubric
+from grader.rubric import DEFAULT_RUBRIC, Rubric, load_rubric
 
 DatabaseChoice: TypeAlias = Literal["auto", "on", "off"]
 
@@ -52,7 +52,7 @@ def grade(
     *,
     config: Path | None = None,
     database: DatabaseChoice | Database = "auto",
-    rubric: Path = DEFAULT_RUBRIC,
+    rubric: Path | Rubric = DEFAULT_RUBRIC,
     limits: Limits = NO_LIMITS,
     strict: bool = False,
     on_step: OnStep = lambda _: None,
@@ -65,7 +65,7 @@ def grade(
         config: the submission's config, if it is not the one found in `root`. If `root` is None: the project's config.
         database: the orders to compare with. `auto` reads the Postgres that the config names. For a submission it does
             so only on this machine; `on` does so on any machine. `off` never does. A `Database` is used directly.
-        rubric: the marks of the checks.
+        rubric: the marks of the checks, as a file or as it was read from one.
         limits: `step_seconds` for each check. `max_bytes` is only for `run_guarded`.
         strict: fail a check with marks that lacks evidence.
         on_step: gets the id of each check before it is judged, and the names of other steps.
@@ -82,7 +82,7 @@ def grade(
         if root is not None and submission is not None and config is None:
             _require_one(root, submission.folder)
         checks = all_checks()
-        marks = load_rubric(rubric, checks)
+        marks = rubric if isinstance(rubric, Rubric) else load_rubric(rubric, checks)
         found = _config(submission, config)
         evidence = Evidence(found, _database(database, found, is_config_given=config is not None))
         with step_limit(limits.step_seconds) as begin:

@@ -21,11 +21,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
 from configs.errors import KitError
 from configs.wording import counted
 from grader.evidence.listing import file_names, folder_names
+
+Result = TypeVar("Result")
 
 SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar")
 _OPENERS: dict[str, Callable[..., Any]] = {
@@ -87,6 +89,7 @@ class ArchiveLimits:
 
 
 LIMITS = ArchiveLimits()
+CLASS_LIMITS = ArchiveLimits(max_bytes=256 << 30, max_entries=5_000_000)  # of a file with the archives of a class
 
 
 @dataclass
@@ -156,6 +159,28 @@ def opened(archives: list[Path], limits: ArchiveLimits = LIMITS) -> Iterator[Ope
         yield Opened(folder, (*(f"archive: {line}" for line in problems), *(left_out if budget.left_out else [])))
 
 
+def entry_names(archive: Path, limits: ArchiveLimits = CLASS_LIMITS) -> list[str]:
+    """The names of the files in an archive, as they are written in it. Nothing is unpacked.
+
+    Raises:
+        ArchiveError: the archive is damaged, or exceeds a limit.
+        UnpackError: this machine cannot read it.
+    """
+    budget = _Budget(limits, packed=archive.stat().st_size)
+    return _without_damage(archive, lambda: list(_names_of(archive, budget)))
+
+
+def unpack(archive: Path, target: Path, limits: ArchiveLimits = CLASS_LIMITS) -> None:
+    """Unpack one archive into the folder `target`. Archives in it stay archives.
+
+    Raises:
+        ArchiveError: the archive is damaged, or exceeds a limit.
+        UnpackError: this machine cannot unpack it, for example because its disk is full.
+    """
+    budget = _Budget(limits, packed=archive.stat().st_size)
+    _without_damage(archive, lambda: _unpack(archive, target, budget))
+
+
 def archives_in(root: Path) -> list[Path]:
     """The archives in a folder, level by level, for a submission that contains nothing else."""
     found, level = list[Path](), [root]
@@ -169,15 +194,9 @@ def _unpack_all(archive: Path, target: Path, budget: _Budget, depth: int) -> lis
     """Unpack an archive and the archives in it. Returns a line for each one that cannot be unpacked."""
     try:
         budget.packed += archive.stat().st_size if depth == 1 else 0
-        _unpack(archive, target, budget)
+        _without_damage(archive, lambda: _unpack(archive, target, budget))
     except ArchiveError as error:
         return [f"{archive.name} {error}"]
-    except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
-            raise UnpackError(
-                f"{archive}: cannot be unpacked here ({error.strerror}). Fix this and grade again"
-            ) from None
-        return [f"{archive.name} is damaged ({(str(error) or type(error).__name__).splitlines()[0][:100]})"]
     problems = list[str]()
     for inner in [path for path in _files_below(target) if is_archive(path)]:
         if depth >= budget.limits.max_depth:
@@ -193,21 +212,50 @@ def _unpack_all(archive: Path, target: Path, budget: _Budget, depth: int) -> lis
     return problems
 
 
+def _without_damage(archive: Path, work: Callable[[], Result]) -> Result:
+    """The result of `work`, which reads the archive; what its library raises becomes one of this module's errors."""
+    try:
+        return work()
+    except ArchiveError:
+        raise
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise UnpackError(
+                f"{archive}: cannot be unpacked here ({error.strerror}). Fix this and grade again"
+            ) from None
+        what = (str(error) or type(error).__name__).splitlines()[0][:100]
+        raise ArchiveError(f"is damaged ({what})") from None
+
+
 def _files_below(folder: Path) -> Iterator[Path]:
     for where, _, names in os.walk(folder):
         yield from (Path(where, name) for name in sorted(names))
+
+
+def _names_of(archive: Path, budget: _Budget) -> Iterator[str]:
+    if archive.name.lower().endswith(".zip"):
+        with archive.open("rb") as file:
+            _require_small_directory(file)
+            with zipfile.ZipFile(file) as zipped:
+                for entry in zipped.infolist():
+                    budget.add_entry()
+                    if not entry.is_dir():
+                        yield entry.filename
+        return
+    with _opened_tar(archive) as tar:
+        for member in _members(tar):
+            budget.add_entry()
+            budget.add_bytes(member.size)  # skipping it takes time
+            if member.isfile():
+                yield member.name
 
 
 def _unpack(archive: Path, target: Path, budget: _Budget) -> None:
     if archive.name.lower().endswith(".zip"):
         _unpack_zip(archive, target, budget)
         return
-    ending = PurePosixPath(archive.name.lower()).suffix
-    with (
-        _OPENERS.get(ending, open)(archive, "rb") as stream,
-        tarfile.open(fileobj=cast("IO[bytes]", _LimitedReads(stream)), mode="r:") as tar,
-    ):
-        while (member := tar.next()) is not None:
+    with _opened_tar(archive) as tar:
+        for member in _members(tar):
             budget.add_entry()
             if not member.isfile() or member.issparse():
                 budget.left_out += not member.isdir()
@@ -216,7 +264,22 @@ def _unpack(archive: Path, target: Path, budget: _Budget) -> None:
                 source = tar.extractfile(member)
                 if source is not None:
                     _write(source, target, member.name, budget)
-            tar.members = []  # type: ignore[attr-defined]  # else tarfile keeps all members in memory
+
+
+@contextlib.contextmanager
+def _opened_tar(archive: Path) -> Iterator[tarfile.TarFile]:
+    ending = PurePosixPath(archive.name.lower()).suffix
+    with (
+        _OPENERS.get(ending, open)(archive, "rb") as stream,
+        tarfile.open(fileobj=cast("IO[bytes]", _LimitedReads(stream)), mode="r:") as tar,
+    ):
+        yield tar
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    while (member := tar.next()) is not None:
+        yield member
+        tar.members = []  # type: ignore[attr-defined]  # else tarfile keeps all members in memory
 
 
 def _unpack_zip(archive: Path, target: Path, budget: _Budget) -> None:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 OnStep = Callable[[str], None]  # gets the name of each step that begins: the id of a check, or another step
 
 POLL_INTERVAL = 0.02  # seconds between two looks at the memory; at 1 GiB/s this is 20 MiB too late
-_GRACE = 2.0  # seconds after the time limit, in which the grading may still stop the step itself
-_BEGINNING = "the start"
+GRACE = 2.0  # seconds after the time limit, in which the grading may still stop the step itself
+BEGINNING = "the start"
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -158,7 +158,7 @@ def _watch(child: int, steps: int, limits: Limits) -> int | Ended:
     import psutil
 
     process = psutil.Process(child)
-    step, since, unread = _BEGINNING, time.monotonic(), b""
+    step, since, unread = BEGINNING, time.monotonic(), b""
     while True:
         if select.select([steps], [], [], POLL_INTERVAL)[0]:
             received = os.read(steps, 65536)
@@ -167,17 +167,18 @@ def _watch(child: int, steps: int, limits: Limits) -> int | Ended:
             *whole, unread = (unread + received).split(b"\n")
             if whole:
                 step, since = whole[-1].decode(), time.monotonic()
-        why = _excess(process, limits, time.monotonic() - since)
+        why = excess(process, limits, time.monotonic() - since)
         if why is not None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return Ended(step, why)
 
 
-def _excess(process: psutil.Process, limits: Limits, seconds: float) -> str | None:
+def excess(process: psutil.Process, limits: Limits, seconds: float) -> str | None:
+    """Which limit a grading exceeds whose step has taken `seconds`; None if it exceeds none."""
     import psutil
 
-    if limits.step_seconds and seconds > limits.step_seconds + _GRACE:
+    if limits.step_seconds and seconds > limits.step_seconds + GRACE:
         return f"it was not done within {limits.step_seconds:g} s; for more time use --time-limit"
     with contextlib.suppress(psutil.NoSuchProcess):
         if limits.max_bytes and process.memory_info().rss > limits.max_bytes:

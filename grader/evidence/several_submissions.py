@@ -42,19 +42,20 @@ def several_submissions(root: Path) -> tuple[FoundSubmission, ...]:
             return ()
         found = tuple(_found(level / name for name in below))
         if len(found) != 1:
-            return found if _are_different([one.owner for one in found]) else ()
+            return found if are_different([one.owner for one in found]) else ()
         level = found[0].folder
     return ()
 
 
 def _found(folders: Iterator[Path]) -> Iterator[FoundSubmission]:
     for folder in folders:
-        owner = _owner(folder)
+        owner = owner_of(folder)
         if owner:
             yield FoundSubmission(folder, owner)
 
 
-def _owner(folder: Path) -> str | None:
+def owner_of(folder: Path) -> str | None:
+    """The roll number of a submission's config, or of its topic; None if neither shows it."""
     config = submitted_config(folder, None)
     if config.settings is not None and config.settings.rollnumber:
         return config.settings.rollnumber
@@ -64,7 +65,7 @@ def _owner(folder: Path) -> str | None:
     return next((topic.removesuffix("_food_orders_raw") for topic in topics), None)
 
 
-def _are_different(owners: list[str]) -> bool:
+def are_different(owners: list[str]) -> bool:
     """Whether two of them differ. One that begins like another is the same: a table can have an ending of its own."""
     plain = sorted({re.sub(r"[^a-z0-9]", "", owner.lower()) for owner in owners})
     return any(not other.startswith(plain[0]) for other in plain[1:])

@@ -1,0 +1,127 @@
+"""A process that grades one submission after the other: `python -m grader.class_run.worker`.
+
+It gets a task as a line of JSON on stdin, and answers with lines of JSON: the steps of the grading, then its end. So
+Python and pyarrow are loaded once for many submissions. It ends with its stdin, and if its parent is gone.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from grader.api import UsageError, grade
+from grader.archive import UnpackError
+from grader.checks import all_checks
+from grader.class_run.fingerprints import Fingerprints, fingerprints
+from grader.class_run.task import Answer, Task
+from grader.limits import Limits, OnStep, TimeLimitError, step_limit
+from grader.model import DID_NOT_END, Report, Status
+from grader.renderers import printable
+from grader.renderers.files import write_reports
+from grader.rubric import Rubric, load_rubric
+
+_PARENT_INTERVAL = 1.0  # seconds between two looks whether the parent is there
+_LAST_GRACE = 15.0  # seconds after a step's limit, in which the parent usually ends this process
+
+
+def main() -> None:
+    """Answer tasks until stdin ends. What the grading prints goes to stderr."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    tempfile.tempdir = sys.argv[1]
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    _send(answers, {"ready": True})
+    for line in sys.stdin:
+        task = Task(**json.loads(line))
+        answer = _answer(task, _on_step(answers, task.time_limit))
+        faulthandler.cancel_dump_traceback_later()
+        _send(answers, {"answer": answer.model_dump()})
+
+
+def _on_step(answers: TextIO, time_limit: float) -> OnStep:
+    def on_step(step: str) -> None:
+        if time_limit:
+            # A call into Arrow can hold Python's lock for ever, and then the parent may be gone.
+            faulthandler.dump_traceback_later(time_limit + _LAST_GRACE, exit=True)
+        _send(answers, {"step": step})
+
+    return on_step
+
+
+def _send(answers: TextIO, message: dict[str, Any]) -> None:
+    answers.write(f"{json.dumps(message)}\n")
+    answers.flush()
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_INTERVAL)
+    os._exit(1)
+
+
+def _answer(task: Task, on_step: OnStep) -> Answer:
+    """Grade, and write the reports into the task's folder. Never raises: what went wrong is in the answer."""
+    on_step("the archive")
+    try:
+        with grade(
+            Path(task.root),
+            database="off",
+            rubric=_rubric(task.rubric),
+            limits=Limits(step_seconds=task.time_limit),
+            strict=task.strict,
+            on_step=on_step,
+        ) as graded:
+            on_step("the reports")
+            with step_limit(task.time_limit):
+                graded_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+                write_reports(graded.report, graded.evidence, Path(task.out), graded_at)
+            on_step("the fingerprints")
+            prints = _or_none(lambda: _in_time(task.time_limit, lambda: fingerprints(graded.evidence)))
+            return Answer(is_machine_fault=_may_be_the_machine(graded.report), fingerprints=prints or Fingerprints())
+    except (TimeLimitError, UnpackError, MemoryError, OSError) as error:
+        return Answer(problem=printable(str(error) or type(error).__name__), is_machine_fault=True)
+    except UsageError as error:
+        return Answer(problem=printable(str(error).replace(task.root, Path(task.root).name)))
+    except Exception as error:  # noqa: BLE001 - the grader broke, which costs this submission only
+        traceback.print_exc()
+        return Answer(problem=printable(f"the grader broke: {type(error).__name__}: {error}"))
+
+
+@cache
+def _rubric(path: str) -> Rubric:
+    """The rubric, read once for all submissions."""
+    return load_rubric(Path(path), all_checks())
+
+
+def _in_time(seconds: float, work: Callable[[], Fingerprints]) -> Fingerprints:
+    with step_limit(seconds):
+        return work()
+
+
+def _or_none(work: Callable[[], Fingerprints]) -> Fingerprints | None:
+    """The result of `work`; None if it fails. A submission without fingerprints is graded all the same."""
+    try:
+        return work()
+    except Exception:  # noqa: BLE001 - what a stranger's files can make of a comparison must not cost a mark
+        return None
+
+
+def _may_be_the_machine(report: Report) -> bool:
+    """Whether a check did not end for want of time or memory, which another try alone may give."""
+    reasons = [finding.actual or "" for finding in report.findings if finding.status is Status.ERROR]
+    return any(reason.startswith(DID_NOT_END) or "MemoryError" in reason for reason in reasons)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Grades a class: `make grade-class`."""
