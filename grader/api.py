@@ -96,7 +96,7 @@ def grade(
                 on_step=on_step,
             )
         if root is not None and submission is not None and submission.folder != root:
-            report = _renamed(report, str(submission.folder), root.name)
+            report = renamed(report, str(submission.folder), root.name)
         yield Graded(report, evidence)
 
 
@@ -208,8 +208,8 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _renamed(report: Report, folder: str, name: str) -> Report:
-    """The report with `name` instead of the temporary folder, so that the same archive gives the same bytes."""
+def renamed(report: Report, folder: str, name: str) -> Report:
+    """The report with `name` instead of a path of this machine, so that the same submission gives the same bytes."""
 
     def shown(value: object) -> Any:
         return value.replace(folder, name) if isinstance(value, str) else value

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from grader.renderers import printable
 
-_CANVAS = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<user>\d{2,})_\d{2,}_.+", re.IGNORECASE | re.DOTALL)
+_CANVAS = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<user>\d{2,})_\d{3,}_.+", re.IGNORECASE | re.DOTALL)
 _MOODLE = re.compile(r"(?P<name>.+?)_\d+_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.DOTALL)
 _BLACKBOARD = re.compile(r".+_(?P<login>[^_]+)_attempt_\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d(?:_.*|\..*)?", re.DOTALL)
 _ROLLNUMBER = re.compile(r"\d{4}[a-z]{1,6}\d{3,}|[a-z]{1,6}\d{5,}", re.IGNORECASE)

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from grader.api import UsageError, grade
+from grader.api import UsageError, grade, renamed
 from grader.archive import UnpackError
 from grader.checks import all_checks
 from grader.class_run.fingerprints import Fingerprints, fingerprints
@@ -85,7 +85,9 @@ def _answer(task: Task, on_step: OnStep) -> Answer:
             on_step("the reports")
             with step_limit(task.time_limit):
                 graded_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-                write_reports(graded.report, graded.evidence, Path(task.out), graded_at)
+                # The student need not see where the class lies on this machine.
+                report = renamed(graded.report, task.root, Path(task.root).name)
+                write_reports(report, graded.evidence, Path(task.out), graded_at)
             on_step("the fingerprints")
             prints = _or_none(lambda: _in_time(task.time_limit, lambda: fingerprints(graded.evidence)))
             return Answer(is_machine_fault=_may_be_the_machine(graded.report), fingerprints=prints or Fingerprints())
