@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from configs.wording import counted
 from grader.class_run.fingerprints import Fingerprints
 from grader.class_run.names import letters
+from grader.renderers import short_file_names
 
 ANOTHERS = "another's roll number"
 _MAX_OWNERS_OF_A_ROW = 5  # a row that more submissions have comes from the assignment's base rows
@@ -38,11 +39,22 @@ class _Kind:
     noun: str
     values: Callable[[Fingerprints], Mapping[str, str]]
     max_owners: int | None = None
+    is_counted: bool = True
 
 
-_CONTENT = _Kind("the same files", "content", lambda one: {one.content: one.content[:12]} if one.content else {})
+_CONTENT = _Kind(
+    "the same files",
+    "sha256 of all",
+    lambda one: {one.content: one.content[:12]} if one.content else {},
+    is_counted=False,
+)
 _PARTS = (
-    _Kind("the same checkpoint", "id", lambda one: {one.checkpoint: one.checkpoint} if one.checkpoint else {}),
+    _Kind(
+        "the same checkpoint",
+        "id",
+        lambda one: {one.checkpoint: one.checkpoint} if one.checkpoint else {},
+        is_counted=False,
+    ),
     _Kind("the same lake files", "file", lambda one: {f"{file} {sha}": file for file, sha in one.lake_files.items()}),
     _Kind(
         "the same rows",
@@ -80,7 +92,8 @@ def _shared(kind: _Kind, prints: Mapping[str, Fingerprints]) -> Iterator[Copy]:
     for group, shared in sorted(groups.items()):
         labels = sorted({" = ".join(dict.fromkeys(values[name][value] for name in group[:2])) for value in shared})
         more = ", ..." if len(labels) > _SHOWN else ""
-        yield Copy(kind.name, group, f"{counted(len(shared), kind.noun)}: {', '.join(labels[:_SHOWN])}{more}")
+        what = counted(len(shared), kind.noun) if kind.is_counted else kind.noun
+        yield Copy(kind.name, group, f"{what}: {short_file_names(', '.join(labels[:_SHOWN]))}{more}")
 
 
 def _of_others(prints: Mapping[str, Fingerprints], rollnumbers: Mapping[str, str]) -> Iterator[Copy]:

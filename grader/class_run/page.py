@@ -28,6 +28,7 @@ SCRIPT_FILE = "class_page.js"
 _BARS = 20  # of the histogram, at most
 _LISTED = 10  # checks and slowest submissions
 _NAMES_OF_A_COPY = 12
+_OPEN_COPIES = 10  # more are folded
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def render_page(
         slowest=sorted(graded, key=lambda row: -(row.record.seconds if row.record else 0))[:_LISTED],
         copies=copies,
         names_of_a_copy=_NAMES_OF_A_COPY,
+        open_copies=_OPEN_COPIES,
         others=others,
         checks=list(rubric.points),
         graded_at=graded_at,

@@ -74,10 +74,15 @@ def _readable_finding(finding: Finding) -> Finding:
     )
 
 
+def short_file_names(text: str) -> str:
+    """The text with the names of Spark's files cut to what tells them apart."""
+    return _SPARK_FILE.sub(r"\1*\2", text)
+
+
 def _readable_cell(value: object) -> object:
     if value is None or isinstance(value, (bool, int)):
         return value
-    return one_line(_SPARK_FILE.sub(r"\1*\2", str(value)))
+    return one_line(short_file_names(str(value)))
 
 
 def number(value: float) -> int | float:

@@ -55,7 +55,7 @@ def row(number: int) -> Row:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [row(number) for number in range(ROWS)]
-    copies = [Copy("the same files", ("a.zip", "b.zip", SCRIPT), "1 content: 7e2d52ca3373")]
+    copies = [Copy("the same files", ("a.zip", "b.zip", SCRIPT), "sha256 of all: 7e2d52ca3373")]
     others = [NoSubmission(f"notes {SCRIPT}.txt", "a file")]
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(render_page(rows, copies, others, RUBRIC, "2025-11-20T08:00:00Z"), encoding="utf-8")
