@@ -194,7 +194,10 @@ def test_ctrl_c_ends_a_run_and_keeps_what_was_graded(class_: Path, tmp_path: Pat
     assert run.returncode == 130
     assert "goes on where it was" in said
     assert len(book(out)) == 9, "the gradebook has every row, with or without a mark"
-    assert {row["submission"] for row in book(out) if row["verdict"]} >= set(times(out))
+    shown = {row["submission"].removesuffix(".zip") for row in book(out) if row["verdict"]}
+    kept = set(times(out))
+    assert shown <= kept, "each worker can keep one more result after the gradebook was written"
+    assert len(kept - shown) <= 2
     assert not _workers_of(out)
 
 
