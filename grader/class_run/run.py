@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from grader.api import unfinished
@@ -24,6 +26,7 @@ from grader.renderers.files import write_reports
 from grader.rubric import Rubric
 
 _LONGEST_NOTE = 300
+_WAIT = 0.2  # seconds between two calls of `on_wait`
 ALONE = "graded again alone, because the machine may have been too busy"
 
 
@@ -61,35 +64,35 @@ class ClassRun:
         again = list[Found]()
         stop = threading.Event()
 
-        def grade(found: Found, *, is_last: bool) -> Record | None:
-            return None if stop.is_set() else self._grade_and_keep(found, is_last=is_last)
-
         for some, at_once, is_last in ((list(submissions), workers, False), (again, 1, True)):
-            with ThreadPoolExecutor(max(1, at_once)) as pool:
-                running: dict[Future[Record | None], Found] = {
-                    pool.submit(grade, found, is_last=is_last): found for found in some
-                }
-                try:
-                    while running:
-                        done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-                        for future in done:
-                            found = running.pop(future)
-                            record = future.result()
-                            if record is None:
-                                again.append(found)
-                            else:
-                                on_result(found, record)
-                        on_wait()
-                except BaseException:
-                    stop.set()
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
+            done = SimpleQueue[Future[Record | None]]()
+            pool = ThreadPoolExecutor(max(1, at_once))
+            try:
+                running = {pool.submit(self._grade_and_keep, found, stop, is_last): found for found in some}
+                for future in running:
+                    future.add_done_callback(done.put)
+                while running:
+                    with contextlib.suppress(Empty):
+                        future = done.get(timeout=_WAIT)
+                        found, record = running.pop(future), future.result()
+                        if record is None:
+                            again.append(found)
+                        else:
+                            on_result(found, record)
+                    on_wait()
+            except BaseException:
+                stop.set()  # the gradings that run are not waited for: who opened `grade_one` ends them
+                raise
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    def _grade_and_keep(self, found: Found, *, is_last: bool) -> Record | None:
-        """The result, which is kept; None if the submission should be tried again alone."""
+    def _grade_and_keep(self, found: Found, stop: threading.Event, is_last: bool) -> Record | None:
+        """The result, which is kept; None if the submission should be tried again alone, or the run was stopped."""
+        if stop.is_set():
+            return None
         work = self.store.work(found)
         graded = self._graded(found, work)
-        if graded.is_machine_fault and not is_last:
+        if stop.is_set() or (graded.is_machine_fault and not is_last):
             return None
         if is_last:
             graded = replace(graded, note="; ".join(filter(None, (graded.note, ALONE))))

@@ -26,10 +26,15 @@ def class_arguments(variables: Mapping[str, str]) -> list[str]:
     Raises:
         KitError: SUBMISSIONS is missing.
     """
-    if "SUBMISSIONS" not in variables:
+    given = _given(variables)
+    if "SUBMISSIONS" not in given:
         raise KitError("make grade-class needs the folder with the submissions: make grade-class SUBMISSIONS=folder")
-    options = [f"--{name.lower()}={variables[name]}" for name in _OPTIONS if name in variables]
-    return ["class", *options, "--", variables["SUBMISSIONS"]]
+    options = [f"--{name.lower()}={given[name]}" for name in _OPTIONS if name in given]
+    return ["class", *options, "--", given["SUBMISSIONS"]]
+
+
+def _given(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value.strip() for name, value in variables.items() if value.strip()}
 
 
 def grade_class(environment: Mapping[str, str]) -> int:
@@ -38,7 +43,7 @@ def grade_class(environment: Mapping[str, str]) -> int:
     Raises:
         KitError: a variable cannot be used, or what it asks for is not there.
     """
-    variables = {name: value.strip() for name, value in environment.items() if value.strip()}
+    variables = _given(environment)
     words = class_arguments(variables)
     is_live, load = (variables.get(name, "0") != "0" for name in ("LIVE", "LOAD"))
     scheduler = variables.get("SCHEDULER")

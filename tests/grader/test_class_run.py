@@ -9,10 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +27,8 @@ from grader.class_run import command
 from grader.class_run.command import ClassOptions, Mode, run_class
 from grader.class_run.discovery import Found
 from grader.class_run.evidence_workers import EvidenceOptions, EvidenceWorkers
-from grader.class_run.task import Graded
+from grader.class_run.progress import Progress
+from grader.class_run.task import Graded, GradeOne
 from grader.renderers.files import write_reports
 from grader.rubric import DEFAULT_RUBRIC
 from scripts.classroom.__main__ import class_arguments
@@ -180,6 +182,52 @@ def test_a_run_that_is_killed_goes_on_where_it_was(class_: Path, tmp_path: Path)
     assert grade(class_, out) == 0
     assert {name: times(out)[name] for name in kept} == kept
     assert without_seconds(out) == without_seconds(tmp_path / "calm")
+
+
+def test_ctrl_c_ends_a_run_and_keeps_what_was_graded(class_: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = [sys.executable, "-m", "grader", "class", str(class_), "--out", str(out), "--workers=2"]
+    with subprocess.Popen(arguments, cwd=PROJECT, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        _wait_for(lambda: len(times(out)) >= 3)
+        os.kill(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "goes on where it was" in said
+    assert len(book(out)) == 9, "the gradebook has every row, with or without a mark"
+    shown = {row["submission"].removesuffix(".zip") for row in book(out) if row["verdict"]}
+    kept = set(times(out))
+    assert shown <= kept, "each worker can keep one more result after the gradebook was written"
+    assert len(kept - shown) <= 2
+    assert not _workers_of(out)
+
+
+def test_a_run_that_is_stopped_waits_for_no_grading_and_keeps_none(class_: Path, tmp_path: Path) -> None:
+    release, raise_in_main = threading.Event(), threading.Event()
+
+    @contextmanager
+    def open_one(*_: object) -> Iterator[GradeOne]:
+        yield grade_one
+
+    def grade_one(found: Found, out: Path) -> Graded:
+        if found.name == "2025em1100000":
+            assert release.wait(120)
+        if found.name == "2025em1100001":
+            raise_in_main.set()
+        return Graded(1.0, problem="x")
+
+    def show(_: Progress) -> None:
+        if raise_in_main.is_set():
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "show", show)
+        with pytest.raises(KeyboardInterrupt):
+            run_class(ClassOptions(class_, tmp_path / "out", workers=2), Mode("test", open_one, 0))
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join(120)
+    assert "2025em1100000" not in times(tmp_path / "out")
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
