@@ -19,12 +19,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from configs.contract import RoundRecord
+from configs.contract import LOAD_RECORD, RoundRecord
 from configs.errors import KitError
 from configs.program import first_line
+from configs.wording import counted
 from grader.api import grade
 from grader.evidence.config import CONFIG_NAME, find_config
 from grader.evidence.database import Database
+from grader.evidence.load import lost_orders
 from grader.limits import Limits
 from grader.renderers.files import write_reports
 from scripts.classroom import layout
@@ -48,7 +50,8 @@ from scripts.pipeline.table import require_table
 from scripts.pipeline.temporary_stack import write_config
 from scripts.pipeline.topic import end_offsets, make_topic
 from scripts.rounds.insert_test_orders import read_rows
-from scripts.rounds.run import read_record, run_round
+from scripts.rounds.load import load
+from scripts.rounds.run import read_record, run_round, write_record
 from scripts.services import kafka, postgres
 from scripts.services.postgres import require_connection
 from scripts.services.processes import wait_until
@@ -105,7 +108,7 @@ class MachineError(Exception):
     """Not the submission's fault: what the run needs is not to be had here, or has broken."""
 
 
-def say(step: str) -> None:
+def show_step(step: str) -> None:
     print(step.splitlines()[0] if step else "", flush=True)
 
 
@@ -121,6 +124,7 @@ class _Run:
     gave_up: bool = False  # a round ended before its rows were there, and both programs still ran
     completed: list[int] = field(default_factory=list)  # rounds in which every row arrived
     stopped: set[str] = field(default_factory=set)  # programs that ran until the kit stopped them
+    database: Database | None = None  # the table as it was after the rounds
 
     @property
     def seconds(self) -> float:
@@ -222,21 +226,22 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     shown = (render_config(stack).parent, spark)
     launcher = replace(launcher, app=folder, read_only=shown)
     stack = replace(stack, launcher=launcher)
-    say("services")
+    show_step("services")
     try:
         start_services(stack, None if task.template is None else Template(task.template))
         make_topic(stack.settings.kafka)
     except KitError as error:
         raise MachineError(f"the services did not start: {first_line(error)}") from None
-    say("table")
-    own = make_students_table(stack, files.submission, say)
+    show_step("table")
+    own = make_students_table(stack, files.submission, show_step)
     if not own.is_own:
         state.note(f"The table is the kit's, because {own.why}")
     for number in ROUNDS:
         if not _run_round(state, stack, launcher, number):
             break
     if task.load and len(state.completed) == len(ROUNDS):
-        pass  # load(stack, say) comes here
+        _keep_evidence(state, stack, files)
+        _run_load(state, stack)
     _stop(state, stack)
     _judge_programs(state, stack, launcher)
     _compare_rounds(state, stack)
@@ -256,13 +261,13 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
     if left <= 1:
         state.note(f"There was no time left for round {number}")
         return False
-    say(f"round {number}")
+    show_step(f"round {number}")
     stack = with_round_seconds(stack, min(state.task.limits.round_seconds, left))
     record = stack.settings.rounds_folder / f"round{number}.json"
     error: str | None = None
     begun = time.monotonic()
     try:
-        run_round(stack, number, say)
+        run_round(stack, number, show_step)
         state.completed.append(number)
     except KitError as caught:
         error = str(caught)
@@ -272,6 +277,21 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
         state.gave_up = state.gave_up or (is_late and programs.are_alive(stack))
         state.note(f"Round {number}: {_sentence(error)}")
     return record.is_file() and programs.are_alive(stack)
+
+
+def _run_load(state: _Run, stack: Stack) -> None:
+    """The load, after the evidence of the rounds was kept: what it loses costs no mark of theirs."""
+    show_step("load")
+    left = max(1.0, state.task.limits.total_seconds - state.seconds)
+    try:
+        record = load(with_round_seconds(stack, min(state.task.limits.round_seconds, left)), show_step)
+    except KitError as error:
+        state.note(f"Load: {_sentence(str(error))}")
+        return
+    write_record(_records_folder(state.task, stack) / LOAD_RECORD, record)
+    lost = len(lost_orders(record))
+    if lost:
+        state.note(f"Under load {lost} of {counted(len(record.rows), 'order')} were lost")
 
 
 def _require_services(state: _Run, stack: Stack, launcher: SandboxLauncher) -> None:
@@ -363,13 +383,14 @@ def _compare_rounds(state: _Run, stack: Stack) -> None:
         state.note(f"The table was altered: {len(changed)} of the rounds' rows are changed or gone (order_id {shown})")
 
 
-def _report(state: _Run, stack: Stack, files: StudentFiles) -> None:
-    """Keep evidence and logs, and write the reports on them. The grading reads the copy, which nothing can change."""
-    say("grading")
+def _keep_evidence(state: _Run, stack: Stack, files: StudentFiles) -> Path:
+    """Copy lake, checkpoint, state and records, and read the table; once: the load must not change them."""
     task, settings = state.task, stack.settings
     evidence = task.out / "evidence"
+    if state.database is not None:
+        return evidence
     copy_data(files.root / "pipeline", evidence, max_bytes=task.limits.disk_bytes, max_files=_KEPT_FILES)
-    records = evidence / settings.rounds_folder.relative_to(settings.root)
+    records = _records_folder(task, stack)
     records.mkdir(parents=True, exist_ok=True)
     for record in settings.rounds_folder.glob("round*.json"):
         (records / record.name).write_bytes(record.read_bytes())
@@ -378,13 +399,27 @@ def _report(state: _Run, stack: Stack, files: StudentFiles) -> None:
     if config is not None:
         with contextlib.suppress(OSError):
             (evidence / "configs" / CONFIG_NAME).write_bytes(config.read_bytes())
+    state.database = Database(settings)
+    _ = state.database.orders  # read now, and kept
+    return evidence
+
+
+def _records_folder(task: Task, stack: Stack) -> Path:
+    return task.out / "evidence" / stack.settings.rounds_folder.relative_to(stack.settings.root)
+
+
+def _report(state: _Run, stack: Stack, files: StudentFiles) -> None:
+    """Keep evidence and logs, and write the reports on them. The grading reads the copy, which nothing can change."""
+    show_step("grading")
+    task = state.task
+    evidence = _keep_evidence(state, stack, files)
     logs = task.out / "logs"
     logs.mkdir(exist_ok=True)
     for log in sorted(stack.logs.glob("*.log")):
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - KEPT_OF_A_LOG))
             (logs / log.name).write_bytes(stream.read())
-    with grade(evidence, database=Database(settings), limits=Limits(step_seconds=STEP_SECONDS)) as graded:
+    with grade(evidence, database=state.database or "off", limits=Limits(step_seconds=STEP_SECONDS)) as graded:
         # What a live run did not bring about is missing because of the submission: it counts as nothing.
         notes = tuple(f"live run: {note}" for note in state.notes)
         report = replace(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -45,7 +46,7 @@ def same(path: Path, text: str) -> bool:
 
 def run(
     program: str, seconds: float, limits: LiveLimits, etc: tuple[layout.Mount, ...], shown: Path
-) -> dict[str, object]:
+) -> dict[str, Any]:
     for path in STUDENT.iterdir():
         shutil.rmtree(path)
     files = StudentFiles(STUDENT)
