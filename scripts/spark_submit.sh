@@ -51,6 +51,7 @@ run() {
     if [[ $PROGRAM_MASTER != local* ]]; then jars+=(--jars "$PROGRAM_JARS"); fi
     exec "$SPARK_HOME/bin/spark-submit" --master "$PROGRAM_MASTER" --driver-memory "$PROGRAM_DRIVER_MEMORY" \
         "${jars[@]}" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
+        ${PROGRAM_PROPERTIES:+--properties-file "$PROGRAM_PROPERTIES"} \
         --conf spark.ui.enabled="${SPARK_UI:-false}" "$program" "$@"
 }
 

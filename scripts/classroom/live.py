@@ -38,7 +38,6 @@ from scripts.services.processes import family, is_root, kill_all
 RUNNING = ".running"  # the folder of a run that has not ended, in the submission's result folder
 GRACE_SECONDS = 180.0  # beyond the run's own limit: services, grading, copying
 TEMPLATE_SECONDS = 120.0
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
 _MAX_FILES = 500_000
 OnStep = Callable[[str], None]
 
@@ -185,7 +184,6 @@ def worker_environment(task: Task) -> Mapping[str, str]:
         "PYTHONPATH": str(PROJECT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "XDG_CACHE_HOME": str(cache_folder().parent.parent),
-        "JAVA_TOOL_OPTIONS": JAVA_OPTIONS,
     }
 
 

@@ -164,7 +164,7 @@ def run(task: Task) -> LiveResult:
             services=task.stack if task.isolated else None,
         )
         launcher = SandboxLauncher(files, etc, watch, task.limits, isolated=task.isolated)
-        stack = Stack(settings, launcher=launcher, reads_environment=False)
+        stack = Stack(settings, launcher=launcher, reads_environment=False, short_lived=True)
         try:
             _run_in(state, stack, launcher, files)
             for name in PROGRAM_NAMES:
@@ -221,9 +221,9 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
         return
     stack = replace(stack, programs=replace(found, longest_interval_sec=TRIGGER_SEC))
     folder = programs.working_folder(stack, PRODUCER) or files.submission
-    spark = _spark_defaults(task.stack / "spark")
-    os.environ["SPARK_CONF_DIR"] = str(spark)
-    shown = (render_config(stack).parent, spark)
+    defaults = _spark_defaults(task.stack / "spark-defaults.conf")
+    os.environ["PROGRAM_PROPERTIES"] = str(defaults)  # spark_submit.sh reads it
+    shown = (render_config(stack).parent, defaults)
     launcher = replace(launcher, app=folder, read_only=shown)
     stack = replace(stack, launcher=launcher)
     show_step("services")
@@ -247,12 +247,10 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     _compare_rounds(state, stack)
 
 
-def _spark_defaults(folder: Path) -> Path:
+def _spark_defaults(file: Path) -> Path:
     """What Spark does where a program sets nothing else."""
-    folder.mkdir()
-    lines = [f"{key} {value}\n" for key, value in SPARK_DEFAULTS.items()]
-    (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
-    return folder
+    file.write_text("".join(f"{key} {value}\n" for key, value in SPARK_DEFAULTS.items()), encoding="utf-8")
+    return file
 
 
 def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int) -> bool:

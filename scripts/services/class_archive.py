@@ -25,7 +25,7 @@ from pathlib import Path
 from configs.errors import KitError, run_command
 from scripts.services.jars import cache_folder, jar_paths
 from scripts.services.java import Java, require_java
-from scripts.services.spark_home import make_shared_home, spark_home
+from scripts.services.spark_home import make_shared_home, shared_homes, spark_home
 
 SPARK, KAFKA = "spark", "kafka"
 GROUPS = KAFKA, SPARK  # in the order in which they are made: the smaller one first
@@ -81,7 +81,7 @@ def archive_file(group: str, java: Java, package: Path) -> Path:
         *(_stamp(file) for file in (java.home / "lib" / "modules", *jars)),
     ):
         digest.update(f"{part}\n".encode())
-    return cache_folder().parent / "classes" / f"{group}-{digest.hexdigest()[:16]}.jsa"
+    return folders()[0] / f"{group}-{digest.hexdigest()[:16]}.jsa"
 
 
 def archive_options(group: str, java: Java, package: Path) -> list[str]:
@@ -92,6 +92,11 @@ def archive_options(group: str, java: Java, package: Path) -> list[str]:
     """
     file = archive_file(group, java, package)
     return [f"-XX:SharedArchiveFile={file}", *_QUIET] if file.is_file() else []
+
+
+def folders() -> tuple[Path, Path]:
+    """Where the archives are, and the homes of Spark that their paths lead to."""
+    return cache_folder().parent / "classes", shared_homes()
 
 
 def are_missing(java: Java, package: Path) -> bool:
@@ -105,7 +110,7 @@ def are_missing(java: Java, package: Path) -> bool:
 
 def start_making(python: Path) -> None:
     """Make in the background what is missing, at the lowest priority: a minute or two, also after its caller's end."""
-    folder = cache_folder().parent / "classes"
+    folder, _ = folders()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "making.log").open("w") as log:
         subprocess.Popen(
@@ -124,7 +129,7 @@ def make_missing(java: Java, package: Path) -> list[Path]:
     Raises:
         KitError: a jar is missing, or Java could not write an archive.
     """
-    folder = cache_folder().parent / "classes"
+    folder, _ = folders()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:
