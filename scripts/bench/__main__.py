@@ -22,6 +22,7 @@ _OPTIONS = {
     "backlog": ("rows", "dry_run"),
     "lake_backlog": ("rows", "dry_run"),
     "grader": (),
+    "class_run": ("dry_run",),
 }
 
 
