@@ -140,6 +140,7 @@ def _write_properties(folder: Path, host: str, port: int) -> Path:
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
+        "offsets.topic.num.partitions": "1",  # the default of 50 makes 50 logs when the first group commits
         "log.retention.ms": "-1",  # only `make reset` removes data
     }
     folder.mkdir(parents=True, exist_ok=True)

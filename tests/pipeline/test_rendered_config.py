@@ -80,3 +80,18 @@ def test_a_strange_config_of_theirs_still_gives_a_whole_one(stack: Stack, tmp_pa
     )
     assert set(HAND_OUT) <= set(values)
     assert values["cdc"]["poll_interval_sec"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("own", "poll"),
+    [("5 seconds", 10), (0.2, 0.5), (30, "soon"), (None, "1 minute")],
+)
+def test_a_longest_interval_holds_for_batch_and_poll_and_nothing_else(stack: Stack, own: object, poll: object) -> None:
+    theirs = {
+        "streaming": {"batch_interval": own},
+        "cdc": {"poll_interval_sec": poll, "batch_limit": 500, "max_lag_sec": 60},
+    }
+    values = rendered(stack.settings, theirs, longest_interval_sec=1)
+    assert values["streaming"]["batch_interval"] in (1, "1 seconds")
+    assert values["cdc"]["poll_interval_sec"] == 1
+    assert (values["cdc"]["batch_limit"], values["cdc"]["max_lag_sec"]) == (500, 60)
