@@ -25,7 +25,7 @@ from pathlib import Path
 from configs.errors import KitError, run_command
 from scripts.services.jars import cache_folder, jar_paths
 from scripts.services.java import Java, require_java
-from scripts.services.spark_home import make_shared_home, spark_home
+from scripts.services.spark_home import make_shared_home, shared_home, spark_home
 
 SPARK, KAFKA = "spark", "kafka"
 GROUPS = KAFKA, SPARK  # in the order in which they are made: the smaller one first
@@ -62,6 +62,11 @@ def class_path(group: str, package: Path) -> str:
     return ":".join([*jars, f"{home}/conf/", f"{home}/jars/*"] if group == SPARK else jars)
 
 
+def shared_folders() -> list[Path]:
+    """What a Spark program and the broker read of the cache, beside the jars; a folder may not exist yet."""
+    return [_folder(), shared_home(spark_package())]
+
+
 def archive_file(group: str, java: Java, package: Path) -> Path:
     """Where the archive of a group is, or would be, for this Java and these jars.
 
@@ -81,7 +86,7 @@ def archive_file(group: str, java: Java, package: Path) -> Path:
         *(_stamp(file) for file in (java.home / "lib" / "modules", *jars)),
     ):
         digest.update(f"{part}\n".encode())
-    return cache_folder().parent / "classes" / f"{group}-{digest.hexdigest()[:16]}.jsa"
+    return _folder() / f"{group}-{digest.hexdigest()[:16]}.jsa"
 
 
 def archive_options(group: str, java: Java, package: Path) -> list[str]:
@@ -105,7 +110,7 @@ def are_missing(java: Java, package: Path) -> bool:
 
 def start_making(python: Path) -> None:
     """Make in the background what is missing, at the lowest priority: a minute or two, also after its caller's end."""
-    folder = cache_folder().parent / "classes"
+    folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "making.log").open("w") as log:
         subprocess.Popen(
@@ -124,7 +129,7 @@ def make_missing(java: Java, package: Path) -> list[Path]:
     Raises:
         KitError: a jar is missing, or Java could not write an archive.
     """
-    folder = cache_folder().parent / "classes"
+    folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:
@@ -141,6 +146,10 @@ def make_missing(java: Java, package: Path) -> list[Path]:
             for old in newest_first[KEPT:]:
                 old.unlink()
     return made
+
+
+def _folder() -> Path:
+    return cache_folder().parent / "classes"
 
 
 def _make(group: str, java: Java, package: Path) -> Path:

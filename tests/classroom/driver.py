@@ -44,9 +44,7 @@ def same(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
-def run(
-    program: str, seconds: float, limits: LiveLimits, etc: tuple[layout.Mount, ...], shown: Path
-) -> dict[str, Any]:
+def run(program: str, seconds: float, limits: LiveLimits, etc: tuple[layout.Mount, ...], shown: Path) -> dict[str, Any]:
     for path in STUDENT.iterdir():
         shutil.rmtree(path)
     files = StudentFiles(STUDENT)
