@@ -50,10 +50,8 @@ def make_venv(output: CommandOutput) -> None:
 
 def bundled_pip() -> Path | None:
     """The wheel of pip that comes with Python, or with the system's package for venvs; None if it is not found."""
-    folders = [
-        Path(ensurepip.__file__).parent / "_bundled",
-        Path(sysconfig.get_config_var("WHEEL_PKG_DIR") or "/nowhere"),
-    ]
+    system = sysconfig.get_config_var("WHEEL_PKG_DIR")
+    folders = [Path(ensurepip.__file__).parent / "_bundled", *([Path(system)] if system else [])]
     return next((wheel for folder in folders for wheel in sorted(folder.glob("pip-*.whl"))), None)
 
 
@@ -67,7 +65,7 @@ def _venv_version() -> str | None:
 
 
 def install(output: CommandOutput, *what: str) -> None:
-    """Install packages, and pip itself if the venv does not have it. Nothing is compiled: most of it is never imported."""
+    """Install packages, and pip itself if the venv lacks it. Nothing is compiled: most modules are never imported."""
     wheel = bundled_pip() if _venv_version() is None else None
     pip, first = (["-m", "pip"], []) if wheel is None else ([str(wheel / "pip")], [str(wheel)])
     options = ["--disable-pip-version-check", "--no-compile"]
@@ -75,7 +73,7 @@ def install(output: CommandOutput, *what: str) -> None:
 
 
 def compile_imported() -> None:
-    """Compile what the kit imports, by importing it: where Python writes no bytecode, each start would compile again."""
+    """Compile what the kit imports, by importing it. Where Python writes no bytecode, each start would compile it."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     command = [str(PYTHON), "-c", f"import {', '.join(IMPORTED)}"]
     subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, check=False)

@@ -32,8 +32,14 @@ GROUPS = KAFKA, SPARK  # in the order in which they are made: the smaller one fi
 PROJECT = Path(__file__).resolve().parents[2]
 CLASSES = {group: Path(__file__).with_name(f"{group}.classes.gz") for group in GROUPS}
 KEPT = 3  # archives of a group: other clones may have another Java, or other versions
-# The JVM's own remarks about an archive that it does not take: the programs' logs have no place for them.
-_QUIET = ("-Xlog:cds=off", "-Xlog:class+path=off")
+# Mapped at the address that it was made for, an archive's memory is shared by all JVMs; elsewhere each needs its own.
+# The logs of the programs have no place for what a JVM says about an archive that it does not take.
+_OPTIONS = (
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:ArchiveRelocationMode=0",
+    "-Xlog:cds=off",
+    "-Xlog:class+path=off",
+)
 _DUMP = ("-Xshare:dump", "-XX:TieredStopAtLevel=1", "-Xmx768m", "-Xlog:disable", "-Xlog:all=error:stderr")
 
 
@@ -78,13 +84,8 @@ def archive_file(group: str, java: Java, package: Path) -> Path:
     if group == SPARK:
         jars += sorted((spark_home(package) / "jars").glob("*.jar"))
     digest = hashlib.sha256(CLASSES[group].read_bytes())
-    for part in (
-        java.home,
-        java.version,
-        path,
-        *_DUMP,
-        *(_stamp(file) for file in (java.home / "lib" / "modules", *jars)),
-    ):
+    stamps = [_stamp(file) for file in (java.executable, java.home / "lib" / "modules", *jars) if file.is_file()]
+    for part in (java.home, java.version, path, *_DUMP, *stamps):
         digest.update(f"{part}\n".encode())
     return _folder() / f"{group}-{digest.hexdigest()[:16]}.jsa"
 
@@ -96,7 +97,7 @@ def archive_options(group: str, java: Java, package: Path) -> list[str]:
         KitError: a jar is missing.
     """
     file = archive_file(group, java, package)
-    return [f"-XX:SharedArchiveFile={file}", *_QUIET] if file.is_file() else []
+    return [f"-XX:SharedArchiveFile={file}", *_OPTIONS] if file.is_file() else []
 
 
 def are_missing(java: Java, package: Path) -> bool:
