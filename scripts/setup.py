@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ensurepip
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -23,6 +26,8 @@ PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = PROJECT / "requirements.txt"
 # Written last. scripts/kit compares it with requirements.txt, and so finds a setup that was killed.
 INSTALLED = VENV / "requirements.installed"
+# What a demo imports.
+IMPORTED = ("scripts.__main__", "grader.__main__", "producers.orders_cdc_producer", "consumers.orders_stream_consumer")
 LOG = PROJECT / ".kit" / "logs" / "setup.log"
 
 
@@ -38,7 +43,16 @@ def make_venv(output: CommandOutput) -> None:
         print("      .venv is incomplete or of another Python version: recreating it", flush=True)
         INSTALLED.unlink(missing_ok=True)
         shutil.rmtree(VENV)
-    output.run([sys.executable, "-m", "venv", str(VENV)], "Creating the venv failed")
+    # pip comes with the packages: to install it first, with all its modules compiled, takes longer than all the rest.
+    without = ["--without-pip"] if bundled_pip() else []
+    output.run([sys.executable, "-m", "venv", *without, str(VENV)], "Creating the venv failed")
+
+
+def bundled_pip() -> Path | None:
+    """The wheel of pip that comes with Python, or with the system's package for venvs; None if it is not found."""
+    system = sysconfig.get_config_var("WHEEL_PKG_DIR")
+    folders = [Path(ensurepip.__file__).parent / "_bundled", *([Path(system)] if system else [])]
+    return next((wheel for folder in folders for wheel in sorted(folder.glob("pip-*.whl"))), None)
 
 
 def _venv_version() -> str | None:
@@ -51,8 +65,18 @@ def _venv_version() -> str | None:
 
 
 def install(output: CommandOutput, *what: str) -> None:
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *what]
-    output.run(command, "Installing packages failed")
+    """Install packages, and pip itself if the venv lacks it. Nothing is compiled: most modules are never imported."""
+    wheel = bundled_pip() if _venv_version() is None else None
+    pip, first = (["-m", "pip"], []) if wheel is None else ([str(wheel / "pip")], [str(wheel)])
+    options = ["--disable-pip-version-check", "--no-compile"]
+    output.run([str(PYTHON), *pip, "install", *options, *first, *what], "Installing packages failed")
+
+
+def compile_imported() -> None:
+    """Compile what the kit imports, by importing it. Where Python writes no bytecode, each start would compile it."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    command = [str(PYTHON), "-c", f"import {', '.join(IMPORTED)}"]
+    subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, check=False)
 
 
 def set_up() -> int:
@@ -63,6 +87,7 @@ def set_up() -> int:
     step(2, f"packages of requirements.txt (log: {LOG.relative_to(PROJECT)})")
     if not INSTALLED.is_file() or INSTALLED.read_bytes() != REQUIREMENTS.read_bytes():
         install(output, "-r", str(REQUIREMENTS))
+        compile_imported()
     java = java_finder.find_java(PYTHON)
     if java is None:
         step(3, f"Java 17: none on this machine, so install the packaged one ({java_finder.PACKAGED})")

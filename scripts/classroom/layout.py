@@ -93,7 +93,7 @@ def system() -> tuple[Mount, ...]:
         elif path.is_dir():
             mounts.append(read_only(path))
     mounts += [read_only(path) for path in (Path("/etc", name) for name in _ETC) if path.exists()]
-    homes = [*_python_homes(), require_java().home, cache_folder(), *class_archive.folders()]
+    homes = [*_python_homes(), require_java().home, cache_folder(), *class_archive.shared_folders()]
     outside = (path for path in homes if path.is_dir() and not path.is_relative_to("/usr"))
     return (*mounts, *_without_nested(outside))
 

@@ -25,15 +25,21 @@ from pathlib import Path
 from configs.errors import KitError, run_command
 from scripts.services.jars import cache_folder, jar_paths
 from scripts.services.java import Java, require_java
-from scripts.services.spark_home import make_shared_home, shared_homes, spark_home
+from scripts.services.spark_home import make_shared_home, shared_home, spark_home
 
 SPARK, KAFKA = "spark", "kafka"
 GROUPS = KAFKA, SPARK  # in the order in which they are made: the smaller one first
 PROJECT = Path(__file__).resolve().parents[2]
 CLASSES = {group: Path(__file__).with_name(f"{group}.classes.gz") for group in GROUPS}
 KEPT = 3  # archives of a group: other clones may have another Java, or other versions
-# The JVM's own remarks about an archive that it does not take: the programs' logs have no place for them.
-_QUIET = ("-Xlog:cds=off", "-Xlog:class+path=off")
+# Mapped at the address that it was made for, an archive's memory is shared by all JVMs; elsewhere each needs its own.
+# The logs of the programs have no place for what a JVM says about an archive that it does not take.
+_OPTIONS = (
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:ArchiveRelocationMode=0",
+    "-Xlog:cds=off",
+    "-Xlog:class+path=off",
+)
 _DUMP = ("-Xshare:dump", "-XX:TieredStopAtLevel=1", "-Xmx768m", "-Xlog:disable", "-Xlog:all=error:stderr")
 
 
@@ -62,6 +68,11 @@ def class_path(group: str, package: Path) -> str:
     return ":".join([*jars, f"{home}/conf/", f"{home}/jars/*"] if group == SPARK else jars)
 
 
+def shared_folders() -> list[Path]:
+    """What a Spark program and the broker read of the cache, beside the jars; a folder may not exist yet."""
+    return [_folder(), shared_home(spark_package())]
+
+
 def archive_file(group: str, java: Java, package: Path) -> Path:
     """Where the archive of a group is, or would be, for this Java and these jars.
 
@@ -73,15 +84,10 @@ def archive_file(group: str, java: Java, package: Path) -> Path:
     if group == SPARK:
         jars += sorted((spark_home(package) / "jars").glob("*.jar"))
     digest = hashlib.sha256(CLASSES[group].read_bytes())
-    for part in (
-        java.home,
-        java.version,
-        path,
-        *_DUMP,
-        *(_stamp(file) for file in (java.home / "lib" / "modules", *jars)),
-    ):
+    stamps = [_stamp(file) for file in (java.executable, java.home / "lib" / "modules", *jars) if file.is_file()]
+    for part in (java.home, java.version, path, *_DUMP, *stamps):
         digest.update(f"{part}\n".encode())
-    return folders()[0] / f"{group}-{digest.hexdigest()[:16]}.jsa"
+    return _folder() / f"{group}-{digest.hexdigest()[:16]}.jsa"
 
 
 def archive_options(group: str, java: Java, package: Path) -> list[str]:
@@ -91,12 +97,7 @@ def archive_options(group: str, java: Java, package: Path) -> list[str]:
         KitError: a jar is missing.
     """
     file = archive_file(group, java, package)
-    return [f"-XX:SharedArchiveFile={file}", *_QUIET] if file.is_file() else []
-
-
-def folders() -> tuple[Path, Path]:
-    """Where the archives are, and the homes of Spark that their paths lead to."""
-    return cache_folder().parent / "classes", shared_homes()
+    return [f"-XX:SharedArchiveFile={file}", *_OPTIONS] if file.is_file() else []
 
 
 def are_missing(java: Java, package: Path) -> bool:
@@ -110,7 +111,7 @@ def are_missing(java: Java, package: Path) -> bool:
 
 def start_making(python: Path) -> None:
     """Make in the background what is missing, at the lowest priority: a minute or two, also after its caller's end."""
-    folder, _ = folders()
+    folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "making.log").open("w") as log:
         subprocess.Popen(
@@ -129,7 +130,7 @@ def make_missing(java: Java, package: Path) -> list[Path]:
     Raises:
         KitError: a jar is missing, or Java could not write an archive.
     """
-    folder, _ = folders()
+    folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:
@@ -146,6 +147,10 @@ def make_missing(java: Java, package: Path) -> list[Path]:
             for old in newest_first[KEPT:]:
                 old.unlink()
     return made
+
+
+def _folder() -> Path:
+    return cache_folder().parent / "classes"
 
 
 def _make(group: str, java: Java, package: Path) -> Path:

@@ -22,12 +22,7 @@ def spark_home(package: Path) -> Path:
 
 def shared_home(package: Path) -> Path:
     """Where the home of this pyspark is in the cache, or would be. Its name changes with Spark's jars."""
-    return shared_homes() / _version(package / "jars")
-
-
-def shared_homes() -> Path:
-    """The folder of the cache that has the home of each version."""
-    return cache_folder().parent / "spark"
+    return cache_folder().parent / "spark" / _version(package / "jars")
 
 
 def make_shared_home(package: Path) -> None:

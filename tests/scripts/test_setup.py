@@ -127,7 +127,7 @@ def test_a_venv_that_was_left_half_made_is_recreated(clone: Path) -> None:
     assert not (clone / ".venv" / "requirements.installed").exists(), (
         "a setup that failed must not pass for a whole one"
     )
-    assert subprocess.run([clone / ".venv/bin/python", "-m", "pip", "--version"], check=True, capture_output=True)
+    assert subprocess.run([clone / ".venv/bin/python", "-c", "import sys"], check=True, capture_output=True)
 
 
 @pytest.mark.venv
