@@ -91,6 +91,8 @@ class Embedded:
         others = [(port, listener) for port, listener in self.foreign() if listener.folder is not None]
         if others:
             raise KitError(explain_foreign(self.stack, others))
+        for service in (postgres, kafka):
+            service.require_startable(self.stack)
         starts = {kafka: kafka.begin_up(self.stack)}  # first: Java takes longest
         try:
             starts[postgres] = postgres.begin_up(self.stack)

@@ -66,24 +66,36 @@ def up(stack: Stack) -> Outcome:
     return begin_up(stack).wait()
 
 
+def require_startable(stack: Stack) -> None:
+    """Make sure that the broker runs, or that its address is this machine's and its ports are free.
+
+    Raises:
+        KitError: neither.
+    """
+    host, port = stack.settings.kafka.first_broker
+    require_local(host, "kafka.brokers")
+    if stack.pid_file(NAME).process() is not None:
+        return
+    require_free_port(port, "127.0.0.1", "Kafka", "kafka.brokers of the config")
+    require_free_port(
+        port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller uses the next port)"
+    )
+
+
 def begin_up(stack: Stack) -> Start:
     """Launch the broker if it does not run.
 
     Raises:
         KitError: it cannot be launched.
     """
+    require_startable(stack)
     settings = stack.settings.kafka
     host, port = settings.first_broker
-    require_local(host, "kafka.brokers")
     pid_file, log = stack.pid_file(NAME), stack.log(NAME)
     process = pid_file.process()
     if process is not None:
         known = Outcome(f"Kafka is already up on port {port} (pid {process.pid})", changed=False)
         return Start(lambda: known, is_new=False)
-    require_free_port(port, "127.0.0.1", "Kafka", "kafka.brokers of the config")
-    require_free_port(
-        port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller uses the next port)"
-    )
     folder = stack.home / NAME
     found = require_java()
     java = [str(found.executable), *MEMORY, *((QUICK_START,) if stack.short_lived else ())]

@@ -58,19 +58,30 @@ def up(stack: Stack) -> Outcome:
     return begin_up(stack).wait()
 
 
+def require_startable(stack: Stack) -> None:
+    """Make sure that the server runs, or that its address is this machine's and its port is free.
+
+    Raises:
+        KitError: neither.
+    """
+    settings = stack.settings.postgres
+    require_local(settings.host, "postgres.host")
+    if stack.pid_file(NAME).process() is None:
+        require_free_port(settings.port, "127.0.0.1", "Postgres", "postgres.port and postgres.jdbc_url of the config")
+
+
 def begin_up(stack: Stack) -> Start:
     """Launch the server if it does not run.
 
     Raises:
         KitError: it cannot be launched.
     """
+    require_startable(stack)
     settings = stack.settings.postgres
-    require_local(settings.host, "postgres.host")
     process = stack.pid_file(NAME).process()
     if process is not None:
         known = Outcome(f"Postgres is already up on port {settings.port} (pid {process.pid})", changed=False)
         return Start(lambda: known, is_new=False)
-    require_free_port(settings.port, "127.0.0.1", "Postgres", "postgres.port and postgres.jdbc_url of the config")
     uid_gid = _server_user() if is_root() else None
     binaries = _binaries(uid_gid)
     folder = _data_folder(stack, uid_gid)
