@@ -119,7 +119,8 @@ def _plain(name: str) -> str:
 def admin_stack(stack: Stack, password: str) -> Stack:
     """The stack as its services' owner sees it."""
     mine = stack.settings.postgres.model_copy(update={"user": ADMIN, "password": password, "db": "postgres"})
-    return Stack(stack.settings.model_copy(update={"postgres": mine}), reads_environment=False)
+    settings = stack.settings.model_copy(update={"postgres": mine})
+    return Stack(settings, reads_environment=False, short_lived=True)
 
 
 def start_services(stack: Stack, template: Template | None) -> list[Outcome]:

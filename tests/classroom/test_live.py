@@ -208,4 +208,5 @@ def test_programs_that_are_not_there_are_named(ran: Mapping[str, Ran]) -> None:
 
 def test_nothing_is_left_running(ran: Mapping[str, Ran]) -> None:
     mine = psutil.Process(os.getpid()).children(recursive=True)
-    assert [child.name() for child in mine if child.name() in ("bwrap", "java", "postgres")] == []
+    assert [child.name() for child in mine if child.name() in ("java", "postgres", "psql")] == []
+    assert [child for child in mine if "scripts.classroom.worker" in child.cmdline()] == []
