@@ -75,6 +75,6 @@ def _grade(
         consumer=result.consumer,
         note="" if result.is_machine_fault else result.note,
         problem=result.note if result.is_machine_fault else None,
-        is_machine_fault=result.is_machine_fault,
+        is_machine_fault=result.is_machine_fault or result.may_do_better_alone,
         fingerprints=handed_in.fingerprints,
     )
