@@ -2,8 +2,8 @@
 
     .venv/bin/python -m scripts.bench.first_run
 
-clones the project (only what is committed) into a temporary folder. The user's caches of pip and of jars are warm, as
-after an earlier setup. The ports of the config must be free.
+clones the project (only what is committed) into a temporary folder. The user's caches of pip, jars and classes are
+warm, as after an earlier setup. The ports of the config must be free.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from scripts import status
 from scripts.bench.page import record, section
 from scripts.pipeline.temporary_stack import temporary_stack
 from scripts.rounds.run import run_round
+from scripts.services.class_archive import make_missing, spark_package
+from scripts.services.java import require_java
 from scripts.services.processes import family_memory
 from scripts.services.stack import Stack
 
@@ -50,6 +52,7 @@ def round_seconds(stack: Stack) -> list[float]:
 
 def main() -> int:
     rows: list[list[object]] = []
+    make_missing(require_java(), spark_package())
     with tempfile.TemporaryDirectory(prefix="food-orders-clone-") as folder:
         clone = Path(folder) / "kit"
         subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(clone)], check=True)

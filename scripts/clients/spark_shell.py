@@ -36,6 +36,7 @@ def run_spark_shell(stack: Stack) -> NoReturn:
         "spark.sql.catalogImplementation": "in-memory",  # Hive's would leave a metastore_db in the current folder
     }
     words = ["--master", values["PROGRAM_MASTER"], "--driver-memory", values["PROGRAM_DRIVER_MEMORY"]]
+    words += ["--driver-class-path", values["PROGRAM_JARS"].replace(",", ":")]  # as in spark_submit.sh
     words += ["--jars", values["PROGRAM_JARS"], "--driver-java-options", values["PROGRAM_JAVA_OPTIONS"]]
     words += [word for key, value in options.items() for word in ("--conf", f"{key}={value}")]
     environment = {

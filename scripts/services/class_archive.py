@@ -49,9 +49,8 @@ def spark_package() -> Path:
     Raises:
         KitError: it is not installed.
     """
-    found = next(
-        (Path(folder) / "pyspark" for folder in sys.path if (Path(folder) / "pyspark" / "jars").is_dir()), None
-    )
+    packages = (Path(folder) / "pyspark" for folder in sys.path)
+    found = next((package for package in packages if (package / "jars").is_dir()), None)
     if found is None:
         raise KitError("The package pyspark is not in .venv. Run `make setup`.")
     return found
@@ -159,13 +158,8 @@ def _make(group: str, java: Java, package: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".making-") as temporary:
         classes, making = Path(temporary) / "classes", Path(temporary) / file.name
         classes.write_bytes(gzip.decompress(CLASSES[group].read_bytes()))
-        command = [
-            str(java.executable),
-            *_DUMP,
-            f"-XX:SharedClassListFile={classes}",
-            f"-XX:SharedArchiveFile={making}",
-        ]
-        command += ["-cp", class_path(group, package)]
+        command = [str(java.executable), *_DUMP, f"-XX:SharedClassListFile={classes}"]
+        command += [f"-XX:SharedArchiveFile={making}", "-cp", class_path(group, package)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not making.is_file():
             said = (done.stderr.strip() or done.stdout.strip() or "nothing")[-300:]

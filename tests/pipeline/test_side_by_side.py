@@ -158,6 +158,13 @@ def test_of_two_services_the_one_that_cannot_start_is_named_and_the_other_stoppe
         with busy(port), pytest.raises(KitError, match=rf"Postgres cannot start: port {port} is in use"):
             services.up()
         assert running(stack) == []
+        services.up()
+        services.down()
+        (stack.home / postgres.NAME / "data" / "PG_VERSION").write_text("99\n", encoding="utf-8")
+        with pytest.raises(KitError, match="Postgres stopped right after its start"):
+            services.up()
+        assert running(stack) == [], "Kafka was launched before Postgres had failed"
+        services.remove()
         port = stack.settings.kafka.first_broker[1]
         with busy(port), pytest.raises(KitError, match=rf"Kafka cannot start: port {port} is in use"):
             services.up()
