@@ -89,6 +89,8 @@ def run_class(options: ClassOptions, mode: Mode) -> int:
     """
     rubric = load_rubric(options.rubric, all_checks())
     roster = load_roster(options.roster) if options.roster else Roster()
+    if not options.submissions.is_dir():
+        raise ClassError(f"{options.submissions}: no such folder. Name the folder with the submissions of the class")
     if options.out.resolve() == options.submissions.resolve():
         raise ClassError(f"{options.out}: has the submissions; name another folder for the results with --out or OUT=")
     store = Store(options.out)

@@ -105,11 +105,9 @@ def discover(folder: Path, roster: Roster, unpacked: Path, *, without: Path | No
     `without` is a folder that is passed over: that of the results.
 
     Raises:
-        DiscoveryError: there is no such folder, or it is one submission.
+        DiscoveryError: the folder is one submission.
         UnpackError: this machine cannot unpack an archive.
     """
-    if not folder.is_dir():
-        raise DiscoveryError(f"{folder}: no such folder. Name the folder with the submissions of the class")
     folder = folder.resolve()
     search = _Search(roster, unpacked, without.resolve() if without else None)
     tree = search.read(folder)

@@ -12,11 +12,13 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from configs.settings import PROJECT
 from grader import KIT_VERSION
 from grader.class_run.discovery import Found
 from grader.class_run.fingerprints import Fingerprints
@@ -27,7 +29,7 @@ STORE = ".class"  # in OUT: records, unpacked archives and work in progress
 class Record(BaseModel):
     """The result of a submission.
 
-    - `inputs`: hash of what the result depends on: the submission, the rubric, the kit's version, the mode.
+    - `inputs`: hash of what the result depends on: the submission, the rubric, the kit, the mode.
     - `score`, `max_score`: None if a person must decide.
     - `checks`: id -> PASS, FAIL, SKIP, ERROR or ADVICE. `losses`: id -> the marks that the check cost.
     - `files`: the reports, with their sizes. A power failure can leave files of size 0.
@@ -53,8 +55,18 @@ class Record(BaseModel):
 
 def inputs_of(found: Found, rubric_sha256: str, mode: str) -> str:
     """The hash of everything that the result of a submission depends on."""
-    parts = [found.name, found.fingerprint, rubric_sha256, KIT_VERSION, mode]
+    parts = [found.name, found.fingerprint, rubric_sha256, KIT_VERSION, _code_sha256(), mode]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@cache
+def _code_sha256() -> str:
+    """The hash of the grader's code: an updated grader can judge differently, whatever its version says."""
+    digest = hashlib.sha256()
+    for folder in (PROJECT / "grader", PROJECT / "configs"):
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".j2")):
+            digest.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 class Store:
