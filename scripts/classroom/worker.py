@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import sys
 import time
@@ -62,14 +61,6 @@ STEP_SECONDS = 60.0  # of the grading, for one check
 LAST_BATCH_SECONDS = 3.0  # that the consumer has to finish its batch before it is stopped
 KEPT_OF_A_LOG = 4 << 20  # bytes; its end
 _KEPT_FILES = 200_000
-# Spark's own defaults are for a cluster: 200 partitions for a handful of rows, each with its state files, and two
-# processes started for every file that is renamed. A batch of five rows takes 20 s with them.
-SPARK_DEFAULTS = {
-    "spark.sql.shuffle.partitions": "2",
-    "spark.sql.streaming.checkpointFileManagerClass": (
-        "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
-    ),
-}
 _KILLED = 128 + 9
 
 
@@ -221,9 +212,7 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
         return
     stack = replace(stack, programs=replace(found, longest_interval_sec=TRIGGER_SEC))
     folder = programs.working_folder(stack, PRODUCER) or files.submission
-    defaults = _spark_defaults(task.stack / "spark-defaults.conf")
-    os.environ["PROGRAM_PROPERTIES"] = str(defaults)  # spark_submit.sh reads it
-    shown = (render_config(stack).parent, defaults)
+    shown = (render_config(stack).parent,)
     launcher = replace(launcher, app=folder, read_only=shown)
     stack = replace(stack, launcher=launcher)
     show_step("services")
@@ -245,12 +234,6 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     _stop(state, stack)
     _judge_programs(state, stack, launcher)
     _compare_rounds(state, stack)
-
-
-def _spark_defaults(file: Path) -> Path:
-    """What Spark does where a program sets nothing else."""
-    file.write_text("".join(f"{key} {value}\n" for key, value in SPARK_DEFAULTS.items()), encoding="utf-8")
-    return file
 
 
 def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int) -> bool:
