@@ -23,6 +23,7 @@ from scripts.pipeline.rendered_config import pace
 from scripts.pipeline.table import require_table
 from scripts.pipeline.topic import end_offsets, find_on_topic
 from scripts.pipeline.writers import Committed, writers
+from scripts.rounds.arrival import topic_ends
 from scripts.rounds.own_lake import own_lake, require_first_order
 from scripts.rounds.progress import Waiting
 from scripts.rounds.run import write_record
@@ -122,7 +123,10 @@ def _rows(
 
 
 def _wait_for(stack: Stack, expected: frozenset[int], waiting: Waiting) -> None:
-    """Wait until all orders are in the lake, or it has stopped growing, or a program has ended."""
+    """Wait until all orders are in the lake, or a program has ended, or all that was published is read and no more comes.
+
+    A consumer that is behind, or in the middle of a batch, gets more time.
+    """
     settings = stack.settings
     patience = QUIET_SECONDS + pace(stack)
     quiet = position.Quiet(settings, patience)
@@ -130,10 +134,15 @@ def _wait_for(stack: Stack, expected: frozenset[int], waiting: Waiting) -> None:
     def is_over() -> bool:
         there = expected & position.lake_ids(settings)
         waiting.show(lambda: f"{len(there)} of {counted(len(expected), 'order')} in the lake")
-        return there == expected or quiet() or not programs.are_alive(stack)
+        return there == expected or not programs.are_alive(stack) or (quiet() and _is_read(stack))
 
     wait_until(is_over, timeout=settings.rounds.timeout_sec + patience, interval=0.5)
     waiting.done()
+
+
+def _is_read(stack: Stack) -> bool:
+    ends = topic_ends(stack.settings)
+    return ends is not None and position.is_read(stack.settings, ends, with_quarantine=False)
 
 
 def _outcome(record: LoadRecord) -> str:
