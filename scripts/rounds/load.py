@@ -123,7 +123,7 @@ def _rows(
 
 
 def _wait_for(stack: Stack, expected: frozenset[int], waiting: Waiting) -> None:
-    """Wait until all orders are in the lake, or a program has ended, or all that was published is read and no more comes.
+    """Wait until all orders are in the lake, a program has ended, or all that was published is read and no more comes.
 
     A consumer that is behind, or in the middle of a batch, gets more time.
     """
