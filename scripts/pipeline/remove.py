@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from configs.contract import state_file
+from configs.contract import LOAD_RECORD, state_file
 from configs.program import lock_file
 from configs.settings import PROJECT, local_path
 from scripts.pipeline import programs
@@ -66,6 +66,7 @@ def reset(stack: Stack) -> list[str]:
         state,
         *(lock_file(settings, name) for name in PROGRAM_NAMES),
         *settings.rounds_folder.glob("round*.json"),
+        settings.rounds_folder / LOAD_RECORD,
     ]:
         path.unlink(missing_ok=True)
     for folder in [*made, state, settings.rounds_folder / "round1.json"]:

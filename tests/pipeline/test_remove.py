@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from configs.settings import load_settings
 from scripts.pipeline import remove
-from scripts.pipeline.temporary_stack import temporary_stack
+from scripts.pipeline.temporary_stack import temporary_stack, write_config
+from scripts.services.stack import Stack
 
 
 def test_a_temporary_stack_leaves_the_projects_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -26,3 +28,13 @@ def test_clean_of_the_project_removes_its_caches(monkeypatch: pytest.MonkeyPatch
         cache.mkdir()
         remove.clean(stack)
         assert not cache.exists()
+
+
+def test_reset_leaves_no_record_of_a_round_or_load(tmp_path: Path) -> None:
+    stack = Stack(load_settings(write_config(tmp_path, {}, "2025em01"), environment={}), services="external")
+    folder = stack.settings.rounds_folder
+    folder.mkdir(parents=True)
+    for name in ("round1.json", "round4.json", "load.json"):
+        (folder / name).write_text("{}")
+    remove.reset(stack)
+    assert not (tmp_path / "state" / "food").exists()
