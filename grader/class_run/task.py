@@ -30,6 +30,9 @@ class Graded:
     fingerprints: Fingerprints = field(default_factory=Fingerprints)
 
 
+STEP_FILE = "step"  # in a worker's scratch folder: the number and the name of its step
+
+
 # Grades one submission, and writes its reports into the empty folder. It may be called from several threads at once.
 GradeOne = Callable[[Found, Path], Graded]
 

@@ -18,13 +18,13 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from grader.api import UsageError, grade, renamed
 from grader.archive import UnpackError
 from grader.checks import all_checks
 from grader.class_run.fingerprints import Fingerprints, fingerprints
-from grader.class_run.task import Answer, Task
+from grader.class_run.task import STEP_FILE, Answer, Task
 from grader.limits import Limits, OnStep, TimeLimitError, step_limit
 from grader.model import DID_NOT_END, Report, Status
 from grader.renderers import printable
@@ -32,6 +32,8 @@ from grader.renderers.files import write_reports
 from grader.rubric import Rubric, load_rubric
 
 _PARENT_INTERVAL = 1.0  # seconds between two looks whether the parent is there
+_STEP_BYTES = 120
+_GUARD_INTERVAL = 1.0  # seconds; each guard starts a thread
 _LAST_GRACE = 15.0  # seconds after a step's limit, in which the parent usually ends this process
 
 
@@ -41,27 +43,42 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     tempfile.tempdir = sys.argv[1]
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    _send(answers, {"ready": True})
+    steps = _Steps(Path(sys.argv[1]) / STEP_FILE)
+    _send(answers, "ready")
     for line in sys.stdin:
         task = Task(**json.loads(line))
-        answer = _answer(task, _on_step(answers, task.time_limit))
+        steps.guard(task.time_limit)
+        answer = _answer(task, steps.begin)
         faulthandler.cancel_dump_traceback_later()
-        _send(answers, {"answer": answer.model_dump()})
+        _send(answers, answer.model_dump_json())
 
 
-def _on_step(answers: TextIO, time_limit: float) -> OnStep:
-    def on_step(step: str) -> None:
-        if time_limit:
-            # A call into Arrow can hold Python's lock for ever, and then the parent may be gone.
-            faulthandler.dump_traceback_later(time_limit + _LAST_GRACE, exit=True)
-        _send(answers, {"step": step})
-
-    return on_step
-
-
-def _send(answers: TextIO, message: dict[str, Any]) -> None:
-    answers.write(f"{json.dumps(message)}\n")
+def _send(answers: TextIO, line: str) -> None:
+    answers.write(f"{line}\n")
     answers.flush()
+
+
+class _Steps:
+    """Writes the step that begins to a file, where the parent reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._number = 0
+        self.guard(0.0)
+
+    def guard(self, time_limit: float) -> None:
+        """From the next step on, end this process if a step takes much longer than `time_limit` seconds; 0: never."""
+        self._time_limit = time_limit
+        self._guarded = 0.0
+
+    def begin(self, step: str) -> None:
+        self._number += 1
+        os.pwrite(self._file, f"{self._number}\n{step}".encode().ljust(_STEP_BYTES, b"\0"), 0)
+        now = time.monotonic()
+        if self._time_limit and now - self._guarded > _GUARD_INTERVAL:
+            # A call into Arrow can hold Python's lock for ever, and then the parent may be gone.
+            faulthandler.dump_traceback_later(self._time_limit + _LAST_GRACE, exit=True)
+            self._guarded = now
 
 
 def _end_with_parent(parent: int) -> None:
