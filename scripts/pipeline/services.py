@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -94,12 +93,9 @@ class Embedded:
             raise KitError(explain_foreign(self.stack, others))
         for service in (postgres, kafka):
             service.require_startable(self.stack)
-        with ThreadPoolExecutor() as pool:  # at their first start both make a data folder, which takes seconds
-            begun = {service: pool.submit(service.begin_up, self.stack) for service in (kafka, postgres)}
-        starts = {service: future.result() for service, future in begun.items() if future.exception() is None}
+        starts = {kafka: kafka.begin_up(self.stack)}  # first: Java takes longest
         try:
-            for future in begun.values():
-                future.result()
+            starts[postgres] = postgres.begin_up(self.stack)
             return [starts[service].wait() for service in (postgres, kafka)]
         except BaseException:
             for service, start in starts.items():
