@@ -10,6 +10,8 @@
 set -euo pipefail
 asked=0
 trap 'asked=$((asked + 1))' INT TERM HUP
+# In a locale without UTF-8, Java opens no path that has other letters than English ones.
+case ${LC_ALL:-${LC_CTYPE:-${LANG:-}}} in *[Uu][Tt][Ff]8 | *[Uu][Tt][Ff]-8) ;; *) export LC_ALL=C.UTF-8 ;; esac
 kit=$(cd "$(dirname "$0")/.." && pwd)
 program=$1
 shift

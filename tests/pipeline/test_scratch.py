@@ -85,6 +85,7 @@ def test_what_a_killed_program_leaves_is_in_its_own_folder_until_the_next_start_
 def test_a_program_started_by_hand_has_a_folder_that_clean_leaves_while_it_runs(stack: Stack, tmp_path: Path) -> None:
     log = tmp_path / "by_hand.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PROGRAM_")}
+    environment["LC_ALL"] = "C"  # in which Java knows no umlaut
     with log.open("w") as output:
         by_hand = subprocess.Popen(
             [SUBMIT, stack.programs.producer, "--config", stack.settings.source],

@@ -82,6 +82,21 @@ def test_a_verb_on_a_bare_clone_says_that_setup_comes_first(clone: Path, tmp_pat
     assert done.returncode == 3
 
 
+@pytest.mark.parametrize(
+    ("locale", "used"),
+    [({"LC_ALL": "C"}, "C.UTF-8"), ({"LANG": "de_DE.ISO-8859-1"}, "C.UTF-8"), ({"LANG": "de_DE.utf8"}, "None")],
+)
+def test_what_runs_has_a_locale_in_which_java_opens_any_path(
+    clone: Path, locale: dict[str, str], used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    finished_venv(clone)
+    shutil.copy(Path(sys.prefix) / "requirements.installed", clone / "requirements.txt")
+    (clone / "shown.py").write_text("import os; print(os.environ.get('LC_ALL'))", encoding="utf-8")
+    assert kit(clone, "shown", **locale).stdout == f"{used}\n"
+
+
 @pytest.mark.jvm
 def test_a_second_setup_installs_nothing(clone: Path) -> None:
     if (Path(sys.prefix) / "requirements.installed").read_bytes() != (PROJECT / "requirements.txt").read_bytes():
