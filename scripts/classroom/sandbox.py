@@ -130,13 +130,14 @@ def outer_command(command: Sequence[str | Path], mounts: Sequence[Mount]) -> lis
     """The command that runs `command` in a submission's outer sandbox, which sees `mounts` and nothing else."""
     program = str(bubblewrap())
     as_user = [program, *_namespaces(network=False), "--hostname", layout.MACHINE]
-    rest = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/", "--", *map(str, command)]
+    own = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # before the mounts: the kit can be in /tmp
+    rest = ["--chdir", "/", "--", *map(str, command)]
     if not is_root():
-        return [*as_user, *_words(mounts), *rest]
+        return [*as_user, *own, *_words(mounts), *rest]
     # Its /proc is this machine's own: bwrap covers parts of a new one for root, and none could be mounted in it then.
-    files = [program, *_words(mounts), "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--tmpfs", "/tmp"]
+    files = [program, "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--tmpfs", "/tmp", *_words(mounts)]
     give_up = ["--chdir", "/", "--", sys.executable, "-I", "-c", _GIVE_UP_ROOT, str(UNPRIVILEGED)]
-    return [*files, *give_up, *as_user, *_words([mount.in_place for mount in mounts]), *rest]
+    return [*files, *give_up, *as_user, *own, *_words([mount.in_place for mount in mounts]), *rest]
 
 
 @dataclass(frozen=True)
@@ -246,9 +247,10 @@ class SandboxLauncher:
             str(bubblewrap()),
             *_namespaces(network=True),
             *(["--disable-userns"] if _knows("--disable-userns") else []),
-            *_words(mounts),
             *("--proc", "/proc", "--dev", "/dev"),
+            # Then the kit's files, which can be below such a place: in /data, or in a home of the same name.
             *_words(places),
+            *_words(mounts),
             *("--remount-ro", "/dev", "--remount-ro", "/"),
             *("--chdir", str(folder), "--"),
         ]
