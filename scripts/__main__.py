@@ -100,8 +100,9 @@ VERBS: dict[str, Callable[[Stack], int]] = {
 }
 
 
-# They use the services. A round and the demo start them first, which says the same.
-USERS = ("db", "topic", "start", "psql", "kafka-topics", "kafka-console", *PROGRAM_NAMES)
+# They use the services that this clone has started. Before a round or the demo starts the programs, too.
+CLIENTS = ("psql", "kafka-topics", "kafka-console")
+USERS = ("db", "topic", "start", "round1", "round2", "round3", "demo", *CLIENTS, *PROGRAM_NAMES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

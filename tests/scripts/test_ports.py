@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import yaml
 from configs.errors import KitError
 from configs.settings import load_settings
 from scripts.__main__ import main
+from scripts.pipeline import programs
 from scripts.pipeline.services import require_own, services_of
 from scripts.pipeline.temporary_stack import temporary_stack, write_config
 from scripts.services import kafka, postgres
@@ -73,10 +75,15 @@ def test_the_services_of_another_clone_are_used_on_purpose_only(mine: Stack, oth
     require_own(other)
 
 
-@pytest.mark.parametrize("verb", ["db", "topic", "start", "psql", "kafka-topics", "round1"])
+@pytest.mark.parametrize("verb", ["db", "topic", "start", "psql", "kafka-topics", "round1", "demo"])
 def test_a_verb_does_nothing_with_them(
     mine: Stack, other: Stack, verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the verb has gone on")
+
+    monkeypatch.setattr(os, "execve", refuse)  # psql would take this process's place
+    monkeypatch.setattr(programs, "launch", refuse)
     monkeypatch.setenv("CONFIG", str(mine.settings.source))
     assert main([verb]) == 1
     assert str(other.settings.root) in capsys.readouterr().err

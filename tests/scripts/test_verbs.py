@@ -63,8 +63,8 @@ def process(*words: str) -> subprocess.CompletedProcess[str]:
         (["status"], {"ORDERS_POSTGRES__PORT": "x"}, "postgres.port is 'x'", 2),
         (["up"], {"ORDERS_POSTGRES__HOST": "db.example"}, "SERVICES=external", 1),
         (["fly"], {}, "invalid choice", 2),
-        (["psql"], {"ARGS": "-c 'select 1"}, "No closing quotation", 1),
-        (["kafka-topics"], {"ARGS": "--fly"}, "unrecognized arguments: --fly", 2),
+        (["psql"], {"ARGS": "-c 'select 1", "SERVICES": "external"}, "No closing quotation", 1),
+        (["kafka-topics"], {"ARGS": "--fly", "SERVICES": "external"}, "unrecognized arguments: --fly", 2),
     ],
 )
 def test_wrong_input_gets_one_message_and_the_right_code(
