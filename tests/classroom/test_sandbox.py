@@ -10,7 +10,9 @@ import pytest
 
 from configs.errors import KitError
 from configs.settings import PROJECT
-from scripts.classroom.sandbox import chosen_sandbox
+from scripts.classroom.limits import LiveLimits, Watch
+from scripts.classroom.sandbox import SandboxLauncher, StudentFiles, chosen_sandbox
+from scripts.services.processes import PidFile
 from tests.classroom.conftest import DISK, OuterSandbox, Tried
 
 pytestmark = pytest.mark.jvm  # asks where Java is, to show it to the programs
@@ -263,6 +265,22 @@ def test_a_program_that_waits_for_input_gets_none(outer: OuterSandbox) -> None:
 def test_a_program_cannot_make_itself_root_in_a_namespace(outer: OuterSandbox) -> None:
     tried = attempt(outer, "import subprocess; print(subprocess.run(['unshare', '--user', '--map-root-user', 'id']))")
     assert "uid=0" not in tried.output
+
+
+def test_the_kits_files_are_seen_below_a_place_that_the_sandbox_has_itself(tmp_path: Path) -> None:
+    """The clone can be in /tmp or /data, or in a home that is named like the sandbox's."""
+    shown = tmp_path / "kit" / "shown.txt"
+    shown.parent.mkdir()
+    shown.write_text("seen\n")
+    files = StudentFiles(tmp_path / "student")
+    files.make()
+    watch = Watch(LiveLimits())
+    launcher = SandboxLauncher(files, (), watch, LiveLimits(), read_only=(shown,))
+    log = tmp_path / "program.log"
+    launcher.launch(["cat", shown], pid_file=PidFile(tmp_path / "program.json"), log=log)
+    assert launcher.started["program"].wait(timeout=20) == 0, log.read_text()
+    watch.stop()
+    assert log.read_text() == "seen\n"
 
 
 def test_another_word_than_bubblewrap_and_none_is_refused() -> None:
