@@ -53,7 +53,9 @@ class Cluster:
     """A scheduler and its workers, which are ended with the block."""
 
     def __init__(self, packages: Path, folder: Path) -> None:
-        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(PROJECT)])}
+        # A worker that is killed leaves its temporary folder.
+        paths = {"PYTHONPATH": os.pathsep.join([str(packages), str(PROJECT)]), "TMPDIR": str(folder)}
+        self.environment = {**os.environ, **paths}
         self._folder = folder
         self._file = folder / "scheduler.json"
         self._processes = [self._start("dask_scheduler", "--port", "0", "--no-dashboard")]
