@@ -82,9 +82,14 @@ class Store:
         return self._store / "unpacked"
 
     @property
+    def _begun(self) -> Path:
+        """What this process works on. Not shared: workers of a run that was killed write into its own for a second."""
+        return self._store / "begun" / str(os.getpid())
+
+    @property
     def scratch(self) -> Path:
-        """Where workers unpack; emptied by `begin`."""
-        return self._store / "scratch"
+        """Where workers unpack; new after `begin`."""
+        return self._begun / "scratch"
 
     def begin(self) -> None:
         """Make the folders, and remove what a run that was killed was working on.
@@ -92,14 +97,14 @@ class Store:
         Raises:
             OSError: the folder cannot be written.
         """
-        for folder in (self.scratch, self._store / "work"):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+        shutil.rmtree(self._store / "begun", ignore_errors=True)
+        for folder in (self.scratch, self._begun / "work"):
+            folder.mkdir(parents=True, exist_ok=True)
         (self._store / "results").mkdir(exist_ok=True)
 
     def work(self, found: Found) -> Path:
         """A new empty folder for the reports on a submission."""
-        folder = self._store / "work" / found.folder
+        folder = self._begun / "work" / found.folder
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
