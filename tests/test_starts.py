@@ -47,6 +47,7 @@ def test_with_services(): run(sys.executable, "-m", "venv", "--help")
 """
 
 
+@pytest.mark.slow
 def test_a_start_without_its_marker_fails_the_test(tmp_path: Path) -> None:
     planted = tmp_path / "test_planted.py"
     planted.write_text(PLANTED, encoding="utf-8")

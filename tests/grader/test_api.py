@@ -119,6 +119,7 @@ class SlowDatabase(Database):
         time.sleep(30)
 
 
+@pytest.mark.slow
 def test_a_step_beyond_its_time_is_an_error_that_costs_nothing(submission: Submission) -> None:
     begun = time.monotonic()
     with grade(submission.build(), database=SlowDatabase(None), limits=Limits(step_seconds=0.5)) as graded:

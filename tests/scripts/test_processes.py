@@ -39,6 +39,7 @@ def test_a_process_outlives_its_starter_and_is_found_and_stopped(tmp_path: Path)
     assert not stop(pid_file, timeout=10)
 
 
+@pytest.mark.slow
 def test_one_that_does_not_listen_is_ended_with_its_children(tmp_path: Path) -> None:
     pid_file, log = PidFile(tmp_path / "x.json"), tmp_path / "x.log"
     LOCAL.launch(STUBBORN, pid_file=pid_file, log=log)
