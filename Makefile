@@ -88,7 +88,7 @@ pyspark: ## open a Spark shell with the lake as the view orders
 demo: ## setup, up, db, topic, round1, round2, grade, down: all in one
 	@scripts/kit scripts demo
 
-check: ## run the fast tests: no services, JVM, venv or browser; under 20 s
+check: ## run the fast tests: no services, JVM, venv or browser; about 25 s on two cores
 	@scripts/kit pytest -n logical --maxprocesses 4 -m "not services and not jvm and not venv and not browser and not slow"
 
 test: ## run all tests, with real services on their own ports
