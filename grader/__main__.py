@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a submission: a folder, zip or tar.gz; default: your own project",
     )
     grade.add_argument("--config", type=Path, metavar="FILE", help="the config; default: the one found in ROOT")
-    grade.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
+    _add_rubric(grade)
     grade.add_argument(
         "--database",
         choices=("auto", "on", "off"),
@@ -74,19 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         help="compare with Postgres if it answers; auto (default): for a ROOT only if its database is on this machine",
     )
     grade.add_argument("--out", type=Path, metavar="DIR", help="folder for the reports; default: ROOT/reports")
-    grade.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", default=300, help="for each check; 0: no limit; default: 300"
-    )
-    grade.add_argument(
-        "--memory-limit",
-        type=int,
-        metavar="MIB",
-        default=MEMORY_LIMIT,
-        help=f"for the whole grading; 0: no limit; default: {MEMORY_LIMIT}",
-    )
     grade.add_argument("--all", action="store_true", help="also list the checks that passed")
-    grade.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
-    grade.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
+    _add_judging(grade, seconds=300, memory_of="the whole grading")
     grade.set_defaults(run=_grade)
 
     class_ = commands.add_parser("class", help="grade the submissions of a class", description=_class.__doc__)
@@ -100,32 +89,45 @@ def _parser() -> argparse.ArgumentParser:
         "--workers", type=_positive, metavar="N", help="default: as many as cores and free memory allow"
     )
     class_.add_argument("--assignment", metavar="NAME", help="the name of the assignment's column in canvas.csv")
-    class_.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
-    class_.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", default=60, help="for each check; 0: no limit; default: 60"
-    )
-    class_.add_argument(
-        "--memory-limit",
-        type=int,
-        metavar="MIB",
-        default=MEMORY_LIMIT,
-        help=f"for each worker; 0: no limit; default: {MEMORY_LIMIT}",
-    )
-    class_.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
-    class_.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
+    _add_rubric(class_)
+    _add_judging(class_, seconds=60, memory_of="each worker")
     class_.set_defaults(
         run=_class, interrupted="stopped. What was graded is kept; the same command goes on where it was"
     )
 
     checks = commands.add_parser("checks", help="list the checks and their marks")
-    checks.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
+    _add_rubric(checks)
     checks.set_defaults(run=_checks)
 
     explain = commands.add_parser("explain", help="show what a check looks at, and what to do if it fails")
     explain.add_argument("check", metavar="CHECK", help="the id of a check; the command `checks` lists all ids")
-    explain.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
+    _add_rubric(explain)
     explain.set_defaults(run=_explain)
     return parser
+
+
+def _add_rubric(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--rubric", type=Path, metavar="FILE", default=DEFAULT_RUBRIC, help="marks of the checks")
+
+
+def _add_judging(command: argparse.ArgumentParser, *, seconds: int, memory_of: str) -> None:
+    """The options on how checks are judged. `seconds`: the default of the time limit."""
+    command.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        default=seconds,
+        help=f"for each check; 0: no limit; default: {seconds}",
+    )
+    command.add_argument(
+        "--memory-limit",
+        type=int,
+        metavar="MIB",
+        default=MEMORY_LIMIT,
+        help=f"for {memory_of}; 0: no limit; default: {MEMORY_LIMIT}",
+    )
+    command.add_argument("--strict", action="store_true", help="fail a check that lacks evidence")
+    command.add_argument("--debug", action="store_true", help="print the grader's own tracebacks")
 
 
 def _grade(options: argparse.Namespace, on_step: OnStep = lambda _: None) -> int:

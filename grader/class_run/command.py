@@ -63,12 +63,13 @@ class Mode:
 
     - `name` says what a result depends on beside submission, rubric and kit.
     - `open` gets the number of workers and a folder for scratch files, and gives the function that grades one.
-    - `bytes_each`: memory that a worker may need.
+    - `bytes_each`: memory that a worker may need. `per_core`: workers for each core.
     """
 
     name: str
     open: Callable[[int, Path], AbstractContextManager[GradeOne]]
     bytes_each: int
+    per_core: float = 1.0
 
 
 def evidence_mode(options: EvidenceOptions) -> Mode:
@@ -100,7 +101,7 @@ def run_class(options: ClassOptions, mode: Mode) -> int:
         print(f"Looking for submissions in {options.submissions} ...", flush=True)
         discovery = discover(options.submissions, roster, store.unpacked, without=options.out)
         print(f"Found {described(discovery)}.", flush=True)
-        workers = options.workers or default_workers(mode.bytes_each)
+        workers = options.workers or default_workers(mode)
         with mode.open(workers, store.scratch) as grade_one:
             run = ClassRun(store, options.rubric, rubric, mode.name, grade_one)
             return _run(options, run, discovery, roster, workers)
@@ -227,11 +228,12 @@ def _summary(
     yield f"Reports of each student: {options.out}/<submission>/"
 
 
-def default_workers(bytes_each: int) -> int:
-    """As many as there are cores for this process, and as free memory allows."""
+def default_workers(mode: Mode) -> int:
+    """As many as this process's cores and the free memory allow."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    fitting = psutil.virtual_memory().available // bytes_each if bytes_each else cores
-    return max(1, min(cores, int(fitting)))
+    wanted = int(cores * mode.per_core)
+    fitting = psutil.virtual_memory().available // mode.bytes_each if mode.bytes_each else wanted
+    return max(1, min(wanted, int(fitting)))
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from pathlib import Path
 from configs.errors import KitError
 from configs.wording import counted
 from grader.archive import SUFFIXES, ArchiveError, entry_names, stem, unpack
-from grader.class_run.names import LmsName, lms_name, rollnumber_in, safe_name, with_hash
+from grader.class_run.names import PASSED_OVER, LmsName, lms_name, rollnumber_in, safe_name, with_hash
 from grader.class_run.roster import Person, Roster
 from grader.evidence.config import CONFIG_NAME
 from grader.evidence.listing import PARQUET_SUFFIXES
@@ -29,7 +29,6 @@ from grader.evidence.several_submissions import are_different, owner_of
 
 _DEPTH = 30  # levels of folders that are looked at; hostile archives have thousands
 _MAX_ENTRIES = 200_000  # of one folder of the class
-_PASSED_OVER = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", "__MACOSX"})
 _OF_SYSTEMS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 _CONFIG_FOLDERS = ("configs", "config")
 _USUAL_FOLDERS = frozenset({"producers", "consumers", "datalake", "checkpoints", "state", "configs", "db"})
@@ -242,7 +241,7 @@ class _Search:
             status = path.lstat()
         except OSError:
             return left
-        if stat.S_ISDIR(status.st_mode) and name not in _PASSED_OVER:
+        if stat.S_ISDIR(status.st_mode) and name not in PASSED_OVER:
             below = tree.folders[name] = _Tree()
             for child in _children(path):
                 left = self._read_into(below, path, child, depth - 1, left)
@@ -275,7 +274,7 @@ def _tree_of_names(names: list[str]) -> _Tree:
     tree = _Tree()
     for name in names:
         *parents, last = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")] or [""]
-        if not last or _PASSED_OVER & set(parents) or len(parents) > _DEPTH:
+        if not last or PASSED_OVER & set(parents) or len(parents) > _DEPTH:
             continue
         place = tree
         for parent in parents:

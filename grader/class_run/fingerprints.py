@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from configs.contract import COLUMN_NAMES, RoundRecord
 from configs.settings import PROJECT
+from grader.class_run.names import PASSED_OVER
 from grader.evidence import Evidence
 from grader.evidence.listing import file_names, read_bytes
 from grader.evidence.orders import SECOND_US, moment_us
@@ -35,7 +36,6 @@ _MAX_PROGRAM = 1 << 20  # bytes
 _MIN_TOKENS = 80  # of a program; a shorter one can be the same by accident
 _PROGRAM = re.compile(r".*(producer|consumer|cdc|stream).*\.py", re.IGNORECASE | re.DOTALL)
 _RECORD = re.compile(r"round\d+\.json", re.ASCII)
-_PASSED_OVER = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", "__MACOSX"})
 _NO_TOKENS = frozenset(
     {
         *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING),
@@ -93,7 +93,7 @@ def _files(root: Path) -> Iterator[str]:
     """Paths of the regular files, relative to `root`, in a fixed order."""
     found = 0
     for where, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
+        folders[:] = sorted(name for name in folders if name not in PASSED_OVER)
         for name in sorted(names):
             path = Path(where, name)
             if found < _MAX_FILES and stat.S_ISREG(path.lstat().st_mode):

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from grader.renderers import printable
 
+# Folders that no student wrote.
+PASSED_OVER = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", "__MACOSX"})
 _CANVAS = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<user>\d{2,})_\d{3,}_.+", re.IGNORECASE | re.DOTALL)
 _MOODLE = re.compile(r"(?P<name>.+?)_\d+_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.DOTALL)
 _BLACKBOARD = re.compile(r".+_(?P<login>[^_]+)_attempt_\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d(?:_.*|\..*)?", re.DOTALL)

@@ -15,13 +15,14 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from grader.class_run.copies import Copy
 from grader.class_run.discovery import NoSubmission
 from grader.class_run.gradebook import Row
 from grader.model import Status
 from grader.renderers import number, one_line
+from grader.renderers.page_template import page_template
 from grader.rubric import Rubric
 
 SCRIPT_FILE = "class_page.js"
@@ -112,11 +113,10 @@ def _failures(row: Row) -> list[str]:
 
 @cache
 def _template() -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        link=lambda row: f"{quote(row.found.folder)}/report.html", failures=_failures, number=number, one_line=one_line
-    )
-    return environment.get_template("class_page.html.j2")
+    filters = {
+        "link": lambda row: f"{quote(row.found.folder)}/report.html",
+        "failures": _failures,
+        "number": number,
+        "one_line": one_line,
+    }
+    return page_template(Path(__file__).with_name("class_page.html.j2"), filters)

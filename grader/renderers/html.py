@@ -9,7 +9,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from grader.model import Report, Status
@@ -30,6 +30,7 @@ from grader.renderers import (
     word,
 )
 from grader.renderers.charts import charts
+from grader.renderers.page_template import page_template
 from grader.renderers.timeline import Timeline
 
 FILE_NAME = "report.html"
@@ -63,21 +64,17 @@ def render(report: Report, graded_at: str, facts: Timeline | None = None) -> str
 @cache
 def _template() -> Template:
     """The page's template, which includes chart.svg.j2 for each chart."""
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        number=number,
-        word=word,
-        cell=cell_text,
-        marks_of=marks_of,
-        next_step=next_step,
-        columns=_columns,
-        open_marks=open_marks,
-        code=_code,
-    )
-    return environment.get_template("report.html.j2")
+    filters = {
+        "number": number,
+        "word": word,
+        "cell": cell_text,
+        "marks_of": marks_of,
+        "next_step": next_step,
+        "columns": _columns,
+        "open_marks": open_marks,
+        "code": _code,
+    }
+    return page_template(Path(__file__).with_name("report.html.j2"), filters)
 
 
 def _code(text: str) -> Markup:

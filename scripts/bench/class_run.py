@@ -25,13 +25,13 @@ import psutil
 
 from configs.settings import PROJECT
 from grader.builder import CONFIG, ROLLNUMBER, Submission
-from grader.class_run.command import GRADEBOOK, ClassOptions, Mode, evidence_mode, run_class
+from grader.class_run.command import GRADEBOOK, ClassOptions, Mode, default_workers, evidence_mode, run_class
 from grader.class_run.discovery import Found
 from grader.class_run.evidence_workers import EvidenceOptions
 from grader.class_run.task import Graded, GradeOne
 from grader.rubric import DEFAULT_RUBRIC
 from scripts.bench.page import record, section
-from scripts.classroom.live_mode import LiveOptions, live_mode, live_workers
+from scripts.classroom.live_mode import LiveOptions, live_mode
 from scripts.classroom.sandbox import chosen_sandbox
 
 TREES = (
@@ -109,7 +109,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="food-orders-class-") as temporary:
         folder = Path(temporary)
         write_live_class(folder / "live", options.live)
-        several = live_workers()
+        several = default_workers(live)
         graded(folder / "live", folder / "warm", live, several)  # the services' template is made, files are in memory
         shutil.rmtree(folder / "warm")
         one_by_one, marks = graded(folder / "live", folder / "one", live, 1)

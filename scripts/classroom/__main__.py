@@ -12,7 +12,7 @@ from grader.__main__ import class_options
 from grader.__main__ import main as grader
 from grader.class_run.command import run_class
 from scripts.classroom.cluster import cluster_mode
-from scripts.classroom.live_mode import LiveOptions, live_mode, live_workers
+from scripts.classroom.live_mode import LiveOptions, live_mode
 from scripts.classroom.sandbox import chosen_sandbox
 
 # Variables that are options. SUBMISSIONS is none: it is the folder itself.
@@ -55,10 +55,9 @@ def grade_class(environment: Mapping[str, str]) -> int:
     sandbox = chosen_sandbox(variables.get("SANDBOX")) if is_live else "none"
     options = LiveOptions(evidence, sandbox, load)
     if scheduler is None:
-        mode, workers = live_mode(options), live_workers()
-    else:
-        mode, workers = cluster_mode(scheduler, options, is_live=is_live)
-    return run_class(replace(chosen, workers=chosen.workers or workers), mode)
+        return run_class(chosen, live_mode(options))
+    mode, places = cluster_mode(scheduler, options, is_live=is_live)
+    return run_class(replace(chosen, workers=chosen.workers or places), mode)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The same tasks on more than one machine: SCHEDULER=tcp://... names the scheduler of a Dask cluster.
 
 A submission is sent as bytes and its results come back as bytes, so the machines share no folder. Each worker of the
-cluster runs in a clone of this kit: docs/instructor.md says how it is started.
+cluster runs in a clone of this kit: docs/live_class.md says how it is started.
 
 `distributed` is an optional requirement (requirements-cluster.txt): one machine needs no Dask.
 """
@@ -29,7 +29,7 @@ from scripts.classroom.live_mode import LiveOptions, live_mode
 # What a worker offers, and a task takes one of: `--resources stack=3`. A worker would take as many tasks as it has
 # threads, however much memory each needs.
 RESOURCE = "stack"
-_SHORTEST_WAIT = "30s"  # for the scheduler, and for its first worker
+_WAIT = "30s"  # for the scheduler, and for its first worker
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,19 @@ def _client(scheduler: str) -> Any:
             "machine: scripts/kit pip install -r requirements-cluster.txt"
         ) from None
     try:
-        return distributed.Client(scheduler, timeout=_SHORTEST_WAIT, set_as_default=False)
+        return distributed.Client(scheduler, timeout=_WAIT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise KitError(
             f"SCHEDULER={scheduler}: no Dask scheduler answers there ({str(error) or type(error).__name__}). Is it "
-            "started, and is its port open? docs/instructor.md says how to start one."
+            "started, and is its port open? docs/live_class.md says how to start one."
         ) from None
 
 
 def _places(client: Any, scheduler: str) -> int:
     try:
-        client.wait_for_workers(1, timeout=_SHORTEST_WAIT)
+        client.wait_for_workers(1, timeout=_WAIT)
     except TimeoutError:
-        raise KitError(f"The cluster of {scheduler} has no worker. docs/instructor.md says how to start one.") from None
+        raise KitError(f"The cluster of {scheduler} has no worker. docs/live_class.md says how to start one.") from None
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     places = sum(int(worker["resources"].get(RESOURCE, 0)) for worker in workers)
     if not places:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 from grader.class_run.command import Mode
 from grader.class_run.discovery import Found
@@ -20,6 +17,7 @@ from scripts.classroom.sandbox import SandboxChoice
 
 # Of one run: Postgres, Kafka, two JVMs, and the folders in memory.
 BYTES_EACH = 2560 << 20
+PER_CORE = 1.5  # runs; each waits much
 HANDED_IN = "handed_in"  # in a submission's results: the reports on the evidence that came with it
 
 
@@ -53,13 +51,7 @@ def live_mode(options: LiveOptions) -> Mode:
             finally:
                 cancelled.set()
 
-    return Mode(options.mode, open_runs, BYTES_EACH)
-
-
-def live_workers() -> int:
-    """Three runs for two cores: a run waits much. As far as free memory allows."""
-    fitting = psutil.virtual_memory().available // BYTES_EACH
-    return max(1, min((os.cpu_count() or 1) * 3 // 2, int(fitting)))
+    return Mode(options.mode, open_runs, BYTES_EACH, PER_CORE)
 
 
 def _grade(

@@ -26,7 +26,7 @@ from configs.errors import KitError
 from scripts.classroom import layout
 from scripts.classroom.layout import UID, USER, Mount
 from scripts.classroom.limits import LiveLimits, Watch
-from scripts.services.processes import Limits, PidFile, is_root
+from scripts.services.processes import Limits, PidFile, is_root, set_limits, spawn
 
 SandboxChoice: TypeAlias = Literal["bubblewrap", "none"]
 CHOICES: tuple[SandboxChoice, ...] = ("bubblewrap", "none")
@@ -204,26 +204,20 @@ class SandboxLauncher:
         """
         if uid_gid is not None:
             raise ValueError("a program in a sandbox has the sandbox's user")
-        log.parent.mkdir(parents=True, exist_ok=True)
         folder = folder or self.files.submission
         values = dict(os.environ if environment is None else environment)
         if self.isolated:
             values |= {"HOME": f"/home/{USER}", "USER": USER, "LOGNAME": USER, "TMPDIR": "/tmp"}
         held = {**self.limits.of_process(), **(limits or {})}
-        with log.open("ab") as stream:
-            log_start = stream.tell()
-            started = subprocess.Popen(
-                [*(self._bubblewrap(folder) if self.isolated else []), *map(str, command)],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                env=values,
-                cwd="/" if self.isolated else folder,
-                start_new_session=True,
-                preexec_fn=lambda: _hold(held),
-            )
+        started = spawn(
+            [*(self._bubblewrap(folder) if self.isolated else []), *command],
+            pid_file=pid_file,
+            log=log,
+            environment=values,
+            folder=Path("/") if self.isolated else folder,
+            before_exec=lambda: _hold(held),
+        )
         process = psutil.Process(started.pid)
-        pid_file.write(process, log_start)
         self.started[pid_file.path.stem] = started
         self.watch.add(pid_file.path.stem, process, log)
         return process
@@ -258,10 +252,7 @@ class SandboxLauncher:
 
 def _hold(limits: Limits) -> None:
     """In the new process: its limits, and that the kernel ends it before anything else when memory is short."""
-    import resource
-
-    for which, soft_and_hard in limits.items():
-        resource.setrlimit(which, soft_and_hard)
+    set_limits(limits)
     try:
         with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - as little as possible after a fork
             file.write("1000")

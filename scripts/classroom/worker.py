@@ -157,15 +157,14 @@ def run(task: Task) -> LiveResult:
         launcher = SandboxLauncher(files, etc, watch, task.limits, isolated=task.isolated)
         stack = Stack(settings, launcher=launcher, reads_environment=False, short_lived=True)
         try:
-            _run_in(state, stack, launcher, files)
-            for name in PROGRAM_NAMES:
-                programs.kill(stack, name)
-            watch.stop()
+            try:
+                _run_in(state, stack, launcher, files)
+            finally:
+                for name in PROGRAM_NAMES:
+                    programs.kill(stack, name)
+                watch.stop()
             _report(state, stack, files)
         finally:
-            for name in PROGRAM_NAMES:
-                programs.kill(stack, name)
-            watch.stop()
             if not task.isolated:  # a sandbox takes everything with it
                 kafka.down(stack)
                 postgres.down(stack)

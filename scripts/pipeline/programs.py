@@ -194,13 +194,13 @@ def stop(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[str]:
     waits = {name: processes.begin_stop(stack.pid_file(name), timeout=timeout) for name in names}
     for name, wait in waits.items():
         stopped = wait()
-        remove_unused_scratch(stack)
         if stopped and not is_running(stack, name):
             lines.append(f"The {name} has stopped")
         elif is_running(stack, name):
             lines.append(f"The {name} runs, but `make start` did not start it. Stop it with Ctrl-C in its terminal")
         else:
             lines.append(f"The {name} was not running")
+    remove_unused_scratch(stack)
     return lines
 
 

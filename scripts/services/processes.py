@@ -93,34 +93,57 @@ class LocalLauncher:
         limits: Limits | None = None,
         uid_gid: tuple[int, int] | None = None,
     ) -> psutil.Process:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        identity: dict[str, object] = (
-            {} if uid_gid is None else {"user": uid_gid[0], "group": uid_gid[1], "extra_groups": []}
+        started = spawn(
+            command,
+            pid_file=pid_file,
+            log=log,
+            environment=environment,
+            folder=folder,
+            before_exec=(lambda: set_limits(limits)) if limits else None,
+            uid_gid=uid_gid,
         )
-
-        def limit() -> None:
-            for which, soft_and_hard in (limits or {}).items():
-                resource.setrlimit(which, soft_and_hard)
-
-        with log.open("ab") as stream:
-            log_start = stream.tell()
-            started = subprocess.Popen(  # type: ignore[call-overload]
-                [str(word) for word in command],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                env=dict(environment) if environment is not None else None,
-                cwd=folder,
-                start_new_session=True,
-                preexec_fn=limit if limits else None,
-                **identity,
-            )
-        process = psutil.Process(started.pid)
-        pid_file.write(process, log_start)
-        return process
+        return psutil.Process(started.pid)
 
 
 LOCAL = LocalLauncher()
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    pid_file: PidFile,
+    log: Path,
+    environment: Mapping[str, str] | None,
+    folder: Path | None,
+    before_exec: Callable[[], None] | None,
+    uid_gid: tuple[int, int] | None = None,
+) -> subprocess.Popen[bytes]:
+    """What every launcher does; see Launcher. `before_exec` is called in the new process."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    identity: dict[str, object] = (
+        {} if uid_gid is None else {"user": uid_gid[0], "group": uid_gid[1], "extra_groups": []}
+    )
+    with log.open("ab") as stream:
+        log_start = stream.tell()
+        started: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=dict(environment) if environment is not None else None,
+            cwd=folder,
+            start_new_session=True,
+            preexec_fn=before_exec,
+            **identity,
+        )
+    pid_file.write(psutil.Process(started.pid), log_start)
+    return started
+
+
+def set_limits(limits: Limits) -> None:
+    """Hold this process to limits; what it starts, too."""
+    for which, soft_and_hard in limits.items():
+        resource.setrlimit(which, soft_and_hard)
 
 
 def stop(pid_file: PidFile, *, timeout: float, signum: int = signal.SIGTERM) -> bool:
