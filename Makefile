@@ -2,13 +2,13 @@
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
 #            SPARK_MASTER, SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run),
-#            SUBMISSIONS, OUT, WORKERS, ROSTER, ONLY, ASSIGNMENT, LIVE, LOAD, SANDBOX, SCHEDULER (of grade-class; see
+#            SUBMISSIONS, OUT (also of handout and site), WORKERS, ROSTER, ONLY, ASSIGNMENT, LIVE, LOAD, SANDBOX, SCHEDULER (of grade-class; see
 #            docs/instructor.md),
-#            ARGS (of grade, psql, kafka-topics, kafka-console and pyspark)
+#            ARGS (of grade, handout, psql, kafka-topics, kafka-console and pyspark)
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS \
        SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD SANDBOX SCHEDULER
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark demo check test lint docs docs-check fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark demo check test lint docs docs-check handout site pictures fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -102,6 +102,15 @@ docs: ## write the generated documents from the code and docs/measured/
 
 docs-check: ## name each generated document that is out of date
 	@scripts/kit scripts.documents --check
+
+handout: ## write the assignment as Markdown, HTML and PDF into OUT=reports/handout, with the marks of the rubric
+	@scripts/kit scripts.handout $(ARGS)
+
+site: ## write the documents as a site that opens without a network into OUT=reports/site
+	@scripts/kit scripts.site $(ARGS)
+
+pictures: ## take the pictures of docs/pictures/ again, with Chromium, from evidence that is built for them
+	@scripts/kit scripts.pictures $(ARGS)
 
 fidelity: ## plant every known mistake and check that the grader catches it; LIVE=1 also runs faulty programs
 	@scripts/kit scripts.fidelity

@@ -46,7 +46,7 @@ def check_text(check: Check, rubric: Rubric) -> str:
 
 def checks_markdown(checks: Mapping[str, Check], rubric: Rubric) -> str:
     """The text of docs/checks.md without its title."""
-    parts = [_INTRODUCTION.format(partial=_partial(rubric))]
+    parts = [_INTRODUCTION.format(partial=partial_text(rubric))]
     for program in dict.fromkeys(rubric.programs.values()):
         ids = [check_id for check_id, owner in rubric.programs.items() if owner == program]
         total = sum(rubric.points[check_id] for check_id in ids)
@@ -80,7 +80,8 @@ def schema_text() -> str:
     return json.dumps({"$comment": comment, **schema()}, indent=2) + "\n"
 
 
-def _partial(rubric: Rubric) -> str:
+def partial_text(rubric: Rubric) -> str:
+    """What a check that fails earns by this rubric."""
     if not rubric.partial:
         return "A check that fails earns nothing."
     return (

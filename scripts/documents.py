@@ -19,6 +19,7 @@ from scripts.bench.page import BENCHMARKS
 from scripts.drills.documentation import DRILLS
 from scripts.fidelity.table import FIDELITY
 from scripts.generated.document import Document, head
+from scripts.handout.text import ASSIGNMENT
 
 
 def _checks_page() -> str:
@@ -29,7 +30,7 @@ def _checks_page() -> str:
 
 CHECKS = Document(PROJECT / "docs" / "checks.md", _checks_page)
 SCHEMA = Document(PROJECT / "docs" / "report.schema.json", schema_text)
-DOCUMENTS = (CHECKS, SCHEMA, DRILLS, FIDELITY, BENCHMARKS)
+DOCUMENTS = (ASSIGNMENT, CHECKS, SCHEMA, DRILLS, FIDELITY, BENCHMARKS)
 
 
 def write(documents: Sequence[Document]) -> int:

@@ -29,9 +29,15 @@ _QUOTED = 60  # lines at most
 class CommandOutput:
     """A log, and a line on a terminal that changes."""
 
-    def __init__(self, log: Path, terminal: TextIO | None = None) -> None:
-        """`terminal`: where the line is; None: stdout if it is a terminal, else there is none."""
+    def __init__(
+        self, log: Path, terminal: TextIO | None = None, *, remedy: str = "Run `make setup` again."
+    ) -> None:
+        """`terminal`: where the line is; None: stdout if it is a terminal, else there is none.
+
+        `remedy` ends the message of a command that failed.
+        """
         self._log = log
+        self._remedy = remedy
         self._terminal = terminal or (sys.stdout if sys.stdout.isatty() else None)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("", encoding="utf-8")
@@ -78,7 +84,7 @@ class CommandOutput:
         if process.returncode:
             first = next((i for i, line in enumerate(lines) if line.lstrip().lower().startswith("error")), -15)
             quoted = "\n  ".join(lines[first:][-_QUOTED:])
-            raise KitError(f"{failure}. It said:\n  {quoted}\nAll of it is in {self._log}. Run `make setup` again.")
+            raise KitError(f"{failure}. It said:\n  {quoted}\nAll of it is in {self._log}. {self._remedy}")
 
     def _append(self, text: str) -> None:
         with self._log.open("a", encoding="utf-8") as stream:
