@@ -137,6 +137,7 @@ class Submission:
     - `lake_format`: parquet, or another one that Spark's file sink can write: csv, json or orc.
     - `folder_key`: the key of the lake's folders; None: no folders.
     - `split`: the number of files per date and batch.
+    - `seed`: of the ids that Spark makes at random. The same seed gives the same ids.
     """
 
     folder: Path
@@ -156,6 +157,7 @@ class Submission:
     lake_format: str = "parquet"
     folder_key: str | None = "date"
     split: int = 1
+    seed: str = ""
     skipped: int = 0
     rounds: int = 2
     rejected: dict[int, str] = field(default_factory=dict)  # order_id -> what is wrong with it
@@ -289,6 +291,9 @@ class Submission:
 
         return Evidence(submitted_config(self.folder, None), self.database())
 
+    def _id(self, *parts: object) -> str:
+        return _uuid(*([self.seed] if self.seed else []), *parts)
+
     def _config(self) -> str:
         text = _CONFIG.format(
             rollnumber=ROLLNUMBER,
@@ -302,7 +307,7 @@ class Submission:
     def _write_batches(self) -> list[Snapshot]:
         """Write lake and checkpoint batch by batch. Returns the state of the pipeline after each batch."""
         checkpoint = CheckpointWriter(self.folder / CHECKPOINT, self.topic)
-        checkpoint.begin(_uuid("query"), _ends(self.skipped))
+        checkpoint.begin(self._id("query"), _ends(self.skipped))
         snapshots, files, lines = list[Snapshot](), list[LakeFileRecord](), list[str]()
         published, delivered, inserted = self.skipped, 0, 0
         newest, known = EPOCH, {row.order_id for rows in self.inserts for row in rows}
@@ -364,12 +369,12 @@ class Submission:
         for change in self.quarantine if kept else ():
             kept = change(kept)
         folder = self.folder / QUARANTINE
-        target = folder / spark_files.data_file_name(_uuid("quarantine", batch), is_partitioned=False)
+        target = folder / spark_files.data_file_name(self._id("quarantine", batch), is_partitioned=False)
         spark_files.write_table(target, pa.Table.from_pylist(kept, _quarantine_schema()))
         spark_files.write_log(folder, batch, [spark_files.log_line(target)])
         checkpoint = CheckpointWriter(self.folder / QUARANTINE_CHECKPOINT, self.topic)
         if batch == 0:
-            checkpoint.begin(_uuid("quarantine query"), _ends(self.skipped))
+            checkpoint.begin(self._id("quarantine query"), _ends(self.skipped))
         checkpoint.plan(batch, _ends(published + sent + len(self.messages.get(batch, ()))))
         checkpoint.commit(batch)
 
@@ -386,7 +391,7 @@ class Submission:
             for task in range(min(self.split, len(some)))
         ]
         for day, task, some in parts:
-            uuid_ = _uuid(batch, day, task) if task else _uuid(batch, day)
+            uuid_ = self._id(batch, day, task) if task else self._id(batch, day)
             name = spark_files.data_file_name(uuid_, task, is_partitioned=self.folder_key is not None)
             name = name.replace(".snappy.parquet", _ENDINGS.get(self.lake_format, ".snappy.parquet"))
             path = name if self.folder_key is None else f"{self.folder_key}={day}/{name}"
@@ -538,3 +543,38 @@ def with_lake_rows(record: RoundRecord, rows: int) -> RoundRecord:
     last = last.model_copy(update={"rows": last.rows + rows - run.after.lake_rows})
     after = run.after.model_copy(update={"lake_rows": rows, "lake_files": (*earlier, last)})
     return record.model_copy(update={"runs": (run.model_copy(update={"after": after}),)})
+
+
+def give_times(root: Path) -> None:
+    """Let batch 0 run an hour before round 1, and the later batches 2 s after their rounds began, each taking 2 s."""
+    starts = [_milliseconds(run.started_at) for run in _runs(root)]
+    begun = [starts[0] - 3_600_000, *(start + 2_000 for start in starts)]
+    written: dict[str, int] = {}  # a compact log file repeats the lines of the batches before it
+    offsets = (root / CHECKPOINT / "offsets").glob("[0-9]*")
+    for path in sorted(offsets, key=lambda path: int(path.name)):
+        head, values, *rest = path.read_text().split("\n")
+        batch = int(path.name)
+        at_ms = begun[batch] if batch < len(begun) else begun[-1] + 60_000 * (batch - len(begun) + 1)
+        offsets_head = json.dumps({**json.loads(values), "batchTimestampMs": at_ms})
+        _write_with_checksum(path, "\n".join([head, offsets_head, *rest]))
+        for log in (root / LAKE / "_spark_metadata").glob(f"{batch}*"):
+            if log.name in (str(batch), f"{batch}.compact"):
+                version, *lines = log.read_text().split("\n")
+                entries = [json.loads(line) for line in lines]
+                for entry in entries:
+                    entry["modificationTime"] = written.setdefault(entry["path"], at_ms + 2_000)
+                _write_with_checksum(log, "\n".join([version, *map(json.dumps, entries)]))
+
+
+def _milliseconds(moment: str) -> int:
+    return (parse_timestamp(moment) - EPOCH) // timedelta(milliseconds=1)
+
+
+def _runs(root: Path) -> list[RoundRun]:
+    records = [RoundRecord.model_validate_json(path.read_bytes()) for path in sorted((root / ROUNDS).glob("*.json"))]
+    return [run for record in records for run in record.runs]
+
+
+def _write_with_checksum(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.with_name(f".{path.name}.crc").write_bytes(checksum.checksums(text.encode()))

@@ -1,4 +1,7 @@
-"""The packages of requirements-docs.txt, in a venv of their own: .venv-docs, made on first use. Students do not need it."""
+"""The packages of requirements-docs.txt, in a venv of their own: .venv-docs, made on first use.
+
+Students do not need them, so `make setup` does not install them.
+"""
 
 from __future__ import annotations
 

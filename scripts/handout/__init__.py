@@ -1,1 +1,1 @@
-"""`make handout`: the assignment as a class gets it, in Markdown, HTML and PDF. Marks and sentences are the grader's."""
+"""`make handout`: the assignment as a class gets it, in Markdown, HTML and PDF, with the grader's own marks."""

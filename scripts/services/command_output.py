@@ -29,9 +29,7 @@ _QUOTED = 60  # lines at most
 class CommandOutput:
     """A log, and a line on a terminal that changes."""
 
-    def __init__(
-        self, log: Path, terminal: TextIO | None = None, *, remedy: str = "Run `make setup` again."
-    ) -> None:
+    def __init__(self, log: Path, terminal: TextIO | None = None, *, remedy: str = "Run `make setup` again.") -> None:
         """`terminal`: where the line is; None: stdout if it is a terminal, else there is none.
 
         `remedy` ends the message of a command that failed.

@@ -1,7 +1,7 @@
 """CommonMark, as a git host reads it, for Python-Markdown, which the site's builder uses.
 
 Python-Markdown takes what belongs to a list item only if it is indented by four blanks. It wants a blank line before a
-list. Everything else in the documents means the same in both.
+list, and between items if one of them has several blocks. Everything else in the documents means the same in both.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ def for_python_markdown(text: str) -> str:
     starts, blank = set[int](), set[int]()
     for node in tree.walk():
         if node.type in _LISTS and node.map:
-            blank.add(node.map[0])
+            items = node.children
+            has_blocks = any(len(item.children) > 1 for item in items)
+            blank |= {item.map[0] for item in (items if has_blocks else items[:1]) if item.map}
         if node.type == "list_item" and node.map:
             begin, end = node.map
             starts.add(begin)
             outer = sum(shift.get(begin, ()))
             width = _content_column(lines[begin], outer, node.markup, node.info)
-            for line in range(begin, end):
-                shift.setdefault(line, []).append(width)
+            for at in range(begin, end):
+                shift.setdefault(at, []).append(width)
     result: list[str] = []
     for number, line in enumerate(lines):
         if number in blank and result and result[-1].strip():
@@ -48,7 +50,7 @@ def _content_column(line: str, outer: int, markup: str, info: str) -> int:
 def _shifted(line: str, widths: list[int], begins_item: bool) -> str:
     if not line.strip():
         return ""
-    *outer, last = widths
+    outer = widths[:-1]
     if begins_item:
         marker = line[sum(outer) : sum(widths)].strip()
         return f"{' ' * (_WIDTH * len(outer))}{marker:<{_WIDTH - 1}} {line[sum(widths) :]}"

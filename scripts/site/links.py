@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# Elements that make a browser load an address, and the attribute that names it. A link that a reader follows is not one.
+# Elements that make a browser load an address, and the attribute that names it. A link that is followed is not one.
 _LOADING = {
     ("img", "src"),
     ("script", "src"),
@@ -49,7 +49,9 @@ def mistakes_of(site: Path) -> list[str]:
     """A line for each dead link and each address outside that a page would load, with the page's name."""
     pages = {path.resolve(): _read(path) for path in sorted(site.rglob("*.html")) if path.name != NOT_FOUND_PAGE}
     return [
-        f"{path.relative_to(site.resolve())}: {mistake}" for path, page in pages.items() for mistake in _of(path, page, pages)
+        f"{path.relative_to(site.resolve())}: {mistake}"
+        for path, page in pages.items()
+        for mistake in _of(path, page, pages)
     ]
 
 

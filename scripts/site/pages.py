@@ -59,7 +59,9 @@ def _pages(project: Path) -> Iterator[Page]:
     first = next(iter(READERS.values()))[0]
     for reader, sources in READERS.items():
         for source in sources:
-            target = "index.md" if source == first else source.removeprefix("docs/").replace("CONTRIBUTING", "contributing")
+            target = (
+                "index.md" if source == first else source.removeprefix("docs/").replace("CONTRIBUTING", "contributing")
+            )
             yield Page(reader, source, target, _title(project / source))
     for reader, folder in FOLDERS.items():
         # The folder's own first page comes first, whatever its name.

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from grader.builder import CHECKPOINT, LAKE, MOMENT, ROUNDS, STATE, Submission, order
+from grader.builder import CHECKPOINT, LAKE, MOMENT, ROUNDS, STATE, Submission, give_times, order
 from grader.evidence.orders import moment_us
 from grader.renderers.charts import charts
 from grader.renderers.timeline import MAX_BARS, MAX_MOMENTS, Batch, Moment, Span, Timeline, timeline
-from tests.grader.report_submission import give_times
 
 
 @pytest.fixture
