@@ -2,9 +2,9 @@
 #
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
 #            SPARK_MASTER, SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run),
-#            SUBMISSIONS, OUT (also of handout and site), WORKERS, ROSTER, ONLY, ASSIGNMENT, LIVE, LOAD, SANDBOX, SCHEDULER (of grade-class; see
-#            docs/instructor.md),
-#            ARGS (of grade, handout, psql, kafka-topics, kafka-console and pyspark)
+#            SUBMISSIONS, OUT, WORKERS, ROSTER, ONLY, ASSIGNMENT, LIVE, LOAD, SANDBOX, SCHEDULER (of grade-class; see
+#            docs/instructor.md). OUT is also of handout and site,
+#            ARGS (of grade, handout, site, pictures, psql, kafka-topics, kafka-console and pyspark)
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS \
        SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD SANDBOX SCHEDULER
 .DEFAULT_GOAL := help
