@@ -5,6 +5,7 @@ Students do not need them, so `make setup` does not install them.
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -30,8 +31,21 @@ def ensure_docs_venv() -> Path:
         KitError: the venv or a package cannot be installed.
     """
     needed = f"{REQUIREMENTS.read_text(encoding='utf-8')}# Python {sys.version.split()[0]}\n"
-    if INSTALLED.is_file() and INSTALLED.read_text(encoding="utf-8") == needed and PYTHON.exists():
+    if _is_made(needed):
         return PYTHON
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with LOG.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two verbs at a time would remove each other's venv
+        if not _is_made(needed):
+            _make(needed)
+    return PYTHON
+
+
+def _is_made(needed: str) -> bool:
+    return PYTHON.exists() and INSTALLED.is_file() and INSTALLED.read_text(encoding="utf-8") == needed
+
+
+def _make(needed: str) -> None:
     print(f"Once: the packages of {REQUIREMENTS.name}, in {VENV.name} (about 250 MB)", flush=True)
     output = CommandOutput(LOG, remedy="Run the same command again.")
     shutil.rmtree(VENV, ignore_errors=True)
@@ -39,7 +53,6 @@ def ensure_docs_venv() -> Path:
     install = ["-m", "pip", "install", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
     output.run([str(PYTHON), *install], "Installing the packages of requirements-docs.txt failed")
     INSTALLED.write_text(needed, encoding="utf-8")
-    return PYTHON
 
 
 def run_in_docs_venv(words: Sequence[str], failure: str, folder: Path = PROJECT) -> str:

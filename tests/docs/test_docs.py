@@ -58,8 +58,12 @@ def test_every_file_of_the_project_that_a_document_names_is_there(document: Path
     assert [name for name in named if not (PROJECT / name).exists()] == []
 
 
-def test_every_package_has_its_reason() -> None:
-    requirements = (PROJECT / "requirements.txt").read_text(encoding="utf-8")
+REQUIREMENTS = sorted(PROJECT.glob("requirements*.txt"))
+
+
+@pytest.mark.parametrize("file", REQUIREMENTS, ids=lambda path: path.name)
+def test_every_package_has_its_reason(file: Path) -> None:
+    requirements = file.read_text(encoding="utf-8")
     direct = re.sub(r"# What those need in turn\..*?(\n\n|\Z)", "", requirements, flags=re.DOTALL)
     names = set(re.findall(r"^([\w-]+)==", direct, re.MULTILINE))
     reasons = (PROJECT / "docs" / "dependencies.md").read_text(encoding="utf-8")
@@ -67,8 +71,9 @@ def test_every_package_has_its_reason() -> None:
     assert [name for name in sorted(names) if name not in reasons and not name.startswith("types-")] == []
 
 
-def test_every_requirement_is_pinned() -> None:
-    lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("file", REQUIREMENTS, ids=lambda path: path.name)
+def test_every_requirement_is_pinned(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line and not line.startswith("#") and "==" not in line] == []
 
 
