@@ -69,7 +69,7 @@ def test_the_project_names_no_registry_and_no_path_of_this_machine() -> None:
         if p.is_file()
         and p.suffix in suffixes
         and not set(p.relative_to(PROJECT).parts)
-        & {".venv", ".git", ".kit", "datalake", "checkpoints", "state", "reports"}
+        & {".venv", ".venv-docs", ".git", ".kit", "datalake", "checkpoints", "state", "reports"}
         and not any(part.endswith("_cache") for part in p.parts)
     ]
     assert len(files) > 50
