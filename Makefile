@@ -8,7 +8,7 @@
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS \
        SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD SANDBOX SCHEDULER
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark demo check test lint docs docs-check handout site pictures fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark submit gradescope github-classroom demo check test lint docs docs-check handout site pictures fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -84,6 +84,15 @@ kafka-console: ## print the topic's messages with partition and offset; ARGS="--
 
 pyspark: ## open a Spark shell with the lake as the view orders
 	@scripts/kit scripts pyspark
+
+submit: ## check what you hand in, grade it, and write OUT/<rollnumber>.zip; PROGRAMS names your own programs
+	@scripts/kit scripts submit
+
+gradescope: ## write OUT=autograder.zip for a Gradescope programming assignment
+	@scripts/kit scripts.platforms gradescope
+
+github-classroom: ## write the workflow that grades a student's repository on GitHub into OUT=dir
+	@scripts/kit scripts.platforms github-classroom
 
 demo: ## setup, up, db, topic, round1, round2, grade, down: all in one
 	@scripts/kit scripts demo

@@ -19,6 +19,7 @@ from scripts.rounds.bad_messages import run_bad_messages
 from scripts.rounds.load import run_load
 from scripts.rounds.run import run_round
 from scripts.services.stack import PROGRAM_NAMES, Stack, open_stack
+from scripts.submit.command import run_submit
 
 
 def _print(lines: Sequence[str]) -> int:
@@ -95,6 +96,7 @@ VERBS: dict[str, Callable[[Stack], int]] = {
     "kafka-topics": run_topics,
     "kafka-console": run_console,
     "pyspark": run_spark_shell,
+    "submit": run_submit,
     "clean": lambda stack: _print(remove.clean(stack)),
     "reset": _reset,
 }

@@ -30,7 +30,7 @@ def render_config(stack: Stack) -> Path:
     folder = stack.home / "programs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    values = rendered(stack.settings, _own_values(stack.programs.folder), stack.programs.longest_interval_sec)
+    values = rendered(stack.settings, _values_of(stack.programs.folder), stack.programs.longest_interval_sec)
     text = yaml.safe_dump(values, sort_keys=False)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor has no Path
@@ -72,7 +72,7 @@ def pace(stack: Stack) -> float:
     settings = stack.settings
     if stack.programs.folder is None:
         return settings.cdc.poll_interval_sec + settings.streaming.batch_interval
-    values = rendered(settings, _own_values(stack.programs.folder), stack.programs.longest_interval_sec)
+    values = rendered(settings, _values_of(stack.programs.folder), stack.programs.longest_interval_sec)
     return float(values["cdc"]["poll_interval_sec"]) + float(str(seconds_of(values["streaming"]["batch_interval"])))
 
 
@@ -111,11 +111,14 @@ def _has_unit(value: object) -> bool:
     return isinstance(value, str) and value.strip()[-1:].isalpha()
 
 
-def _own_values(folder: Path | None) -> dict[str, Any]:
+def _values_of(folder: Path | None) -> dict[str, Any]:
     """What stands in the programs' own config; nothing where there is none that can be read."""
     path = None if folder is None else find_config(folder)
-    if path is None:
-        return {}
+    return {} if path is None else own_values(path)
+
+
+def own_values(path: Path) -> dict[str, Any]:
+    """What stands in a config; nothing if it cannot be read."""
     try:
         values = yaml.safe_load(read_bytes(path.parent, path.name, _MAX_BYTES).decode("utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
