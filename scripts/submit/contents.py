@@ -153,10 +153,17 @@ def _tree(location: str, place: str) -> dict[str, Path]:
 
 
 def _files_below(folder: Path, *, hidden: bool) -> list[Path]:
-    """The files of a folder, sorted. Nobody's own files, such as a venv's or bytecode, are left out."""
+    """The files of a folder, sorted. Nobody's own files, such as a venv's or bytecode, are left out.
+
+    Raises:
+        SubmitError: a folder in it is a link.
+    """
     found = []
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in PASSED_OVER and (hidden or name[0] != ".")]
+        linked = [Path(where, name) for name in folders if Path(where, name).is_symlink()]
+        if linked:
+            raise SubmitError(f"{linked[0]} is a link to another folder. Put a copy of the folder there, or remove it.")
         found += [Path(where, name) for name in names if not name.endswith(_BYTECODE) and (hidden or name[0] != ".")]
     return sorted(found)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +120,16 @@ def test_it_has_the_layout_of_the_assignment_and_what_the_programs_import(tmp_pa
     assert "configs/rubric.yml" not in names
 
 
+def test_both_programs_start_where_the_kit_is_not(tmp_path: Path, out: Path) -> None:
+    with zipfile.ZipFile(submit(project(tmp_path / "mine"), out)) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    for program in ("producers/orders_cdc_producer.py", "consumers/orders_stream_consumer.py"):
+        code = f"import runpy; runpy.run_path({str(tmp_path / 'unpacked' / TOP / program)!r})"
+        command = [sys.executable, "-I", "-c", code]  # -I: without the project on the path
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_same_content_gives_the_same_bytes(tmp_path: Path, out: Path) -> None:
     stack = project(tmp_path / "mine")
     first = submit(stack, out).read_bytes()
@@ -134,9 +146,7 @@ def test_a_config_that_is_true_of_the_archive_is_handed_in_as_it_was_written(tmp
 
 def test_folders_outside_the_project_get_a_place_in_the_archive(tmp_path: Path, out: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    stack = project(
-        tmp_path / "mine", replace={f"path: {LAKE}": f"path: {elsewhere}/lake", "rollnumber: ": "# m\nrollnumber: "}
-    )
+    stack = project(tmp_path / "mine", replace={f"path: {LAKE}": f"path: {elsewhere}/lake"})
     elsewhere.mkdir()
     (tmp_path / "mine" / LAKE).rename(elsewhere / "lake")
     archive = submit(stack, out)
@@ -258,11 +268,12 @@ def test_a_link_out_of_the_project_is_named(tmp_path: Path, out: Path) -> None:
     (tmp_path / "own" / "producers" / "mine.py").symlink_to(tmp_path / "outside.py")
     said = refused(project(tmp_path / "mine", programs=programs), out)
     assert "mine.py leads to" in said
-    stack = project(
-        tmp_path / "mine2",
-        lambda one: one.edit(lambda root: (root / LAKE / "linked").symlink_to(tmp_path / "outside.py")),
-    )
-    assert "linked is a link" in refused(stack, out)
+    lake = tmp_path / "mine2" / LAKE
+    stack = project(tmp_path / "mine2", lambda one: one.edit(lambda _: (lake / "linked").symlink_to("nowhere")))
+    assert "linked is a link, and the grader follows none" in refused(stack, out)
+    (lake / "linked").unlink()
+    (lake / "date=2025-11-20").symlink_to(tmp_path)
+    assert "date=2025-11-20 is a link to another folder" in refused(stack, out)
 
 
 def test_too_much_is_refused_with_the_names_of_the_largest(
