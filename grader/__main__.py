@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     class_.add_argument(
         "--workers", type=_positive, metavar="N", help="default: as many as cores and free memory allow"
     )
-    class_.add_argument("--assignment", metavar="NAME", help="the name of the assignment's column in canvas.csv")
+    class_.add_argument(
+        "--assignment", metavar="NAME", help="the name of the assignment's column in canvas.csv and moodle.csv"
+    )
     _add_rubric(class_)
     _add_judging(class_, seconds=60, memory_of="each worker")
     class_.set_defaults(

@@ -22,6 +22,7 @@ from grader.class_run.copies import Copy, find_copies
 from grader.class_run.discovery import Discovery, Found, described, discover
 from grader.class_run.evidence_workers import EvidenceOptions, EvidenceWorkers
 from grader.class_run.gradebook import Row, canvas_csv, copies_csv, gradebook, gradebook_csv, several_marks
+from grader.class_run.moodle import moodle_csv
 from grader.class_run.names import letters
 from grader.class_run.page import render_page
 from grader.class_run.progress import Progress, duration
@@ -32,7 +33,7 @@ from grader.class_run.task import GradeOne
 from grader.rubric import DEFAULT_RUBRIC, Rubric, load_rubric
 
 FAILED, ERROR = "failed", "error"  # of ONLY; anything else is a roll number
-GRADEBOOK, CANVAS, COPIES, PAGE = "gradebook.csv", "canvas.csv", "copies.csv", "index.html"
+GRADEBOOK, CANVAS, MOODLE, COPIES, PAGE = "gradebook.csv", "canvas.csv", "moodle.csv", "copies.csv", "index.html"
 DEFAULT_ASSIGNMENT = "Food orders pipeline"
 _WRITE_INTERVAL = 2.0  # seconds between two gradebooks while results come
 _WRITE_SHARE = 20  # writing takes at most one part in this of the time
@@ -176,7 +177,7 @@ class _Book:
             self.write(records)
 
     def write(self, records: dict[Found, Record]) -> tuple[tuple[Row, ...], tuple[Copy, ...]]:
-        """Write gradebook.csv, canvas.csv, copies.csv and index.html, each as a whole."""
+        """Write gradebook.csv, canvas.csv, moodle.csv, copies.csv and index.html, each as a whole."""
         begun = time.monotonic()
         rows = gradebook(self._discovery, records, self._roster)
         known = {row.submission: row for row in rows if row.found}
@@ -186,6 +187,7 @@ class _Book:
         checks = list(self._rubric.points)
         write_whole(out / GRADEBOOK, gradebook_csv(rows, checks))
         write_whole(out / CANVAS, canvas_csv(rows, self._options.assignment))
+        write_whole(out / MOODLE, moodle_csv(rows, self._roster, self._options.assignment))
         write_whole(out / COPIES, copies_csv(copies))
         graded_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         write_whole(out / PAGE, render_page(rows, copies, self._discovery.others, self._rubric, graded_at))
@@ -219,12 +221,13 @@ def _summary(
         yield f"  {counted(len(copies), 'sign')} of copied work: see {COPIES}, or the class page"
     twice = several_marks(rows)
     if twice:
-        yield f"  more than one submission, so not in {CANVAS}: {', '.join(twice[:10])}{', ...' if twice[10:] else ''}"
+        shown = f"{', '.join(twice[:10])}{', ...' if twice[10:] else ''}"
+        yield f"  more than one submission, so not in {CANVAS} and {MOODLE}: {shown}"
     strangers = store.strangers({found.folder for found in discovery.submissions})
     if strangers:
         yield f"  {options.out} still has results of submissions that are gone: {', '.join(strangers[:10])}"
     yield f"Class page: {options.out / PAGE}"
-    yield f"Gradebook: {options.out / GRADEBOOK}, and {CANVAS} for Canvas."
+    yield f"Gradebook: {options.out / GRADEBOOK}, {CANVAS} for Canvas, {MOODLE} for Moodle."
     yield f"Reports of each student: {options.out}/<submission>/"
 
 

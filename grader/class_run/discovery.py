@@ -36,7 +36,7 @@ _VARIANTS = frozenset({"local", "s3"})  # the assignment's names for two variant
 _PROGRAM = re.compile(r".*(producer|consumer|cdc).*\.(py|ipynb)", re.IGNORECASE)
 _STATE = re.compile(r"last_(processed_)?(timestamp|ts).*", re.IGNORECASE)
 _OTHER_ARCHIVES = (".rar", ".7z", ".gz", ".xz", ".bz2")
-_OWN_NAMES = frozenset({"gradebook.csv", "canvas.csv", "copies.csv", "index.html"})
+_OWN_NAMES = frozenset({"gradebook.csv", "canvas.csv", "moodle.csv", "copies.csv", "index.html"})
 
 
 class DiscoveryError(KitError):

@@ -1,8 +1,9 @@
 """The class's gradebook: a row for every submission and every student of the roster, as CSV and for Canvas.
 
-canvas.csv is what Canvas' gradebook imports: columns Student, ID, SIS User ID, SIS Login ID, Section, then the
-assignment, and a row with its points. A student is found by ID, else by SIS User ID, SIS Login ID or name. An empty
-mark would delete the mark that Canvas has, so who has no mark is left out.
+canvas.csv is what Canvas' gradebook imports: columns Student, ID, SIS User ID, SIS Login ID, Section, in this order,
+then the assignment, and a row with its points. Its exports can also have a row with "Manual Posting" (once "Muted"),
+which an import passes over, so it is not written. A student is found by ID, else by SIS User ID, SIS Login ID or name.
+An empty mark would delete the mark that Canvas has, so who has no mark is left out.
 Source: lib/gradebook_importer.rb of Canvas (github.com/instructure/canvas-lms).
 """
 
@@ -139,28 +140,32 @@ def gradebook_csv(rows: Sequence[Row], checks: Sequence[str]) -> str:
                 *((record.checks.get(check, "") if record else "") for check in checks),
             ]
         )
-    return _csv(lines)
+    return as_csv(lines)
 
 
 def canvas_csv(rows: Sequence[Row], assignment: str) -> str:
     """canvas.csv, with the students that have one mark."""
-    marked = [row for row in rows if row.score is not None and row.max_score is not None]
-    times = Counter(_student(row) for row in marked)
-    points = max((row.max_score for row in marked if row.max_score is not None), default=0)
+    points = max((row.max_score for row in rows if row.max_score is not None), default=0)
     lines = [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment],
         ["    Points Possible", "", "", "", "", str(number(points))],
     ]
-    for row in marked:
+    for row in with_one_mark(rows):
         person = row.person
-        if times[_student(row)] == 1:
-            name = person.name or row.rollnumber or row.submission
-            lines.append([name, person.canvas_id, row.rollnumber, person.login, person.section, row.mark])
-    return _csv(lines)
+        name = person.name or row.rollnumber or row.submission
+        lines.append([name, person.canvas_id, row.rollnumber, person.login, person.section, row.mark])
+    return as_csv(lines)
+
+
+def with_one_mark(rows: Sequence[Row]) -> list[Row]:
+    """The rows that a learning management system can take over: those of students with exactly one mark."""
+    marked = [row for row in rows if row.score is not None]
+    times = Counter(_student(row) for row in marked)
+    return [row for row in marked if times[_student(row)] == 1]
 
 
 def several_marks(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The students with more than one mark, who are not in canvas.csv: their roll numbers or names."""
+    """The students with more than one mark, who are in no system's file: their roll numbers or names."""
     times = Counter(_student(row) for row in rows if row.score is not None)
     return tuple(sorted({row.rollnumber or row.person.name for row in rows if times[_student(row)] > 1}))
 
@@ -181,10 +186,11 @@ def copies_csv(copies: Sequence[Copy]) -> str:
         ]
         for copy in copies
     ]
-    return _csv(lines)
+    return as_csv(lines)
 
 
-def _csv(lines: Sequence[Sequence[str]]) -> str:
+def as_csv(lines: Sequence[Sequence[str]]) -> str:
+    """The lines as CSV, without what a spreadsheet would take for a formula."""
     text = io.StringIO()
     csv.writer(text).writerows([[cell(one_line(value, _LONGEST_CELL)) for value in line] for line in lines])
     return text.getvalue()

@@ -20,7 +20,7 @@ from grader.renderers import printable
 # Folders that no student wrote.
 PASSED_OVER = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", "__MACOSX"})
 _CANVAS = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<user>\d{2,})_\d{3,}_.+", re.IGNORECASE | re.DOTALL)
-_MOODLE = re.compile(r"(?P<name>.+?)_\d+_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.DOTALL)
+_MOODLE = re.compile(r"(?P<name>.+?)_(?P<participant>\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.DOTALL)
 _BLACKBOARD = re.compile(r".+_(?P<login>[^_]+)_attempt_\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d(?:_.*|\..*)?", re.DOTALL)
 _ROLLNUMBER = re.compile(r"\d{4}[a-z]{1,6}\d{3,}|[a-z]{1,6}\d{5,}", re.IGNORECASE)
 _LATE = re.compile(r"(?<![a-z])late(?![a-z])", re.IGNORECASE)
@@ -33,19 +33,20 @@ _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 class LmsName:
     """Who handed a file in, by the name that a learning management system gave it.
 
-    `canvas_id` and `login` are the system's own ids; None if the name has none.
+    `canvas_id`, `login` and `participant`, Moodle's, are the system's own ids; None if the name has none.
     """
 
     name: str | None = None
     canvas_id: str | None = None
     login: str | None = None
     is_late: bool = False
+    participant: str | None = None
 
 
 def lms_name(file_name: str) -> LmsName | None:
     """What a learning management system wrote into a file's or folder's name; None for another name."""
     if found := _MOODLE.fullmatch(file_name):
-        return LmsName(name=found["name"])
+        return LmsName(name=found["name"], participant=found["participant"])
     if found := _BLACKBOARD.fullmatch(file_name):
         return LmsName(login=found["login"])
     if found := _CANVAS.fullmatch(file_name):

@@ -23,7 +23,10 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "first": ("firstname", "givenname"),
     "last": ("lastname", "surname", "familyname"),
     "login": ("sisloginid", "loginid", "login", "username", "emailaddress", "email"),
-    "section": ("section", "group"),
+    "section": ("section", "group", "groups"),
+    "email": ("emailaddress", "email", "mail"),
+    "username": ("username",),
+    "participant": ("identifier",),
 }
 _FEW_LETTERS = 5  # a shorter roll number could be in any name by accident
 
@@ -36,13 +39,20 @@ class RosterError(KitError):
 
 @dataclass(frozen=True)
 class Person:
-    """A student of the roster; "" for what it does not say. `canvas_id` is the column ID of Canvas' gradebook."""
+    """A student of the roster; "" for what it does not say.
+
+    `canvas_id` is the column ID of Canvas' gradebook. `participant` is the number in Identifier of Moodle's grading
+    worksheet. `login` is the name to log in with, or else the email address.
+    """
 
     rollnumber: str = ""
     name: str = ""
     canvas_id: str = ""
     login: str = ""
     section: str = ""
+    email: str = ""
+    username: str = ""
+    participant: str = ""
 
     @property
     def sort_key(self) -> tuple[str, str]:
@@ -82,6 +92,8 @@ class Roster:
             return None
         if lms.canvas_id and lms.canvas_id in self._by_canvas_id:
             return self._by_canvas_id[lms.canvas_id]
+        if lms.participant and lms.participant in self._by_participant:
+            return self._by_participant[lms.participant]
         if lms.login and letters(lms.login) in self._by_login:
             return self._by_login[letters(lms.login)]
         return self._by_name.get(letters(lms.name)) if lms.name else None
@@ -93,6 +105,10 @@ class Roster:
     @cached_property
     def _by_canvas_id(self) -> Mapping[str, Person]:
         return {person.canvas_id: person for person in self.people if person.canvas_id}
+
+    @cached_property
+    def _by_participant(self) -> Mapping[str, Person]:
+        return {person.participant: person for person in self.people if person.participant}
 
     @cached_property
     def _by_login(self) -> Mapping[str, Person]:
@@ -180,6 +196,9 @@ def _person(fields: Mapping[str, str]) -> Person:
         canvas_id=fields.get("canvas_id", ""),
         login=fields.get("login", ""),
         section=fields.get("section", ""),
+        email=fields.get("email", ""),
+        username=fields.get("username", ""),
+        participant=fields.get("participant", "").removeprefix("Participant").strip(),
     )
 
 

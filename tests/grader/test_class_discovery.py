@@ -184,8 +184,8 @@ def test_a_change_of_a_file_changes_the_fingerprint(work: Path, class_: Path) ->
     [
         ("smithbob_101_9001_my_work.zip", LmsName("smithbob", "101")),
         ("smithbob_LATE_101_9001_work-2.zip", LmsName("smithbob", "101", is_late=True)),
-        ("Bob Smith_4711_assignsubmission_file_", LmsName("Bob Smith")),
-        ("Bob Smith_4711_assignsubmission_file_work.zip", LmsName("Bob Smith")),
+        ("Bob Smith_4711_assignsubmission_file_", LmsName("Bob Smith", participant="4711")),
+        ("Bob Smith_4711_assignsubmission_file_work.zip", LmsName("Bob Smith", participant="4711")),
         ("Lab 3_bsmith_attempt_2025-11-18-12-24-00_work.zip", LmsName(login="bsmith")),
         ("2025em1100471.zip", None),
         ("my_work_2.zip", None),
@@ -263,6 +263,35 @@ def test_the_gradebook_of_canvas_is_a_roster(tmp_path: Path) -> None:
 def test_other_forms_of_a_roster(tmp_path: Path, text: str) -> None:
     (person,) = roster_of(tmp_path, text).people
     assert (person.rollnumber, person.name) == ("2025em1100001", "Bob Smith")
+
+
+# Moodle's participants page, "Download table data as"; and an assignment's "Download grading worksheet".
+PARTICIPANTS = """\
+"First name","Last name","ID number","Email address",Groups
+Bob,Smith,2025em1100001,bsmith@x.edu,"A, G1"
+Ann,Lee,,alee@x.edu,
+"""
+WORKSHEET = """\
+Identifier,"Full name","Email address",Status,Grade,"Maximum Grade","Grade can be changed",\
+"Last modified (submission)","Last modified (grade)","Feedback comments"
+"Participant 4711","Bob Smith",bsmith@x.edu,"Submitted for grading - ",,20.00,Yes,"Monday, 1 December 2025, 9:00 AM",-,
+"Participant 4712","Bob Smith",bob.smith@x.edu,"No submission - ",,20.00,Yes,-,-,
+"""
+
+
+def test_the_participants_of_moodle_are_a_roster(tmp_path: Path) -> None:
+    bob, ann = roster_of(tmp_path, PARTICIPANTS).people
+    assert bob == Person("2025em1100001", "Bob Smith", login="bsmith@x.edu", section="A, G1", email="bsmith@x.edu")
+    assert (ann.rollnumber, ann.name, ann.email) == ("", "Ann Lee", "alee@x.edu")
+
+
+def test_the_grading_worksheet_of_moodle_tells_two_of_one_name_apart(tmp_path: Path) -> None:
+    roster = roster_of(tmp_path, WORKSHEET)
+    assert [person.participant for person in roster.people] == ["4711", "4712"]
+    for number, email in ((4711, "bsmith@x.edu"), (4712, "bob.smith@x.edu")):
+        person = roster.by_path(f"Bob Smith_{number}_assignsubmission_file_/work.zip")
+        assert person is not None
+        assert person.email == email
 
 
 @pytest.mark.parametrize(("text", "says"), [("", "is empty"), ("Kurs,Note\nx,1\n", "Call one rollnumber or name")])

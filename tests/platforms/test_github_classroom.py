@@ -65,12 +65,7 @@ def run(folder: Path, name: str, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(
         ["bash", "-e", str(script)],
         cwd=folder,
-        env={
-            "PATH": path,
-            "HOME": str(folder.parent),
-            "GITHUB_STEP_SUMMARY": str(folder.parent / "summary.md"),
-            **environment,
-        },
+        env={**usual, **environment},
         capture_output=True,
         text=True,
         check=False,
