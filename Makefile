@@ -3,7 +3,8 @@
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
 #            SPARK_MASTER, SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run),
 #            SUBMISSIONS, OUT, WORKERS, ROSTER, ONLY, ASSIGNMENT, LIVE, LOAD, SANDBOX, SCHEDULER (of grade-class; see
-#            docs/instructor.md). OUT is also of handout and site,
+#            docs/instructor.md). OUT is also of handout, site, submit, gradescope and
+#            github-classroom,
 #            ARGS (of grade, handout, site, pictures, psql, kafka-topics, kafka-console and pyspark)
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS \
        SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD SANDBOX SCHEDULER
@@ -11,7 +12,7 @@ export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS R
 .PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark submit gradescope github-classroom demo check test lint docs docs-check handout site pictures fidelity fuzz drills bench clean reset
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 25
 
 setup: ## install a venv, the pinned packages, Java 17 and the jars; a second time takes seconds
 	@scripts/kit setup

@@ -5,8 +5,9 @@ Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/ (Output f
 - `score`, `output`, `output_format`, `test_output_format`, `visibility`, `stdout_visibility`, `extra_data`, `tests`
 - of each test: `name`, `number`, `score`, `max_score`, `status` ("passed" or "failed"), `output`, `visibility`
 
-`score` is the mark by the rubric's rule `unjudged`. It overrides the sum of the tests, which have the marks that each
-check earned. With `exclude` it is of fewer marks than the assignment has; `output` then says of how many.
+`score` is the mark by the rubric's rule `unjudged`. That page says that it "overrides total of tests if specified". The
+tests have the marks that each check earned. With `exclude` it is of fewer marks than the assignment has; `output` then
+says of how many.
 
 Scores are numbers. Visibility is "visible", "hidden", "after_due_date" or "after_published". What Gradescope calls a
 test is a finding here.

@@ -12,7 +12,7 @@ from configs.errors import KitError
 from configs.settings import PROJECT, Settings, load_handed_in, local_path
 from grader.class_run.names import PASSED_OVER
 from scripts.pipeline.imported_files import imported_files
-from scripts.pipeline.student_programs import FILE_NAMES, find_programs, require_modules
+from scripts.pipeline.student_programs import FILE_NAMES, require_modules
 from scripts.services.stack import PROGRAM_NAMES, Programs, Stack
 from scripts.submit.handed_in_config import NAME as CONFIG
 from scripts.submit.handed_in_config import Locations, handed_in_config, locations, own_config
@@ -22,6 +22,9 @@ SAMPLE_ROLLNUMBER = "2025em1100471"  # of the config that comes with the kit
 MAX_BYTES = 50 << 20  # of all files together, unpacked; learning management systems take 50 or 100 MB
 _LARGEST_SHOWN = 5
 _FOLDERS = {"producer": "producers", "consumer": "consumers"}
+_KITS_OWN = Programs(
+    "ours", PROJECT / "producers" / FILE_NAMES["producer"], PROJECT / "consumers" / FILE_NAMES["consumer"], PROJECT
+)
 _BYTECODE = (".pyc", ".pyo")
 
 
@@ -62,7 +65,7 @@ def contents(stack: Stack) -> Contents:
         KitError: a program, the config or all evidence is missing; a link leads out of the project; a password is in
             it; it is too large.
     """
-    programs = stack.programs if stack.programs.folder is not None else find_programs(PROJECT)
+    programs = stack.programs if stack.programs.folder is not None else _KITS_OWN
     root = _project_of(programs)
     for name in PROGRAM_NAMES:
         require_modules(programs.path(name), root)

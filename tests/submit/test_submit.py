@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from configs.settings import DEFAULT_CONFIG, HAND_OUT, load_settings
 from grader.api import grade
 from grader.builder import CHECKPOINT, CONFIG, LAKE, ROLLNUMBER, ROUNDS, STATE, Submission
 from grader.model import Report
+from scripts.pipeline.student_programs import find_programs
 from scripts.services.stack import Stack
 from scripts.submit import contents
 from scripts.submit.command import run_submit
@@ -142,6 +144,25 @@ def test_a_config_that_is_true_of_the_archive_is_handed_in_as_it_was_written(tmp
     stack = project(tmp_path / "mine", replace={"rollnumber: ": "# mine\nrollnumber: "})
     archive = submit(stack, out)
     assert text_in(archive, CONFIG) == stack.settings.source.read_text(encoding="utf-8")
+
+
+def test_a_project_may_be_the_folder_of_its_programs(tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "mine"
+    own_programs(folder)
+    shutil.rmtree(folder / "configs")
+    (folder / "configs").mkdir()
+    (folder / "configs" / "rows.py").write_text("NAMES = ()\n", encoding="utf-8")
+    producer = folder / "producers" / "orders_cdc_producer.py"
+    producer.write_text(f"from configs.rows import NAMES\n{producer.read_text(encoding='utf-8')}", encoding="utf-8")
+    stack = replace(project(folder), programs=find_programs(folder))
+    archive = submit(stack, out)
+    assert text_in(archive, CONFIG) == stack.settings.source.read_text(encoding="utf-8")
+    assert {name for name in names_in(archive) if name.endswith(".py")} == {
+        "producers/orders_cdc_producer.py",
+        "consumers/orders_stream_consumer.py",
+        "configs/rows.py",
+    }
+    assert outcome(of_archive(archive)) == outcome(of_project(stack))
 
 
 def test_folders_outside_the_project_get_a_place_in_the_archive(tmp_path: Path, out: Path) -> None:
