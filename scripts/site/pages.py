@@ -13,7 +13,7 @@ from configs.errors import KitError
 READERS: Mapping[str, tuple[str, ...]] = {
     "Start": ("README.md",),
     "Student guide": ("docs/assignment.md", "docs/student.md"),
-    "Instructor guide": ("docs/instructor.md", "docs/live_class.md"),
+    "Instructor guide": ("docs/instructor.md", "docs/live_class.md", "docs/platforms.md"),
     "Check writer": ("docs/check_writer.md",),
     "Drill writer": ("docs/drill_writer.md",),
     "Reference": (
