@@ -5,11 +5,11 @@
 #            SUBMISSIONS, OUT, WORKERS, ROSTER, ONLY, ASSIGNMENT, LIVE, LOAD, SANDBOX, SCHEDULER (of grade-class; see
 #            docs/instructor.md). OUT is also of handout, site, submit, gradescope and
 #            github-classroom,
-#            ARGS (of grade, handout, site, pictures, psql, kafka-topics, kafka-console and pyspark)
-export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS \
+#            WEB, PORT (of watch), ARGS (of grade, handout, site, pictures, psql, kafka-topics, kafka-console and pyspark)
+export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS WEB PORT \
        SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD SANDBOX SCHEDULER
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark submit gradescope github-classroom demo check test lint docs docs-check handout site pictures fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status watch logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark submit gradescope github-classroom demo check test lint docs docs-check handout site pictures fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 25
@@ -28,6 +28,9 @@ down: ## stop the two programs, Kafka and Postgres; the data is kept
 
 status: ## show what runs, and how far the rows are
 	@scripts/kit scripts status
+
+watch: ## show live how the rows move: rows, offsets, lag, lake, quarantine, programs; WEB=1 as a local page
+	@scripts/kit scripts watch
 
 logs: ## show the end of every log
 	@scripts/kit scripts logs

@@ -76,11 +76,18 @@ def _load(stack: Stack) -> int:
     return 0
 
 
+def _watch(stack: Stack) -> int:
+    from scripts.watch.run import run_watch  # here: other verbs start faster without rich and pyarrow
+
+    return run_watch(stack)
+
+
 VERBS: dict[str, Callable[[Stack], int]] = {
     "doctor": _doctor,
     "up": _up,
     "down": _down,
     "status": lambda stack: _print([status.status(stack)]),
+    "watch": _watch,
     "logs": lambda stack: _print([status.logs(stack)]),
     "db": lambda stack: _print([table.make_table(stack.settings).line]),
     "topic": lambda stack: _print([topic.make_topic(stack.settings.kafka)]),

@@ -143,10 +143,11 @@ class Checkpoint:
     @cached_property
     def started_ms(self) -> Mapping[int, int]:
         """batch -> when Spark planned it, in milliseconds since 1970, for the batches with this time."""
-        times = {batch: self._batch_timestamp(batch) for batch in self.offsets}
+        times = {batch: self.started_ms_of(batch) for batch in self.offsets}
         return {batch: time for batch, time in times.items() if time is not None}
 
-    def _batch_timestamp(self, batch: int) -> int | None:
+    def started_ms_of(self, batch: int) -> int | None:
+        """The same of one batch, without reading the others; None without this time."""
         try:
             time = json.loads(self._text(f"offsets/{batch}").splitlines()[1]).get("batchTimestampMs")
         except (OSError, ValueError, IndexError, AttributeError, RecursionError):

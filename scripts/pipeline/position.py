@@ -76,9 +76,14 @@ def newest_created_at(connection: psycopg2.extensions.connection, table: str) ->
     return row[0].replace(tzinfo=UTC) if row and row[0] else None
 
 
+def state(settings: Settings) -> State:
+    """The producer's state file."""
+    return State(_path(settings.streaming.last_processed_timestamp_location))
+
+
 def state_text(settings: Settings) -> str | None:
     """The state file's text, stripped; None when there is none."""
-    return State(_path(settings.streaming.last_processed_timestamp_location)).text
+    return state(settings).text
 
 
 def reached(settings: Settings) -> datetime | None:

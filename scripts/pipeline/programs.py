@@ -117,11 +117,11 @@ def launch(
         environment={**program_environment(stack, name), **(environment or {})},
         folder=working_folder(stack, program),
     )
-    _owner_file(stack, name).write_text(_pipeline_of(stack), encoding="utf-8")
+    _owner_file(stack, name).write_text(pipeline_of(stack), encoding="utf-8")
     return process
 
 
-def _pipeline_of(stack: Stack) -> str:
+def pipeline_of(stack: Stack) -> str:
     """Whose orders a program moves, in one line. It changes with the roll number, the config and PROGRAMS."""
     settings = stack.settings
     return (
@@ -130,21 +130,29 @@ def _pipeline_of(stack: Stack) -> str:
     )
 
 
+def running_pipeline(stack: Stack, name: str) -> str | None:
+    """`pipeline_of` the stack that has started the program which runs under this name; None if that is not known."""
+    try:
+        pipeline = _owner_file(stack, name).read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return pipeline if is_alive(stack, name) else None
+
+
 def _owner_file(stack: Stack, name: str) -> Path:
     return stack.pid_file(name).path.with_suffix(".pipeline")
 
 
 def _require_own(stack: Stack, names: Iterable[str]) -> None:
     """What runs in the background must be this pipeline's: a round would wait for the wrong programs."""
-    own = _pipeline_of(stack)
+    own = pipeline_of(stack)
     for name in names:
-        with contextlib.suppress(OSError):
-            other = _owner_file(stack, name).read_text(encoding="utf-8")
-            if other != own and is_alive(stack, name):
-                raise KitError(
-                    f"The {name} that runs is of another pipeline:\n  {other}\nThis one is:\n  {own}\n"
-                    "`make stop` stops it."
-                )
+        other = running_pipeline(stack, name)
+        if other not in (None, own):
+            raise KitError(
+                f"The {name} that runs is of another pipeline:\n  {other}\nThis one is:\n  {own}\n"
+                "`make stop` stops it."
+            )
 
 
 def command(stack: Stack, program: str) -> list[str | Path]:
@@ -242,7 +250,7 @@ def run_in_foreground(stack: Stack, name: str, debug: bool) -> None:
     environment = program_environment(stack, name)
     remove_unused_scratch(stack)
     stack.pid_file(name).write(psutil.Process())  # exec keeps pid and start time
-    _owner_file(stack, name).write_text(_pipeline_of(stack), encoding="utf-8")
+    _owner_file(stack, name).write_text(pipeline_of(stack), encoding="utf-8")
     os.chdir(working_folder(stack, name) or Path.cwd())
     own_options = ["--debug"] if debug and stack.programs.folder is None else []
     os.execve(words[0], [*words, *own_options], environment)

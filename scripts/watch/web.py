@@ -1,0 +1,3 @@
+from scripts.services.stack import Stack
+def serve(stack: Stack, port: int) -> int: ...
+def port_from_environment() -> int: return 0
