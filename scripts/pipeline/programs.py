@@ -150,8 +150,7 @@ def _require_own(stack: Stack, names: Iterable[str]) -> None:
         other = running_pipeline(stack, name)
         if other not in (None, own):
             raise KitError(
-                f"The {name} that runs is of another pipeline:\n  {other}\nThis one is:\n  {own}\n"
-                "`make stop` stops it."
+                f"The {name} that runs is of another pipeline:\n  {other}\nThis one is:\n  {own}\n`make stop` stops it."
             )
 
 

@@ -25,7 +25,9 @@ def frame(shown: View, width: int, height: int | None = None, *, hint: str = "")
     head = Grid.grid(expand=True)
     head.add_column(overflow="fold")
     head.add_column(justify="right", no_wrap=True)
-    head.add_row(Text(f"{shown.title}  {shown.summary}", _HEAD), Text("  ".join(filter(None, (hint, shown.time))), _SOFT))
+    head.add_row(
+        Text(f"{shown.title}  {shown.summary}", _HEAD), Text("  ".join(filter(None, (hint, shown.time))), _SOFT)
+    )
     parts: list[RenderableType] = [head, Text(), _grid(shown.stages, last_is_wide=True), Text()]
     parts += [_lists(shown, width, None if height is None else height - _fixed_lines(shown)), Text()]
     parts.append(_grid(shown.processes, last_is_wide=True))

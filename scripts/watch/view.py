@@ -225,4 +225,3 @@ def _process(one: Running, at: float) -> Row:
     up_for = "" if one.started_at is None else elapsed(int(at - one.started_at))
     pid = "" if one.pid is None else str(one.pid)
     return Row((one.name, one.state, pid, memory, up_for, one.about), is_wrong=one.state == "down")
-
