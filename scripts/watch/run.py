@@ -40,9 +40,9 @@ def run_watch(stack: Stack) -> int:
         shown: object = None
         while True:
             began = time.monotonic()
-            new = (view(reader.read(LONG_PATIENCE if shown is None else PATIENCE)), *console.size)
+            new = (view(reader.read(LONG_PATIENCE if shown is None else PATIENCE)), console.size)
             if new != shown:  # to draw takes longer than to read
-                live.update(terminal.frame(*new, hint="Ctrl-C ends it"), refresh=True)
+                live.update(terminal.Frame(new[0], console.height, hint="Ctrl-C ends it"), refresh=True)
                 shown = new
             time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
     return 0

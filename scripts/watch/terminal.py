@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -13,70 +14,91 @@ from scripts.watch.snapshot import Snapshot
 from scripts.watch.view import Row, Table, View, view
 
 NARROWEST, WIDTH = 80, 100  # columns
-WIDE = 120  # columns from which on three tables are side by side
+_BETWEEN = 4  # columns between tables that are side by side
+_REASON_WIDTH = 40  # columns for the reasons beside the other two; they are wrapped
+_FEW_LINES = 3  # that the reasons have even if there are many partitions
 _WRONG, _SOFT, _HEAD = "bold red", "dim", "bold"
 
 
-def frame(shown: View, width: int, height: int | None = None, *, hint: str = "") -> RenderableType:
-    """What a terminal of this size shows. Long lists end with how many rows are left out; None: they are not cut.
+@dataclass(frozen=True)
+class Frame:
+    """What a terminal shows. In `height` lines, long lists end with how many rows are left out; None: all of it.
 
     `hint`: such as the key that ends the view.
     """
-    head = Grid.grid(expand=True)
-    head.add_column(overflow="fold")
-    head.add_column(justify="right", no_wrap=True)
-    head.add_row(
-        Text(f"{shown.title}  {shown.summary}", _HEAD), Text("  ".join(filter(None, (hint, shown.time))), _SOFT)
-    )
-    parts: list[RenderableType] = [head, Text(), _grid(shown.stages, last_is_wide=True), Text()]
-    parts += [_lists(shown, width, None if height is None else height - _fixed_lines(shown)), Text()]
-    parts.append(_grid(shown.processes, last_is_wide=True))
-    if shown.warning:
-        parts += [Text(), Text(shown.warning, _WRONG)]
-    return Group(*parts)
+
+    shown: View
+    height: int | None = None
+    hint: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        shown = self.shown
+        options = options.update(height=None)
+        head = Grid.grid(expand=True)
+        head.add_column(overflow="fold")
+        head.add_column(justify="right", no_wrap=True)
+        right = "  ".join(filter(None, (self.hint, shown.time)))
+        head.add_row(Text(f"{shown.title}  {shown.summary}", _HEAD), Text(right, _SOFT))
+        above = console.render_lines(Group(head, Text(), _grid(shown.stages, last_is_wide=True), Text()), options)
+        rest = [Text(), _grid(shown.processes, last_is_wide=True)]
+        if shown.warning:
+            rest += [Text(), Text(shown.warning, _WRONG)]
+        below = console.render_lines(Group(*rest), options)
+        left = None if self.height is None else max(0, self.height - len(above) - len(below))
+        lists = console.render_lines(_lists(shown, console, options.max_width, left), options)[:left]
+        for line in (*above, *lists, *below):
+            yield from line
+            yield Segment.line()
 
 
 def text(snapshot: Snapshot, width: int = WIDTH) -> str:
-    """The same as plain text, with all rows of all lists."""
+    """A snapshot as plain text, with all rows of all lists."""
     console = Console(file=io.StringIO(), width=max(NARROWEST, width), color_system=None, legacy_windows=False)
     with console.capture() as captured:
-        console.print(frame(view(snapshot), console.width))
+        console.print(Frame(view(snapshot)))
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def picture(snapshot: Snapshot, width: int = WIDTH) -> str:
     """The same as SVG, with the colours of a terminal."""
     console = Console(file=io.StringIO(), width=width, record=True, force_terminal=True, color_system="truecolor")
-    console.print(frame(view(snapshot), width))
+    console.print(Frame(view(snapshot)))
     return console.export_svg(title="make watch")
 
 
-def _fixed_lines(shown: View) -> int:
-    """Lines of a frame without its lists: head, stages, processes, their headings and what separates them."""
-    warning = 1 + len(shown.warning.splitlines()) if shown.warning else 0
-    return 1 + 1 + 1 + len(shown.stages.rows) + 1 + 1 + 1 + len(shown.processes.rows) + warning
+def _lists(shown: View, console: Console, width: int, height: int | None) -> RenderableType:
+    """Partitions, dates and reasons in `height` lines.
 
-
-def _lists(shown: View, width: int, height: int | None) -> RenderableType:
-    """Partitions, dates and reasons: side by side, or the reasons below the partitions; in `height` lines."""
-    grid = Grid.grid(padding=(0, 4, 0, 0))
-    if width >= WIDE:
-        grid.add_row(*(_grid(_cut(table, height)) for table in (shown.partitions, shown.dates, shown.reasons)))
+    Side by side; or, where that is too wide, the reasons below the partitions; or all three below each other.
+    """
+    tables = shown.partitions, shown.dates, shown.reasons
+    partitions, dates, reasons = (console.measure(_grid(table)).maximum for table in tables)
+    grid = Grid.grid(padding=(0, _BETWEEN, 0, 0))
+    if partitions + dates + min(reasons, _REASON_WIDTH) + 2 * _BETWEEN <= width:
+        for least in (partitions, dates, 0):
+            grid.add_column(min_width=least)
+        grid.add_row(*(_grid(_cut(table, height)) for table in tables))
         return grid
-    partitions = _cut(shown.partitions, None if height is None else max(height - 3, height // 2))
-    left = None if height is None else height - 1 - _lines(partitions) - 1
-    column = [_grid(partitions), Text(), _grid(_cut(shown.reasons, left))]
-    grid.add_row(Group(*column), _grid(_cut(shown.dates, height)))
+    if partitions + dates + _BETWEEN > width:
+        return Group(*(_grid(_cut(table, None if height is None else height // len(tables))) for table in tables))
+    first, last = shown.partitions, shown.reasons
+    if height is not None:
+        first = _cut(first, height - min(_lines(last), _FEW_LINES))
+        last = _cut(last, height - _lines(first))
+    for least in (partitions, dates):
+        grid.add_column(min_width=least)
+    grid.add_row(Group(_grid(first), _grid(last)), _grid(_cut(shown.dates, height)))
     return grid
 
 
 def _lines(table: Table) -> int:
-    return max(1, len(table.rows))
+    """Lines of a table with its heading."""
+    return 1 + len(table.rows) if table.rows else 1
 
 
 def _cut(table: Table, height: int | None) -> Table:
-    """The table in `height` lines with its heading, and with two rows or more."""
-    count = len(table.rows) if height is None else max(2, height - 1)
+    """The table in `height` lines with its heading, and with one row or more."""
+    count = len(table.rows) if height is None else max(1, height - 1)
     if len(table.rows) <= count:
         return table
     note = f"and {len(table.rows) - count + 1:,} more"

@@ -150,12 +150,12 @@ def _consumer(batches: Batches | NoAnswer, topic: str, rate: float | None, lag: 
 def _batches(batches: Batches | NoAnswer, at: float) -> Row:
     if isinstance(batches, NoAnswer):
         return _silent("Batches", batches)
-    under_way = f"batch {batches.planned} is under way" if batches.is_under_way else ""
+    under_way = f"batch {batches.planned} under way" if batches.is_under_way else ""
     if batches.finished is None:
         return _stage("Batches", "", None, under_way or "no checkpoint yet")
-    took = "" if batches.seconds is None else f", took {elapsed(batches.seconds)}"
-    ago = "" if batches.ended_at is None else f", {elapsed(int(at - batches.ended_at))} ago"
-    last = f"last: batch {batches.finished}{took}{ago}"
+    took = "" if batches.seconds is None else f"took {elapsed(batches.seconds)}"
+    ago = "" if batches.ended_at is None else f"{elapsed(int(at - batches.ended_at))} ago"
+    last = ", ".join(filter(None, (took, ago)))
     return _stage("Batches", f"{batches.finished + 1:,} finished", None, "; ".join(filter(None, (last, under_way))))
 
 
