@@ -88,7 +88,7 @@ def _server(port: int) -> _Server:
         raise KitError(f"PORT={port} may not be used. Choose a port above 1023.") from None
     except OSError:
         raise KitError(
-            f"PORT={port} is in use{find_listener(port)}. Choose another one, or leave it out: then any free one is used."
+            f"PORT={port} is in use{find_listener(port)}. Choose another one. Without PORT any free one is used."
         ) from None
 
 

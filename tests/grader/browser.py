@@ -25,6 +25,19 @@ IN_CHROMIUM = [
     ),
 ]
 
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
 # Requests that the browser makes of its own accord, whatever the page.
 OWN_HOSTS = ("google.com", "googleapis.com", "gstatic.com", "gvt1.com")
 # Writes every element that is wider than a phone into the page's title. What scrolls on its own is not looked into.
@@ -53,17 +66,7 @@ class Browser:
         shutil.rmtree(profile, ignore_errors=True)
         command = [
             str(CHROMIUM),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
+            *OPTIONS,
             "--enable-logging=stderr",
             f"--log-net-log={log}",
             f"--user-data-dir={profile}",
