@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,11 +36,11 @@ from scripts.watch.snapshot import (
     Totals,
     flow,
     lags,
+    recent,
 )
 
 NO_REASON = "(no reason)"
 _CONNECT_TIMEOUT = 2.0  # seconds
-_HISTORY = 64  # snapshots that are remembered for the rates
 
 
 class Reader:
@@ -49,7 +49,7 @@ class Reader:
     def __init__(self, stack: Stack, clock: Callable[[], float] = time.time) -> None:
         settings = self._settings = stack.settings
         self._clock = clock
-        self._history: deque[Totals] = deque(maxlen=_HISTORY)
+        self._history: list[Totals] = []
         self._table, self._watched = TableWatch(settings), _Topic(settings)
         place = f"{settings.postgres.host}:{settings.postgres.port}"
         self._processes = Part(ProcessWatch(stack).read, "the processes are not read in time")
@@ -79,7 +79,7 @@ class Reader:
         state, batches = self._state.answer(until), self._batches.answer(until)
         lake, quarantine = self._lake.answer(until), self._quarantine.answer(until)
         at = self._clock()
-        self._history.append(Totals.of(at, orders, topic, batches, lake))
+        self._history = recent([*self._history, Totals.of(at, orders, topic, batches, lake)])
         behind = lags(topic, batches)
         return Snapshot(
             at=at,

@@ -34,7 +34,7 @@ def sample_snapshot() -> Snapshot:
         topic={0: 412, 1: 420, 2: 403},
         batches=Batches(96, 95, {0: 411, 1: 418, 2: 402}, seconds=0.62, ended_at=at - 1),
         lake=LakeFigures((Day("2025-11-19", 1_215, 188), Day("2025-11-18", 7, 3)), uncounted=1),
-        quarantine={"order_id is missing": 6, "a negative amount": 3},
+        quarantine={"order_id is missing": 6, "amount is negative": 3},
         processes=Processes(
             (
                 Running("postgres", "up", 4127, started, 71 << 20, "127.0.0.1:5432"),

@@ -187,20 +187,23 @@ class Totals:
         )
 
 
+def recent(history: Sequence[Totals]) -> list[Totals]:
+    """Those of the last RATE_WINDOW seconds; none from the future, if the machine's clock was put back."""
+    return [totals for totals in history if 0 <= history[-1].at - totals.at <= RATE_WINDOW]
+
+
 def flow(history: Sequence[Totals], lag: int | None) -> Flow:
-    """The mean rates over the last RATE_WINDOW seconds of `history`, which is in the order of time and not empty."""
-    at = history[-1].at
-    window = [totals for totals in history if at - totals.at <= RATE_WINDOW]
+    """The mean rates over `history`, which is in the order of time and not empty."""
 
     def rate(value: Callable[[Totals], int | None]) -> float | None:
-        points = [(totals.at, count) for totals in window if (count := value(totals)) is not None]
+        points = [(totals.at, count) for totals in history if (count := value(totals)) is not None]
         if len(points) < 2 or points[-1][0] <= points[0][0]:
             return None
         # A table that was emptied or a lake that was deleted: nothing has moved.
         return max(0, points[-1][1] - points[0][1]) / (points[-1][0] - points[0][0])
 
     return Flow(
-        at,
+        history[-1].at,
         inserted=rate(lambda totals: totals.orders),
         published=rate(lambda totals: totals.published),
         read=rate(lambda totals: totals.read),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.pipeline.table import find_table, make_table
+from scripts.pipeline.orders import insert_orders
+from scripts.pipeline.table import make_table, require_table
 from scripts.pipeline.temporary_stack import temporary_stack
 from scripts.services import postgres
 from scripts.services.stack import Stack
@@ -44,14 +45,8 @@ def page(tmp_path: Path) -> Iterator[LivePage]:
 
 
 def insert(stack: Stack, count: int) -> None:
-    with contextlib.closing(postgres.connect(stack.settings.postgres)) as connection, connection.cursor() as cursor:
-        table = find_table(connection, stack.settings)
-        assert table
-        cursor.execute(
-            f"INSERT INTO {table.name} (customer_name, restaurant_name, item, amount, order_status) "
-            "SELECT 'a', '<b>b</b>', 'c', 1, 'PLACED' FROM generate_series(1, %s)",
-            [count],
-        )
+    with contextlib.closing(postgres.connect(stack.settings.postgres)) as connection:
+        insert_orders(connection, require_table(connection, stack.settings).name, count)
 
 
 def test_rows_that_are_inserted_while_it_is_open_and_a_server_that_goes_and_comes_back(

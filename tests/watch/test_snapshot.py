@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.watch.snapshot import RATE_WINDOW, Batches, NoAnswer, Totals, flow, lags
+from scripts.watch.snapshot import RATE_WINDOW, Batches, NoAnswer, Totals, flow, lags, recent
 
 
 def totals(at: float, orders: int | None, published: int | None = None) -> Totals:
@@ -20,7 +20,8 @@ def test_a_rate_is_the_mean_over_the_window() -> None:
 
 def test_what_was_before_the_window_does_not_count() -> None:
     history = [totals(0.0, 0), totals(1.0, 1000), totals(1.0 + RATE_WINDOW, 1000)]
-    assert flow(history, None).inserted == 0.0
+    assert flow(recent(history), None).inserted == 0.0
+    assert recent([*history, totals(0.5, 7)]) == [totals(0.0, 0), totals(0.5, 7)], "a clock that was put back"
 
 
 def test_one_point_gives_no_rate() -> None:
