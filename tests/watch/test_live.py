@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from configs.errors import KitError
 from scripts.pipeline import programs
 from scripts.pipeline.orders import insert_orders
 from scripts.pipeline.services import services_of
@@ -16,6 +18,8 @@ from scripts.pipeline.topic import make_topic, publish
 from scripts.services import kafka, postgres
 from scripts.services.processes import wait_until
 from scripts.services.stack import CONSUMER, Stack
+from scripts.watch import database
+from scripts.watch.database import TableWatch
 from scripts.watch.reader import Reader
 from scripts.watch.snapshot import Batches, LakeFigures, NoAnswer, Orders, Processes, Running, Snapshot, StateFile
 
@@ -38,7 +42,7 @@ class Watched:
         """The first snapshot of which this holds."""
 
         def is_so() -> bool:
-            self.last = self.reader.read(0.3)
+            self.last = self.reader.read(patience=0.3)
             return holds(self.last)
 
         assert wait_until(is_so, timeout=TIMEOUT, interval=0.2), self.last
@@ -107,13 +111,12 @@ def test_rows_on_their_way_through_the_pipeline(watched: Watched) -> None:
     )
     assert isinstance(settled.lake, LakeFigures)
     assert settled.lake.files > 0
-    assert watched.running(CONSUMER).state == "up"
-    assert (watched.running(CONSUMER).memory or 0) > 50 << 20
+    watched.until(lambda _: watched.running(CONSUMER).state == "up")
+    watched.until(lambda _: (watched.running(CONSUMER).memory or 0) > 50 << 20)
 
     programs.stop(stack, [CONSUMER])
     publish(stack.settings.kafka, [b"[]"] * 3)
-    behind = watched.until(lambda snapshot: snapshot.flow.lag == 3)
-    assert watched.running(CONSUMER).state == "down"
+    behind = watched.until(lambda snapshot: snapshot.flow.lag == 3 and watched.running(CONSUMER).state == "down")
     assert in_lake(behind) == BASE_ROWS + 20
     programs.start(stack)
     watched.until(lambda snapshot: snapshot.quarantine == {"not a JSON object": 3} and snapshot.flow.lag == 0)
@@ -140,3 +143,49 @@ def test_a_service_that_stops_is_named_and_comes_back(watched: Watched, name: st
     service.up(watched.stack)
     again = watched.until(lambda snapshot: not isinstance(part(snapshot), NoAnswer))
     assert part(again) == part(before)
+
+
+def test_between_two_counts_of_all_rows_only_new_ones_are_counted(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=1000.0)
+
+    def monotonic() -> float:
+        clock.now += 0.001
+        return float(clock.now)
+
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=monotonic))
+    watch = TableWatch(stack.settings)
+    with (
+        contextlib.closing(watch),
+        contextlib.closing(postgres.connect(stack.settings.postgres)) as connection,
+        connection.cursor() as cursor,
+    ):
+        table = require_table(connection, stack.settings)
+        assert watch.read().rows == table.rows
+        ids = insert_orders(connection, table.name, 5)
+        assert watch.read().rows == table.rows + 5
+        cursor.execute(f"DELETE FROM {table.name} WHERE order_id = ANY(%s)", [ids[:1]])
+        before = (
+            f"INSERT INTO {table.name} SELECT -order_id, customer_name, restaurant_name, item, amount, order_status"
+        )
+        cursor.execute(f"{before}, created_at FROM {table.name} WHERE order_id = %s", [ids[1]])
+        insert_orders(connection, table.name, 2)
+        assert watch.read().rows == table.rows + 4 + 2, "no new id: not seen yet"
+        clock.now += 3600
+        assert watch.read().rows == table.rows + 4 + 1 + 2
+        cursor.execute(f"DELETE FROM {table.name} WHERE order_id < 0 OR order_id >= %s", [ids[0]])
+
+
+def test_a_missing_table_is_named_with_its_remedy(stack: Stack) -> None:
+    settings = stack.settings
+    other = settings.model_copy(update={"postgres": settings.postgres.model_copy(update={"table": "nothing"})})
+    with contextlib.closing(TableWatch(other)) as watch, pytest.raises(KitError, match="no table nothing: `make db`"):
+        watch.read()
+
+
+def test_a_wrong_password_is_no_silence(stack: Stack) -> None:
+    settings = stack.settings
+    other = settings.model_copy(update={"postgres": settings.postgres.model_copy(update={"password": "wrong"})})
+    with contextlib.closing(TableWatch(other)) as watch, pytest.raises(KitError, match=r"refuses at .* password"):
+        watch.read()
