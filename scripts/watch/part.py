@@ -11,7 +11,7 @@ from scripts.watch.snapshot import NoAnswer
 
 Value = TypeVar("Value")
 
-MAX_SHARE = 0.05  # of the time that reading one part may take; a large lake or table is read less often
+MAX_SHARE = 0.03  # of the time that reading one part may take; a large lake or table is read less often
 PATIENCE = 2.0  # seconds without an answer until a part counts as one that does not answer
 
 
