@@ -84,7 +84,6 @@ class Reader:
         return Snapshot(
             at=at,
             rollnumber=self._settings.rollnumber,
-            table_name=self._settings.postgres.table,
             topic_name=self._settings.kafka.topic,
             orders=orders,
             state=state,

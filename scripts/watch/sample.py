@@ -27,7 +27,6 @@ def sample_snapshot() -> Snapshot:
     return Snapshot(
         at=at,
         rollnumber="2025em1100471",
-        table_name="2025em1100471_orders",
         topic_name="2025em1100471_food_orders_raw",
         orders=Orders(1_247, newest),
         state=StateFile("2025-11-19T09:45:26.500000Z", newest - timedelta(seconds=2.25)),

@@ -140,7 +140,6 @@ class Snapshot:
 
     at: float  # seconds since 1970
     rollnumber: str
-    table_name: str
     topic_name: str
     orders: Orders | NoAnswer
     state: StateFile | NoAnswer

@@ -23,10 +23,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its heads. `numbers`: the columns with numbers, from 0. `empty`: its text without rows."""
+    """A table and its heads. `numbers`: the columns with numbers, from 0. `empty`: its text without rows."""
 
     id: str
-    title: str
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
     numbers: tuple[int, ...] = ()
@@ -91,7 +90,7 @@ def _stages(snapshot: Snapshot) -> Table:
         _lake(snapshot.lake, flow.written),
         _quarantine(snapshot.quarantine),
     )
-    return Table("stages", "Stages", ("stage", "so far", "rate", ""), rows, numbers=(1, 2))
+    return Table("stages", ("stage", "so far", "rate", ""), rows, numbers=(1, 2))
 
 
 def _stage(name: str, figure: str, rate: float | None, detail: str, *, is_wrong: bool = False) -> Row:
@@ -192,7 +191,7 @@ def _partitions(snapshot: Snapshot) -> Table:
         for number in numbers
     ]
     heads = ("partition", "end", "finished", "lag")
-    return Table("partitions", "Offsets", heads, tuple(rows), numbers=(0, 1, 2, 3), empty="no offsets")
+    return Table("partitions", heads, tuple(rows), numbers=(0, 1, 2, 3), empty="no offsets")
 
 
 def _number(value: int | None) -> str:
@@ -202,13 +201,13 @@ def _number(value: int | None) -> str:
 def _dates(lake: LakeFigures | NoAnswer) -> Table:
     days = () if isinstance(lake, NoAnswer) else lake.days
     rows = tuple(Row((day.name, f"{day.rows:,}", f"{day.files:,}")) for day in days)
-    return Table("dates", "Lake", ("date", "rows", "files"), rows, numbers=(1, 2), empty="no rows in the lake")
+    return Table("dates", ("date", "rows", "files"), rows, numbers=(1, 2), empty="no rows in the lake")
 
 
 def _reasons(reasons: Mapping[str, int] | NoAnswer | None) -> Table:
     found = reasons if isinstance(reasons, Mapping) else {}
     rows = tuple(Row((f"{count:,}", reason)) for reason, count in found.items())
-    return Table("reasons", "Quarantine", ("messages", "reason"), rows, numbers=(0,), empty="nothing was rejected")
+    return Table("reasons", ("messages", "reason"), rows, numbers=(0,), empty="nothing was rejected")
 
 
 def _processes(processes: Processes | NoAnswer, at: float) -> Table:
@@ -217,7 +216,7 @@ def _processes(processes: Processes | NoAnswer, at: float) -> Table:
         rows: tuple[Row, ...] = (Row(("", processes.text, "", "", "", ""), is_wrong=True),)
     else:
         rows = tuple(_process(one, at) for one in processes.running)
-    return Table("processes", "Processes", heads, rows, numbers=(2, 3, 4))
+    return Table("processes", heads, rows, numbers=(2, 3, 4))
 
 
 def _process(one: Running, at: float) -> Row:

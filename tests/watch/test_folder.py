@@ -21,6 +21,7 @@ class Watched:
     def __init__(self, lake: Path) -> None:
         self.lake = lake
         self.reads: list[str] = []
+        self._hour_ago = time.time() - 3600
         self.watch: FolderWatch[int] = FolderWatch(self._read)
         self.age()
 
@@ -30,9 +31,11 @@ class Watched:
         return None if footer.error else footer.rows
 
     def age(self) -> None:
-        hour_ago = time.time() - 3600
+        self.set_times(self._hour_ago)
+
+    def set_times(self, seconds: float) -> None:
         for place in (self.lake, *(path for path in self.lake.rglob("*") if path.is_dir())):
-            os.utime(place, (hour_ago, hour_ago))
+            os.utime(place, (seconds, seconds))
 
     def rows(self) -> int | None:
         found = self.watch.contents(self.lake)
@@ -80,6 +83,16 @@ def test_a_new_date_counts(watched: Watched) -> None:
     assert watched.rows() == 20
     shutil.copy(watched.a_file(), new)
     assert watched.rows() == 20 + read_footer(new, watched.a_file().name).rows
+
+
+def test_two_changes_at_the_same_time_are_both_seen(watched: Watched) -> None:
+    now = time.time()
+    watched.set_times(now)
+    assert watched.rows() == 20
+    hidden = watched.a_file()
+    hidden.unlink()
+    watched.set_times(now)  # as far as the file system's clock is exact, this is still the same moment
+    assert watched.rows() != 20
 
 
 def test_a_half_written_file_is_tried_again(watched: Watched) -> None:
