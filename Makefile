@@ -3,13 +3,13 @@
 # Variables: ROLLNUMBER, CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12),
 #            SPARK_MASTER, SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run),
 #            SUBMISSIONS, OUT, WORKERS, ROSTER, ONLY, ASSIGNMENT, LIVE, LOAD, SANDBOX, SCHEDULER (of grade-class; see
-#            docs/instructor.md). OUT is also of handout, site, submit, gradescope and
-#            github-classroom,
+#            docs/instructor.md). OUT is also of handout, site, submit, gradescope,
+#            github-classroom and starter, LEVEL and VERIFY of starter,
 #            WEB, PORT (of watch), ARGS (of grade, handout, site, pictures, psql, kafka-topics, kafka-console and pyspark)
 export ROLLNUMBER CONFIG PYTHON SPARK_MASTER SERVICES DRILL SEED RUNS PROGRAMS RECORD ARGS WEB PORT \
-       SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD SANDBOX SCHEDULER
+       SUBMISSIONS OUT WORKERS ROSTER ONLY ASSIGNMENT LIVE LOAD SANDBOX SCHEDULER LEVEL VERIFY
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down status watch logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark submit gradescope github-classroom demo check test lint docs docs-check handout site pictures fidelity fuzz drills bench clean reset
+.PHONY: help setup doctor up down status watch logs db topic producer consumer start stop round1 round2 round3 round4 load grade grade-class class-demo psql kafka-topics kafka-console pyspark submit gradescope github-classroom demo check test lint docs docs-check starter handout site pictures fidelity fuzz drills bench clean reset
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 25
@@ -115,6 +115,9 @@ docs: ## write the generated documents from the code and docs/measured/
 
 docs-check: ## name each generated document that is out of date
 	@scripts/kit scripts.documents --check
+
+starter: ## write the student's kit, without the solution, to OUT=dir; LEVEL=guided|plain, VERIFY=0 does not try it
+	@scripts/kit scripts.starter
 
 handout: ## write the assignment as Markdown, HTML and PDF into OUT=reports/handout, with the marks of the rubric
 	@scripts/kit scripts.handout $(ARGS)

@@ -302,4 +302,5 @@ class LoadRecord(_Record):
     error: str | None = None
 
 
+TOPIC_FILE = "kafka_topic.json"  # the topic's id, in the checkpoint folder; Spark ignores names that it does not know
 LOAD_RECORD = "load.json"

@@ -23,6 +23,13 @@ class KitError(Exception):
     exit_code = 1
 
 
+class TaskNotDoneError(KitError):
+    """What a function of a student's kit raises as long as it is not written."""
+
+    def __init__(self, task: int, file: str, function: str) -> None:
+        super().__init__(f"Task {task} is not done yet: {file}, {function}")
+
+
 def run_command(
     command: Callable[[], int], *, debug: bool = False, prefix: str = "\n", interrupted: str = "Interrupted."
 ) -> int:

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that everybody g
 
 from configs.contract import COLUMN_NAMES, COLUMNS, PARTITION_COLUMN
 
+# BEGIN SOLUTION: task 7
 _CORRUPT = "_corrupt"
 # created_at is read as text and cast below. As a TIMESTAMP, from_json would read epoch milliseconds as seconds (the
 # year 55969), and would guess from half a date.
@@ -18,6 +19,7 @@ _SCHEMA = ", ".join(
 _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}([.]\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$"
 _OLDEST = "1970-01-01"  # a first run begins here, so the producer reads nothing older
 _AMOUNT_TYPE = next(c.spark_type for c in COLUMNS if c.name == "amount")
+# END SOLUTION
 
 REASON = "reason"
 _PLACE = ("topic", "partition", "offset", "timestamp")  # Kafka's own columns of a message
@@ -31,6 +33,7 @@ def with_reasons(messages: DataFrame) -> DataFrame:
     - `topic`, `partition`, `offset`, `timestamp`: as Kafka has them
     - `reason`: why the event may not enter the lake; null if it may
     """
+    # BEGIN SOLUTION: task 7
     raw = messages.select(F.col("value").cast("string").alias("raw"), *_PLACE)
     options = {"columnNameOfCorruptRecord": _CORRUPT, "mode": "PERMISSIVE"}
     parsed = raw.withColumn("parsed", F.from_json("raw", _SCHEMA, options))
@@ -53,8 +56,10 @@ def with_reasons(messages: DataFrame) -> DataFrame:
         F.date_format("created_at", "yyyy-MM-dd").alias(PARTITION_COLUMN),
     )
     return typed.select("raw", *_PLACE, event.alias("event"), _reason().alias(REASON))
+    # END SOLUTION
 
 
+# BEGIN SOLUTION: task 7
 def _reason() -> Column:
     parsed_amount = F.col("parsed.amount")
     reasons = [
@@ -92,3 +97,6 @@ def _is_alone(raw: Column) -> Column:
     in_array = F.json_array_length(F.concat(F.lit("["), raw, F.lit("]"))) == 1
     in_object = F.get_json_object(F.concat(F.lit('{"it":'), raw, F.lit("}")), "$.it").isNotNull()
     return ends_at_first_brace | F.coalesce(in_array & in_object, F.lit(False))
+
+
+# END SOLUTION

@@ -82,6 +82,7 @@ def session_options(settings: Settings) -> dict[str, str]:
 
 
 def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
+    # BEGIN SOLUTION: task 6
     reader = spark.readStream.format("kafka")
     for key, value in {
         "kafka.bootstrap.servers": settings.kafka.brokers,
@@ -95,13 +96,16 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
     }.items():
         reader = reader.option(key, value)
     return reader.load()
+    # END SOLUTION
 
 
 def without_repeats(orders: DataFrame, window: str | None) -> DataFrame:
     """Each order_id once. Without a window every order_id is remembered; with one, older order_ids are forgotten."""
+    # BEGIN SOLUTION: task 8
     if window is None:
         return orders.dropDuplicates(["order_id"])
     return orders.withWatermark("created_at", window).dropDuplicatesWithinWatermark(["order_id"])
+    # END SOLUTION
 
 
 def start_stream(spark: SparkSession, settings: Settings, name: str) -> StreamingQuery:
@@ -113,6 +117,7 @@ def start_stream(spark: SparkSession, settings: Settings, name: str) -> Streamin
     """
     path, checkpoint = locations(settings)[name]
     check_start(settings, path, checkpoint)
+    # BEGIN SOLUTION: task 9
     messages = with_reasons(read_topic(spark, settings))
     if name == LAKE:
         orders = messages.where(F.col(REASON).isNull()).select("event.*")
@@ -129,6 +134,7 @@ def start_stream(spark: SparkSession, settings: Settings, name: str) -> Streamin
     if name == QUARANTINE:
         interval = max(interval, QUARANTINE_INTERVAL)
     return writer.trigger(processingTime=f"{round(interval * 1000)} milliseconds").start()
+    # END SOLUTION
 
 
 def locations(settings: Settings) -> dict[str, tuple[str, str]]:
@@ -159,6 +165,7 @@ class ProgressLog:
             self._reported[query.name] = progress["batchId"]
             seconds = progress["durationMs"].get("triggerExecution", 0) / 1000
             if query.name == LAKE:
+                # BEGIN NOT IN STARTER
                 store = progress["stateOperators"][0]
                 self._log.info(
                     "lake batch %d: read %s, wrote %s, dropped %s (%.2f s)",
@@ -175,6 +182,9 @@ class ProgressLog:
                         progress["batchId"],
                         counted(store["numRowsDroppedByWatermark"], "row"),
                     )
+                # STARTER read = counted(progress["numInputRows"], "message")
+                # STARTER self._log.info("lake batch %d: read %s (%.2f s)", progress["batchId"], read, seconds)
+                # END NOT IN STARTER
         return bool(fresh)
 
 

@@ -23,8 +23,11 @@ from configs.settings import PROJECT
 from grader.rubric import DEFAULT_RUBRIC
 
 if TYPE_CHECKING:
+    # BEGIN NOT IN STARTER
     from grader.class_run.command import ClassOptions
     from grader.class_run.evidence_workers import EvidenceOptions
+
+    # END NOT IN STARTER
     from grader.evidence import Evidence
     from grader.limits import OnStep
     from grader.model import Report
@@ -78,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_judging(grade, seconds=300, memory_of="the whole grading")
     grade.set_defaults(run=_grade)
 
+    # BEGIN NOT IN STARTER
     class_ = commands.add_parser("class", help="grade the submissions of a class", description=_class.__doc__)
     class_.add_argument("submissions", type=Path, metavar="DIR", help="the folder with the submissions, at any depth")
     class_.add_argument(
@@ -96,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     class_.set_defaults(
         run=_class, interrupted="stopped. What was graded is kept; the same command goes on where it was"
     )
+    # END NOT IN STARTER
 
     checks = commands.add_parser("checks", help="list the checks and their marks")
     _add_rubric(checks)
@@ -204,6 +209,7 @@ def _write(
     print(f"Report: {page}\nIn the same folder: report.json, report.xml, report.md, and results.json for Gradescope.")
 
 
+# BEGIN NOT IN STARTER
 def _class(options: argparse.Namespace) -> int:
     """Exit code 0: every submission has a mark, 2: one has none, or the grader was called wrongly."""
     from grader.class_run.command import evidence_mode, run_class
@@ -241,6 +247,7 @@ def _positive(text: str) -> int:
     return number
 
 
+# END NOT IN STARTER
 def _checks(options: argparse.Namespace) -> int:
     from tabulate import tabulate
 

@@ -18,9 +18,13 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that everybody g
 from configs.contract import AMOUNT_PRECISION, AMOUNT_SCALE, COLUMN_NAMES, EPOCH, SPARK_TIMESTAMP_FORMAT, UTC
 from configs.settings import Kafka, Postgres
 
+# BEGIN SOLUTION: task 4
 _JSON = {"timestampFormat": SPARK_TIMESTAMP_FORMAT, "ignoreNullFields": "false"}
+# END SOLUTION
+# BEGIN SOLUTION: task 3
 # Rows of one Spark task. A task either reads or publishes, so two tasks keep two cores busy.
 ROWS_OF_A_TASK = 25_000
+# END SOLUTION
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Batch:
         """The greatest created_at of the batch."""
         return self.bounds[-1]
 
+    # BEGIN SOLUTION: task 4
     @property
     def ranges(self) -> list[str]:
         """A condition for each task."""
@@ -46,6 +51,8 @@ class Batch:
             for low, high in itertools.pairwise(edges)
         ]
 
+    # END SOLUTION
+
 
 def find_batch(
     connection: psycopg2.extensions.connection, table: str, last: datetime, horizon: datetime, limit: int | None
@@ -54,6 +61,7 @@ def find_batch(
 
     `table` is the quoted name. None: there are no such rows.
     """
+    # BEGIN SOLUTION: task 3
     fetch = "" if limit is None else f"FETCH FIRST {limit} ROWS WITH TIES"
     # The literals are TIMESTAMPs in UTC, whatever the server's zone is.
     query = f"""
@@ -73,10 +81,12 @@ def find_batch(
     # Ties may be in the rows of several tasks; they have one bound.
     bounds = sorted({moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment for moment, _ in parts})
     return Batch(table, last, tuple(bounds), sum(count for _, count in parts))
+    # END SOLUTION
 
 
 def publish(spark: SparkSession, postgres: Postgres, kafka: Kafka, batch: Batch) -> None:
     """Read the rows of a batch, write their events to the topic, and wait until the broker has acknowledged each."""
+    # BEGIN SOLUTION: task 4
     writer = _read(spark, postgres, batch).write.format("kafka")
     for key, value in {
         "kafka.bootstrap.servers": kafka.brokers,
@@ -91,8 +101,10 @@ def publish(spark: SparkSession, postgres: Postgres, kafka: Kafka, batch: Batch)
     }.items():
         writer = writer.option(key, value)
     writer.save()
+    # END SOLUTION
 
 
+# BEGIN SOLUTION: task 4
 def _read(spark: SparkSession, postgres: Postgres, batch: Batch) -> DataFrame:
     """The batch's events: key and value of a message."""
     properties = {
@@ -120,12 +132,17 @@ def _query(table: str) -> str:
     )
 
 
+# END SOLUTION
 def _literal(moment: datetime) -> str:
     moment = max(moment, EPOCH).astimezone(UTC)
     return f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S.%f}'"
 
 
+# BEGIN SOLUTION: task 4
 def _event() -> Column:
     readable = F.to_json(F.struct(*COLUMN_NAMES), _JSON)
     as_text = [F.col("amount_text").alias("amount") if name == "amount" else F.col(name) for name in COLUMN_NAMES]
     return F.when(F.col("amount_text").isNotNull(), F.to_json(F.struct(*as_text), _JSON)).otherwise(readable)
+
+
+# END SOLUTION

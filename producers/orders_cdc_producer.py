@@ -151,6 +151,7 @@ class Source:
 
 def poll(spark: SparkSession, settings: Settings, source: Source, state: Path, log: logging.Logger) -> bool:
     """Publish one batch; True if the table may hold more rows that are ready."""
+    # BEGIN SOLUTION: task 5
     started = time.monotonic()
     limit = settings.cdc.batch_limit
     batch = source.next_batch(_last_published(settings, state), limit)
@@ -166,6 +167,7 @@ def poll(spark: SparkSession, settings: Settings, source: Source, state: Path, l
         time.monotonic() - started,
     )
     return limit is not None and batch.rows >= limit
+    # END SOLUTION
 
 
 def _last_published(settings: Settings, state: Path) -> datetime:

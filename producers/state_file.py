@@ -17,6 +17,7 @@ def read_state(path: Path) -> datetime | None:
         ProgramError: the file exists and holds no timestamp. Starting over would publish the whole table again, and a
             guess could lose rows. So a person must decide.
     """
+    # BEGIN SOLUTION: task 1
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -27,6 +28,7 @@ def read_state(path: Path) -> datetime | None:
         return parse_state(text).timestamp
     except ValueError as error:
         raise ProgramError(f"The state file {path} holds no timestamp: {error}. {_REMEDY}") from None
+    # END SOLUTION
 
 
 _REMEDY = (
@@ -37,6 +39,7 @@ _REMEDY = (
 
 def write_state(path: Path, reached: datetime) -> None:
     """Replace the state file in one step: after a crash it holds the old timestamp or the new one, never a part."""
+    # BEGIN SOLUTION: task 2
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     with temporary.open("w", encoding="utf-8") as stream:
@@ -49,3 +52,4 @@ def write_state(path: Path, reached: datetime) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+    # END SOLUTION

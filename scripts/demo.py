@@ -11,6 +11,7 @@ from scripts.pipeline import programs
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table
 from scripts.pipeline.topic import make_topic
+from scripts.pipeline.unfinished_tasks import require_done
 from scripts.rounds.run import run_round
 from scripts.services.stack import Stack
 
@@ -19,8 +20,9 @@ def run_demo(stack: Stack) -> int:
     """Take orders from insert to grade; return the grader's exit code.
 
     Raises:
-        KitError: a step failed. What was started is stopped in that case too.
+        KitError: a step failed; what was started is stopped in that case too. Or a task of a student's kit is not done.
     """
+    require_done(stack.programs)
     clock = time.monotonic()
     stack = replace(stack, short_lived=True)
     stopped: list[str] = []

@@ -41,8 +41,9 @@ if [[ $PROGRAM_SCRATCH != *,* ]] && mkdir -p "$PROGRAM_SCRATCH" 2>/dev/null; the
     PROGRAM_JAVA_OPTIONS+=" -Djava.io.tmpdir=\"${quoted//\"/\\\"}\""
 fi
 
+# In a student's kit any program can stand in these folders. One that configs.program runs listens for both signals.
 is_ours=false
-case $program in "$kit"/producers/* | "$kit"/consumers/*) is_ours=true ;; esac
+case $program in "$kit"/producers/* | "$kit"/consumers/*) if grep -q run_program "$program"; then is_ours=true; fi ;; esac
 patience=8
 if $is_ours; then patience=30; fi
 

@@ -38,3 +38,12 @@ def test_reset_leaves_no_record_of_a_round_or_load(tmp_path: Path) -> None:
         (folder / name).write_text("{}")
     remove.reset(stack)
     assert not (tmp_path / "state" / "food").exists()
+
+
+def test_reset_removes_the_checkpoint_of_a_consumer_that_ended_before_its_first_batch(tmp_path: Path) -> None:
+    stack = Stack(load_settings(write_config(tmp_path, {}, "2025em01"), environment={}), services="external")
+    checkpoint = Path(stack.settings.streaming.checkpoint_location)
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "kafka_topic.json").write_text("{}")
+    assert not [line for line in remove.reset(stack) if line.startswith("Left alone")]
+    assert not checkpoint.exists()
