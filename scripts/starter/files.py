@@ -78,7 +78,15 @@ EXCLUDED = (
     "tests/",
 )
 # Made from ours, or a text of their own beside this file; see generate.py.
-MADE = ("Makefile", "README.md", "configs/orders_stream.yml", "docs/assignment.md", "docs/checks.md", "pyproject.toml", "requirements.txt")
+MADE = (
+    "Makefile",
+    "README.md",
+    "configs/orders_stream.yml",
+    "docs/assignment.md",
+    "docs/checks.md",
+    "pyproject.toml",
+    "requirements.txt",
+)
 
 # Of the Makefile: variables that only verbs of an instructor read.
 INSTRUCTORS_VARIABLES = frozenset(
