@@ -23,7 +23,7 @@ _MAKEFILE = """\
 #
 # Variables: CONFIG (a file like configs/orders_stream.yml), PYTHON (3.10 to 3.12), SPARK_MASTER,
 #            SERVICES=embedded|docker|external, PROGRAMS (a folder: whose producer and consumer run),
-#            ARGS (of grade, psql, kafka-topics, kafka-console and pyspark)
+#            WEB, PORT (of watch), OUT (of submit), ARGS (of grade, psql, kafka-topics, kafka-console and pyspark)
 PROGRAMS ?= .
 export {variables}
 .DEFAULT_GOAL := help
