@@ -96,7 +96,13 @@ def _words(check: Check) -> str:
 
 def _example_text(check: Check) -> str:
     """The check's finding for its first failing example."""
-    example = check.failing[0]
+    name = check.failing[0].name
+    return f"For example, {name.replace('_', ' ')}:\n\n{finding_text(check, name)}"
+
+
+def finding_text(check: Check, example_name: str) -> str:
+    """The check's finding for one of its failing examples, in indented lines."""
+    example = next(example for example in check.failing if example.name == example_name)
     with tempfile.TemporaryDirectory() as folder:
         submission = Submission(Path(folder))
         example.build(submission)
@@ -106,6 +112,5 @@ def _example_text(check: Check) -> str:
         except Mismatch as mismatch:
             lines = [f"expected  {mismatch.expected}", f"found     {mismatch.actual}"]
             lines += [f"row       {row_text(row)}" for row in mismatch.samples[:3]]
-            text = "\n".join(f"    {line}" for line in lines).replace(f"{folder}/", "")
-            return f"For example, {example.name.replace('_', ' ')}:\n\n{text}"
+            return "\n".join(f"    {line}" for line in lines).replace(f"{folder}/", "")
     raise AssertionError(f"{check.id} passes its example {example.name}")

@@ -20,6 +20,7 @@ from scripts.drills.documentation import DRILLS
 from scripts.fidelity.table import FIDELITY
 from scripts.generated.document import Document, head
 from scripts.handout.text import ASSIGNMENT
+from scripts.pitfalls.pages import PAGES as PITFALLS
 
 
 def _checks_page() -> str:
@@ -30,7 +31,7 @@ def _checks_page() -> str:
 
 CHECKS = Document(PROJECT / "docs" / "checks.md", _checks_page)
 SCHEMA = Document(PROJECT / "docs" / "report.schema.json", schema_text)
-DOCUMENTS = (ASSIGNMENT, CHECKS, SCHEMA, DRILLS, FIDELITY, BENCHMARKS)
+DOCUMENTS = (ASSIGNMENT, CHECKS, SCHEMA, DRILLS, FIDELITY, BENCHMARKS, *PITFALLS)
 
 
 def write(documents: Sequence[Document]) -> int:

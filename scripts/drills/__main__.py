@@ -81,16 +81,18 @@ def _number(name: str) -> int | None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.drills", description="What `make drills` calls.")
     parser.add_argument("--out", type=Path, help="the JSON report (default: reports/drills.json, or drills_<programs>)")
+    parser.add_argument("--one-stack", action="store_true", help="keep the stack after a drill that was not clean")
     arguments = parser.parse_args()
     # A background job starts with Ctrl-C ignored. Both signals must end the run and remove its stack.
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.default_int_handler)
     return run_command(
-        lambda: drill_command(arguments.out), interrupted="Interrupted. The stack of the drills is removed."
+        lambda: drill_command(arguments.out, one_stack=arguments.one_stack),
+        interrupted="Interrupted. The stack of the drills is removed.",
     )
 
 
-def drill_command(out: Path | None) -> int:
+def drill_command(out: Path | None, *, one_stack: bool = False) -> int:
     """Run the drills that the environment names; exit code 1 if one was not clean."""
     under_test = programs_under_test(os.environ.get("PROGRAMS"))
     planned = plan(os.environ.get("DRILL") or None, _number("SEED") or 1, _number("RUNS"))
@@ -106,7 +108,7 @@ def drill_command(out: Path | None) -> int:
         write_json(out, under_test.name, results)  # after each drill: an interrupted run keeps its results
 
     try:
-        run_drills(planned, under_test, report)
+        run_drills(planned, under_test, report, out.parent / "drills", one_stack=one_stack)
     except (KafkaException, OSError, KitError) as error:
         raise DrillError(str(error)) from error
     failed = [result for result in results if not result.is_clean]
@@ -114,7 +116,7 @@ def drill_command(out: Path | None) -> int:
     print(f"{time.monotonic() - clock:.0f} s. The full report is in {out}")
     if os.environ.get("RECORD"):
         record([read_report(out)])
-        print(f"Recorded in {MEASURED_FILE}. docs/drills.md is written from it.")
+        print(f"Recorded in {MEASURED_FILE}. docs/drills.md is written from it. `make docs` writes the other pages.")
     return 1 if failed else 0
 
 

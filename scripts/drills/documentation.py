@@ -20,6 +20,7 @@ from configs.wording import counted
 from scripts.drills import all_drills
 from scripts.drills.model import Drill
 from scripts.drills.random_faults import BUDGET, FAULTS
+from scripts.drills.report import short_verdict, tabulated
 from scripts.generated.document import Document, head
 from scripts.generated.measured import MEASURED, read_measured, write_measured
 from scripts.pipeline.programs import NAIVE
@@ -30,7 +31,11 @@ RANDOM = "random"
 
 
 class Figures(BaseModel):
-    """The runs of one drill, added up. `seeds`: the first and the last; `ended`: programs that ended by themselves."""
+    """The runs of one drill, added up.
+
+    `seeds`: the first and the last; `ended`: programs that ended by themselves; `verdict`: of the first run that was
+    not clean, as the table of `make drills` shows it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,8 +52,10 @@ class Figures(BaseModel):
     unexpected: int
     repeats_removed: int
     in_quarantine: int
+    unaccounted: int = 0
     ended: int
     seconds: float
+    verdict: str = ""  # not in what was recorded before it was kept
 
 
 Measured = Mapping[str, Mapping[str, Figures]]  # programs -> drill -> figures
@@ -102,7 +109,18 @@ def merge_reports(measured: Measured, reports: Iterable[Mapping[str, Any]]) -> M
 
 
 def _figures(runs: Sequence[Mapping[str, Any]]) -> Figures:
-    keys = ("rows", "messages", "lost", "repeated", "altered", "unexpected", "repeats_removed", "in_quarantine")
+    keys = (
+        "rows",
+        "messages",
+        "lost",
+        "repeated",
+        "altered",
+        "unexpected",
+        "repeats_removed",
+        "in_quarantine",
+        "unaccounted",
+    )
+    not_clean = [run["verdict"] for run in runs if not run["clean"]]
     return Figures(
         runs=len(runs),
         clean=sum(run["clean"] for run in runs),
@@ -112,7 +130,24 @@ def _figures(runs: Sequence[Mapping[str, Any]]) -> Figures:
         **{key: sum(run["balance"][key] for run in runs) for key in keys},
         ended=sum(len(run["ended"]) for run in runs),
         seconds=round(sum(run["seconds"] for run in runs), 1),
+        verdict=short_verdict(next(iter(not_clean), "clean")),
     )
+
+
+def measured_figures(programs: str, drill: str) -> Figures | None:
+    """What was recorded for a drill; None if nothing was.
+
+    Raises:
+        KitError: docs/measured/drills.json does not hold figures.
+    """
+    return (read_measured(MEASURED_FILE, _MEASURED) or {}).get(programs, {}).get(drill)
+
+
+def printed_table(drill: str, figures: Figures) -> str:
+    """The table that `make drills` printed when these figures of one run were recorded."""
+    f = figures
+    wrong, seconds = f.altered + f.unexpected, f"{f.seconds:.1f}"
+    return tabulated([[drill, f.rows, f.faults, f.lost, f.repeated, wrong, seconds, f.verdict]])
 
 
 def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:

@@ -100,6 +100,10 @@ class Pipeline:
         self.note(f"second {name}")
         return second
 
+    def start_unsupervised(self, name: str) -> None:
+        """Start a program that may refuse to run. If it ends, it is not started again and not reported."""
+        self._launch(name, name, {})
+
     def _launch(self, program: str, name: str, environment: Mapping[str, str]) -> None:
         programs.launch(self.stack, program, name=name, environment=self._environment(environment))
 

@@ -49,6 +49,11 @@ def table(results: Sequence[Result]) -> str:
     if mixed:
         seeds = [result.seed for result in mixed]
         rows.append(_row(f"random, seeds {min(seeds)} to {max(seeds)}", mixed))
+    return tabulated(rows)
+
+
+def tabulated(rows: Sequence[Sequence[object]]) -> str:
+    """The table of these rows: drill, rows, faults, lost, repeated, wrong, seconds, verdict."""
     headers = ["drill", "rows", "faults", "lost", "repeated", "wrong", "seconds", "verdict"]
     return tabulate(rows, headers=headers, disable_numparse=True, colalign=("left", *["right"] * 6, "left"))
 
@@ -57,7 +62,7 @@ def _row(name: str, results: Iterable[Result]) -> list[object]:
     items = list(results)
     balances = [result.balance for result in items]
     failed = [result for result in items if not result.is_clean]
-    short = verdict(failed[0]).splitlines()[0][:70] if failed else "clean"
+    short = short_verdict(verdict(failed[0])) if failed else "clean"
     return [
         name,
         sum(balance.rows for balance in balances),
@@ -68,6 +73,11 @@ def _row(name: str, results: Iterable[Result]) -> list[object]:
         f"{sum(result.seconds for result in items):.1f}",
         short if len(items) == 1 or not failed else f"{len(failed)} of {len(items)} not clean: {short}",
     ]
+
+
+def short_verdict(text: str) -> str:
+    """A verdict as the table shows it."""
+    return text.splitlines()[0][:70]
 
 
 def write_json(path: Path, programs: str, results: Iterable[Result]) -> None:

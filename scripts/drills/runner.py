@@ -13,7 +13,6 @@ import psycopg2
 from confluent_kafka import KafkaException
 
 from configs.errors import KitError
-from configs.settings import PROJECT
 from scripts.drills.balance import Balance, balance
 from scripts.drills.errors import DrillError
 from scripts.drills.evidence import EvidenceReader, read_source
@@ -30,9 +29,6 @@ CHANGES: Changes = {
     "cdc": {"poll_interval_sec": 0.4, "batch_limit": 20},
     "streaming": {"batch_interval": "400 milliseconds"},
 }
-
-
-KEPT_LOGS = PROJECT / "reports" / "drills"  # of drills that were not clean
 
 
 @dataclass(frozen=True)
@@ -119,8 +115,18 @@ class Session:
         return figures
 
 
-def run_drills(planned: Iterable[Planned], under_test: Programs, report: Callable[[Result], None]) -> list[Result]:
+def run_drills(
+    planned: Iterable[Planned],
+    under_test: Programs,
+    report: Callable[[Result], None],
+    kept_logs: Path,
+    *,
+    one_stack: bool = False,
+) -> list[Result]:
     """Run drills in order. After one that was not clean the stack proves nothing, so the next drill gets a new one.
+
+    With `one_stack` it only gets a new one after a drill that was cut short. That is faster, but rows that an earlier
+    drill repeated may be counted again. The logs of a drill that was not clean go to a folder in `kept_logs`.
 
     Raises:
         KitError, DrillError: a stack could not be started.
@@ -134,9 +140,10 @@ def run_drills(planned: Iterable[Planned], under_test: Programs, report: Callabl
             results.append(result)
             report(result)
             if not result.is_clean:
-                session.keep_logs(KEPT_LOGS / f"{result.drill}_{result.seed}")
-                session.close()
-                session = None
+                session.keep_logs(kept_logs / f"{result.drill}_{result.seed}")
+                if result.problem is not None or not one_stack:
+                    session.close()
+                    session = None
     finally:
         if session is not None:
             session.close()

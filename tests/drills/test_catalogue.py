@@ -73,11 +73,12 @@ def test_a_random_run_that_was_not_clean_is_named_on_the_page() -> None:
 
 
 def test_a_report_replaces_what_it_measured_again() -> None:
-    counts = {"rows": 5, "messages": 5, "lost": 1, "repeated": 0, "altered": 0, "unexpected": 0}
+    counts = {"rows": 5, "messages": 5, "lost": 1, "repeated": 0, "altered": 0, "unexpected": 0, "unaccounted": 2}
     run = {
         "drill": "late_commit",
         "seed": 3,
         "clean": False,
+        "verdict": "1 lost; the producer ended:\nERROR",
         "faults": ["late commit"],
         "ended": [],
         "seconds": 1.5,
@@ -87,7 +88,16 @@ def test_a_report_replaces_what_it_measured_again() -> None:
     merged = merge_reports(before, [{"programs": "naive", "runs": [run, {**run, "seed": 4, "clean": True}]}])["naive"]
     assert merged["other"] == figures(lost=2)
     assert merged["late_commit"] == figures(
-        runs=2, rows=10, messages=10, lost=2, seeds=(3, 4), seeds_not_clean=(3,), faults=2, seconds=3.0
+        runs=2,
+        rows=10,
+        messages=10,
+        lost=2,
+        unaccounted=4,
+        seeds=(3, 4),
+        seeds_not_clean=(3,),
+        faults=2,
+        seconds=3.0,
+        verdict="1 lost; the producer ended:",
     )
 
 
@@ -97,7 +107,7 @@ def test_figures_are_recorded_only_when_asked(
 ) -> None:
     records: list[object] = []
     monkeypatch.setattr(command, "record", records.extend)
-    monkeypatch.setattr(command, "run_drills", lambda *_: write_json(tmp_path / "drills.json", "ours", []))
+    monkeypatch.setattr(command, "run_drills", lambda *_, **__: write_json(tmp_path / "drills.json", "ours", []))
     for name in ("PROGRAMS", "SEED", "RUNS", "RECORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DRILL", "late_commit")
@@ -111,7 +121,7 @@ def test_a_record_goes_to_the_measurements_and_the_page(tmp_path: Path, monkeypa
     monkeypatch.setattr(documentation, "MEASURED_FILE", tmp_path / "drills.json")
     page = Document(tmp_path / "drills.md", documentation.DRILLS.text)
     monkeypatch.setattr(documentation, "DRILLS", page)
-    counts = dict.fromkeys(("messages", "lost", "repeated", "altered", "unexpected"), 0)
+    counts = dict.fromkeys(("messages", "lost", "repeated", "altered", "unexpected", "unaccounted"), 0)
     balance = {"rows": 321, **counts, "repeats_removed": 0, "in_quarantine": 0}
     run = {"drill": "late_commit", "seed": 1, "clean": True, "faults": [], "ended": [], "seconds": 2.0}
     documentation.record([{"programs": "ours", "runs": [{**run, "balance": balance}]}])
