@@ -62,6 +62,10 @@ class Session:
         """Stop and remove all of it."""
         self._held.close()
 
+    def skips_batches(self) -> bool:
+        """Whether the lake's log is ahead of the checkpoint: Spark takes the batches in between for written."""
+        return self.pipeline.last_logged_batch() > self.pipeline.last_planned_batch()
+
     def keep_logs(self, folder: Path) -> None:
         """Copy the logs of programs and services, which would be removed with the stack."""
         shutil.copytree(self.pipeline.stack.logs, folder, dirs_exist_ok=True)
@@ -125,8 +129,9 @@ def run_drills(
 ) -> list[Result]:
     """Run drills in order. After one that was not clean the stack proves nothing, so the next drill gets a new one.
 
-    With `one_stack` it only gets a new one after a drill that was cut short. That is faster, but rows that an earlier
-    drill repeated may be counted again. The logs of a drill that was not clean go to a folder in `kept_logs`.
+    With `one_stack` it only gets a new one after a drill that was cut short, or if Spark would skip the next batches.
+    That is faster, but rows that an earlier drill lost or repeated may be counted again. The logs of a drill that was
+    not clean go to a folder in `kept_logs`.
 
     Raises:
         KitError, DrillError: a stack could not be started.
@@ -141,7 +146,7 @@ def run_drills(
             report(result)
             if not result.is_clean:
                 session.keep_logs(kept_logs / f"{result.drill}_{result.seed}")
-                if result.problem is not None or not one_stack:
+                if result.problem is not None or session.skips_batches() or not one_stack:
                     session.close()
                     session = None
     finally:

@@ -25,6 +25,7 @@ from scripts.services.stack import OURS
 FOLDER = PROJECT / "docs" / "pitfalls"
 LESSONS = Path(__file__).with_name("lessons")
 WIDTH = 120
+SOURCES = ("scripts/pitfalls/", "producers/", "consumers/", "tests/naive_baseline/", "docs/measured/drills.json")
 
 
 @cache
@@ -48,11 +49,11 @@ def lesson(pitfall: Pitfall) -> str:
         _templates()
         .get_template(f"{pitfall.name}.md.j2")
         .render(
-            head=head(pitfall.title, "scripts/pitfalls/", "the code that it quotes", "docs/measured/drills.json"),
+            head=head(pitfall.title, *SOURCES),
             pitfall=pitfall,
             drill=all_drills()[pitfall.drill],
-            naive_printed=_printed(pitfall, naive),
-            ours_printed=_printed(pitfall, ours),
+            naive_printed=_printed(pitfall.drill, naive),
+            ours_printed=_printed(pitfall.drill, ours),
             recorded=_recorded(pitfall.kind, naive),
             finding=_finding(pitfall),
             anchor=_anchor(pitfall.check),
@@ -63,11 +64,9 @@ def lesson(pitfall: Pitfall) -> str:
 def index() -> str:
     """docs/pitfalls/README.md."""
     rows = [f"| [{item.title}]({item.name}.md) | `{item.place}` | `{item.drill}` | {item.kind} |" for item in PITFALLS]
-    return _templates().get_template("README.md.j2").render(
-        head=head("Pitfalls", "scripts/pitfalls/"),
-        table="\n".join(["| mistake | stopped in | drill | what it shows |", "|---|---|---|---|", *rows]),
-        first=PITFALLS[0],
-    )  # fmt: skip
+    table = "\n".join(["| mistake | stopped in | drill | what it shows |", "|---|---|---|---|", *rows])
+    template = _templates().get_template("README.md.j2")
+    return template.render(head=head("Pitfalls", "scripts/pitfalls/"), table=table, first=PITFALLS[0])
 
 
 def _quoted(path: str, name: str, *containing: str) -> str:
@@ -80,11 +79,11 @@ def _naive(program: str, name: str | None, *containing: str) -> str:
     return f"```python\n{quote(PROJECT / 'tests' / 'naive_baseline' / program, name, *containing)}\n```"
 
 
-def _printed(pitfall: Pitfall, figures: Figures | None) -> str:
+def _printed(drill: str, figures: Figures | None) -> str:
     """The end of what `make drills` printed when it was recorded."""
     if figures is None:
         return "    (not recorded yet)"
-    table = printed_table(pitfall.drill, figures)
+    table = printed_table(drill, figures)
     return textwrap.indent(f"{table}\n\n{figures.clean} of {figures.runs} clean in ...", "    ")
 
 
@@ -107,7 +106,7 @@ def _finding(pitfall: Pitfall) -> str:
 def _anchor(check_id: str) -> str:
     """Of the check's heading in docs/checks.md, which ends with its marks: "no_missing_orders (2)"."""
     points = load_rubric(DEFAULT_RUBRIC, all_checks()).points[check_id]
-    return f"{check_id}-{number(points).replace('.', '')}" if points else check_id
+    return f"{check_id}-{str(number(points)).replace('.', '')}" if points else check_id
 
 
 def _document(pitfall: Pitfall) -> Document:
