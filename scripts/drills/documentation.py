@@ -55,7 +55,7 @@ class Figures(BaseModel):
     unaccounted: int = 0
     ended: int
     seconds: float
-    verdict: str = ""  # not in what was recorded before it was kept
+    verdict: str | None = None  # not in what was recorded before it was kept
 
 
 Measured = Mapping[str, Mapping[str, Figures]]  # programs -> drill -> figures
@@ -146,8 +146,9 @@ def measured_figures(programs: str, drill: str) -> Figures | None:
 def printed_table(drill: str, figures: Figures) -> str:
     """The table that `make drills` printed when these figures of one run were recorded."""
     f = figures
+    verdict = f.verdict or ("clean" if f.clean == f.runs else "not clean")
     wrong, seconds = f.altered + f.unexpected, f"{f.seconds:.1f}"
-    return tabulated([[drill, f.rows, f.faults, f.lost, f.repeated, wrong, seconds, f.verdict]])
+    return tabulated([[drill, f.rows, f.faults, f.lost, f.repeated, wrong, seconds, verdict]])
 
 
 def drills_markdown(drills: Mapping[str, Drill], measured: Measured) -> str:
