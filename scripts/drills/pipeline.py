@@ -104,6 +104,10 @@ class Pipeline:
         """Start a program that may refuse to run. If it ends, it is not started again and not reported."""
         self._launch(name, name, {})
 
+    def supervise(self, name: str) -> None:
+        """Supervise a program that `start_unsupervised` has started."""
+        self._supervised[name] = {}
+
     def _launch(self, program: str, name: str, environment: Mapping[str, str]) -> None:
         programs.launch(self.stack, program, name=name, environment=self._environment(environment))
 

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,17 +66,22 @@ def run_all(programs: str, folder: Path) -> Run:
         ["make", "-n", "drills", *variables], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout
     report = folder / "drills.json"
-    done = subprocess.run(
+    with subprocess.Popen(
         [*shlex.split(line), "--out", str(report), "--one-stack"],
         cwd=PROJECT,
         env={**os.environ, **dict(variable.split("=", 1) for variable in variables)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-    )
-    assert report.exists(), done.stdout + done.stderr
+    ) as process:
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            process.send_signal(signal.SIGINT)  # so that it removes its stack
+            raise
+    assert report.exists(), output
     runs = {run["drill"]: run for run in json.loads(report.read_text(encoding="utf-8"))["runs"]}
-    return Run(done.returncode, done.stdout + done.stderr, runs)
+    return Run(process.returncode, output, runs)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ BATCHES = 3  # before the checkpoint is deleted: the lake's log is at least so f
     "what to put back. With the old checkpoint it continues where it was.",
 )
 def checkpoint_deleted(pipeline: Pipeline) -> None:
-    """The checkpoint of a stopped consumer is deleted, and the lake is kept.
+    """The consumer's checkpoint is deleted while the consumer is down, and the lake is kept.
 
     Rows are inserted in three batches before that, 4 while there is no checkpoint, and 2 after. The checkpoint is only
     moved. A consumer that refuses to start gets it back, as an operator would do.
@@ -20,7 +20,7 @@ def checkpoint_deleted(pipeline: Pipeline) -> None:
     for _ in range(BATCHES):
         pipeline.insert(2)
         pipeline.settle()
-    pipeline.stop(CONSUMER)
+    pipeline.kill(CONSUMER)
     moved = pipeline.checkpoint.with_name(f"{pipeline.checkpoint.name}.moved")
     pipeline.checkpoint.rename(moved)
     pipeline.note("checkpoint deleted")
@@ -31,9 +31,9 @@ def checkpoint_deleted(pipeline: Pipeline) -> None:
         lambda: not pipeline.is_alive(CONSUMER) or pipeline.is_topic_read(),
         "a consumer that refuses to start, or has read the topic",
     )
-    if pipeline.is_alive(CONSUMER):
-        pipeline.stop(CONSUMER)
-    else:
+    if not pipeline.is_alive(CONSUMER):
         moved.rename(pipeline.checkpoint)
-    pipeline.start(CONSUMER)
+        pipeline.start(CONSUMER)
+    else:
+        pipeline.supervise(CONSUMER)
     pipeline.insert(2)
