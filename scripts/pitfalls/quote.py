@@ -9,8 +9,9 @@ from pathlib import Path
 
 from configs.errors import KitError
 
-# Lines for the student's kit, which has the same files without the solution: marks, and what a student has to do.
-_FOR_STUDENTS = re.compile(r"\s*(#\s*(BEGIN|END) SOLUTION\b|### )")
+# Lines for the student's kit, which has the same files without the solution (see scripts/starter/cuts.py): marks, and
+# what a student gets instead.
+_FOR_STUDENTS = re.compile(r"\s*(# (BEGIN|END) (SOLUTION|NOT IN STARTER)\b|# STARTER |### )")
 
 
 def quote(path: Path, name: str | None = None, *containing: str) -> str:

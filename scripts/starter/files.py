@@ -70,6 +70,7 @@ EXCLUDED = (
     "scripts/generated/",
     "scripts/handout/",
     "scripts/layers.py",
+    "scripts/pitfalls/",
     "scripts/platforms/",
     "scripts/pictures/",
     "scripts/record_classes.py",
