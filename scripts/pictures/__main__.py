@@ -19,6 +19,8 @@ from grader.rubric import DEFAULT_RUBRIC
 from scripts.docs_venv import run_in_docs_venv
 from scripts.pictures.browser import photograph
 from scripts.pictures.evidence import a_class, a_submission
+from scripts.watch.sample import sample_snapshot
+from scripts.watch.terminal import picture as picture_of_terminal
 
 FOLDER = PROJECT / "docs" / "pictures"
 MAX_BYTES = 150_000
@@ -56,9 +58,19 @@ def class_page(folder: Path) -> Path:
     return out / PAGE
 
 
+def watch_page(folder: Path) -> Path:
+    """The terminal of `make watch`, while a pipeline works."""
+    page = folder / "watch.html"
+    page.write_text(
+        f"<!doctype html><body style='margin: 0'>{picture_of_terminal(sample_snapshot(), 100)}", encoding="utf-8"
+    )
+    return page
+
+
 PICTURES = (
     Picture("report", 1200, 1000, report_page),
     Picture("class", 1200, 2000, class_page),
+    Picture("watch", 1240, 564, watch_page),
 )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass, replace
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table as Grid
@@ -59,11 +61,15 @@ def text(snapshot: Snapshot, width: int = WIDTH) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
+# Rich's own form loads its fonts from the network.
+_SVG_WITHOUT_FONTS = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+
+
 def picture(snapshot: Snapshot, width: int = WIDTH) -> str:
     """The same as SVG, with the colours of a terminal."""
     console = Console(file=io.StringIO(), width=width, record=True, force_terminal=True, color_system="truecolor")
     console.print(Frame(view(snapshot)))
-    return console.export_svg(title="make watch")
+    return console.export_svg(title="make watch", code_format=_SVG_WITHOUT_FONTS)
 
 
 def _lists(shown: View, console: Console, width: int, height: int | None) -> RenderableType:
