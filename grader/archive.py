@@ -139,14 +139,16 @@ def stem(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def opened(archives: list[Path], limits: ArchiveLimits = LIMITS) -> Iterator[Opened]:
+def opened(archives: list[Path], limits: ArchiveLimits = LIMITS, within: Path | None = None) -> Iterator[Opened]:
     """The archives, unpacked into a temporary folder that is deleted at the end of the context.
+
+    `within`: where that folder is made; None: where the system has temporary files.
 
     Raises:
         ArchiveError: nothing could be unpacked, because of the archives.
         UnpackError: nothing could be unpacked, because of this machine.
     """
-    with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as temporary:
+    with tempfile.TemporaryDirectory(prefix="grader-", dir=within, ignore_cleanup_errors=True) as temporary:
         folder, budget, problems = Path(temporary).resolve(), _Budget(limits), list[str]()
         for archive in archives:
             target = folder if len(archives) == 1 else folder / stem(archive)

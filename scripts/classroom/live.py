@@ -65,7 +65,7 @@ def run_live(
     try:
         _remove(run)
         run.mkdir(parents=True)
-        with _as_folder(submission) as folder:
+        with _as_folder(submission, run) as folder:
             copy_data(
                 folder,
                 run / "handed_in",
@@ -90,8 +90,8 @@ def run_live(
 
 
 @contextlib.contextmanager
-def _as_folder(submission: Path) -> Iterator[Path]:
-    """The submission as a folder. A damaged archive is an empty one: its programs are not found."""
+def _as_folder(submission: Path, run: Path) -> Iterator[Path]:
+    """The submission as a folder; archives are unpacked in `run`. Of a damaged one it is empty: it has no programs."""
     archives = (
         [submission] if is_archive(submission) else archives_in(submission) if _has_no_program(submission) else []
     )
@@ -100,9 +100,9 @@ def _as_folder(submission: Path) -> Iterator[Path]:
         return
     with contextlib.ExitStack() as stack:
         try:
-            yield stack.enter_context(opened(archives)).folder
+            yield stack.enter_context(opened(archives, within=run)).folder
         except ArchiveError:
-            yield Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="classroom-")))
+            yield Path(tempfile.mkdtemp(dir=run, prefix="empty-"))
 
 
 def _has_no_program(folder: Path) -> bool:
@@ -274,6 +274,8 @@ def ensure_template(on_step: OnStep = lambda _: None) -> Path:
         if template.is_dir():
             return template
         on_step("making the services' data, once")
+        for killed in base.glob(".making-*"):
+            _remove(killed)
         run = Path(tempfile.mkdtemp(dir=base, prefix=".making-"))
         try:
             made = _task(run, "template", "bubblewrap", LiveLimits(), None)

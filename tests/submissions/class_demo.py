@@ -1,5 +1,7 @@
 """`make class-demo`: grades the small class of classroom.yml live, and compares with what must come out.
 
+The run is killed in the middle, as by a power cut, and started again: that must not show in the gradebook.
+
 Exit code 0: everything as expected. 1: the differences are in the table.
 """
 
@@ -19,14 +21,21 @@ from configs.settings import PROJECT
 from grader.class_run.command import GRADEBOOK
 from scripts.classroom.__main__ import grade_class
 from tests.submissions.build import Sample, build_class, samples
+from tests.submissions.power_cut import Run, cut_in_the_middle
 
 OUT = PROJECT / "reports" / "class-demo"
+RESULTS_BEFORE_THE_CUT = 3
 
 
 def grade_samples(chosen: Mapping[str, Sample], class_: Path, out: Path, **variables: str) -> dict[str, list[str]]:
     """Write the class, grade it with the variables of `make grade-class`; name -> what is not as expected."""
     build_class(class_, list(chosen.values()))
     grade_class({"SUBMISSIONS": str(class_), "OUT": str(out), "LIVE": "1", **variables})
+    return all_differences(chosen, out)
+
+
+def all_differences(chosen: Mapping[str, Sample], out: Path) -> dict[str, list[str]]:
+    """Name -> what the gradebook has otherwise than the sample says."""
     rows = {row["rollnumber"]: row for row in read_gradebook(out)}
     return {name: differences(sample, rows.get(sample.rollnumber)) for name, sample in chosen.items()}
 
@@ -60,7 +69,8 @@ def main(names: Sequence[str]) -> int:
     chosen = {name: known[name] for name in names} if names else known
     shutil.rmtree(OUT, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="class-demo-") as folder:
-        wrong = grade_samples(chosen, Path(folder), OUT)
+        left = _grade_with_a_power_cut(chosen, Path(folder))
+    wrong = all_differences(chosen, OUT)
     rows = {row["rollnumber"]: row for row in read_gradebook(OUT)}
     table = []
     for name, sample in chosen.items():
@@ -72,7 +82,22 @@ def main(names: Sequence[str]) -> int:
             table, headers=["submission", "verdict", "producer", "consumer", "s", ""], maxcolwidths=[None] * 5 + [60]
         )
     )
-    return 1 if any(wrong.values()) else 0
+    print(*(f"After the second start {phrase}." for phrase in left), sep="\n", end="")
+    return 1 if left or any(wrong.values()) else 0
+
+
+def _grade_with_a_power_cut(chosen: Mapping[str, Sample], folder: Path) -> list[str]:
+    """Grade into OUT, with a kill in the middle and a second start; what is left of the first one, a phrase each."""
+    build_class(folder / "class", list(chosen.values()))
+    run = Run({"SUBMISSIONS": str(folder / "class"), "OUT": str(OUT), "LIVE": "1"}, folder / "temporary")
+    cut = cut_in_the_middle(run, min(RESULTS_BEFORE_THE_CUT, len(chosen) - 1))
+    print(
+        f"Killed, as by a power cut. Finished: {', '.join(cut.kept)}. In mid-run: {', '.join(cut.in_mid_run)}.\n"
+        "The same command again:",
+        flush=True,
+    )
+    run.start().wait()
+    return cut.left_behind()
 
 
 if __name__ == "__main__":
