@@ -7,6 +7,7 @@ import os
 import resource
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,12 @@ from typing import Literal, TypeAlias
 import psutil
 
 from configs.wording import counted
-from scripts.services.processes import Limits, family
+from scripts.classroom.groups import Group, GroupLimits
+from scripts.services.processes import Limits, family, family_memory
 
 INTERVAL = 0.1  # seconds between two looks
+_OTHERS_BYTES = 1536 << 20  # of a submission: what Postgres, Kafka and the worker need beside what they keep
+_OTHERS_TASKS = 1000
 _LARGEST_FILE = 64 << 20  # bytes; a log grows past its limit between two looks, but not past this
 Cause: TypeAlias = Literal["memory", "processes", "disk", "files", "output", "time"]
 
@@ -38,6 +42,16 @@ class LiveLimits:
     services_bytes: int = 1 << 30
     round_seconds: float = 120.0
     total_seconds: float = 480.0
+
+    @property
+    def of_groups(self) -> GroupLimits:
+        """Of control groups, where what a program writes to its folders in memory counts too."""
+        return GroupLimits(
+            program_bytes=self.memory_bytes + self.disk_bytes,
+            program_tasks=self.threads,
+            submission_bytes=2 * self.memory_bytes + self.disk_bytes + self.services_bytes + _OTHERS_BYTES,
+            submission_tasks=2 * self.threads + _OTHERS_TASKS,
+        )
 
     def of_process(self) -> Limits:
         """What the system itself holds, without a look: it stops what is faster than the watch."""
@@ -71,6 +85,7 @@ class Ending:
 class _Watched:
     process: psutil.Process
     log: Path
+    group: Group | None = None
     started: float = field(default_factory=time.monotonic)
 
 
@@ -90,12 +105,14 @@ class Watch:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ended_after: dict[str, float] = {}
+        self._memory_kills: Counter[Group] = Counter()  # that were seen
+        self._refused_processes: Counter[Group] = Counter()
         self.endings: dict[str, Ending] = {}
 
-    def add(self, name: str, process: psutil.Process, log: Path) -> None:
-        """Watch a program from now on."""
+    def add(self, name: str, process: psutil.Process, log: Path, group: Group | None = None) -> None:
+        """Watch a program from now on. Several programs may be in one control group."""
         with self._looking:
-            self._programs[name] = _Watched(process, log)
+            self._programs[name] = _Watched(process, log, group)
         if not self._thread.is_alive() and not self._stopped.is_set():
             self._thread.start()
 
@@ -144,11 +161,30 @@ class Watch:
             excess = self._of_program(members[name], program.log)
             if excess is not None:
                 found[name] = excess
+        for group in {program.group for program in programs.values() if program.group is not None}:
+            refused = self._of_group(group)
+            if refused is not None:
+                inside = [name for name, program in programs.items() if program.group == group]
+                gone = [name for name in inside if not _is_alive(programs[name].process)]
+                guilty = max(gone or inside, key=lambda name: family_memory(programs[name].process))
+                found.setdefault(guilty, refused)
         shared = self._of_folders()
         if shared is not None and programs:
             guilty = max(programs, key=lambda name: sum(map(_written, members[name])))
             found.setdefault(guilty, shared)
         return found
+
+    def _of_group(self, group: Group) -> tuple[Cause, str] | None:
+        """What the kernel has done to a group since the last look. Its members may have ended since."""
+        limits = self._limits
+        kills, refused = group.memory_kills, group.refused_processes
+        is_killed, is_refused = kills > self._memory_kills[group], refused > self._refused_processes[group]
+        self._memory_kills[group], self._refused_processes[group] = kills, refused
+        if is_killed:
+            return "memory", f"it used more than {_mib(limits.of_groups.program_bytes)} of memory, with what it wrote"
+        if is_refused:
+            return "processes", f"it started more than {counted(limits.threads, 'thread')}"
+        return None
 
     def _of_program(self, members: list[psutil.Process], log: Path) -> tuple[Cause, str] | None:
         limits = self._limits

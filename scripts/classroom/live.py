@@ -26,12 +26,13 @@ from configs.settings import PROJECT
 from grader.archive import ArchiveError, archives_in, is_archive, opened, stem
 from scripts.classroom import layout
 from scripts.classroom.data_copy import NOT_HANDED_IN, TooLargeError, copy_data
+from scripts.classroom.groups import NOT_HELD, GroupKind, Held, group_kind, held
 from scripts.classroom.layout import Mount, read_only, writable
 from scripts.classroom.limits import LiveLimits
 from scripts.classroom.result import FILE_NAME, LiveResult
 from scripts.classroom.sandbox import UNPRIVILEGED, SandboxChoice, outer_command
 from scripts.classroom.submission_stack import POSTGRES_OPTIONS
-from scripts.classroom.worker import Task
+from scripts.classroom.worker import IN_GROUPS, Task
 from scripts.services.jars import PINS, cache_folder
 from scripts.services.processes import family, is_root, kill_all
 
@@ -49,13 +50,15 @@ def run_live(
     load: bool = False,
     sandbox: SandboxChoice,
     limits: LiveLimits | None = None,
+    groups: GroupKind | None = None,
     on_step: OnStep = lambda _: None,
     cancelled: threading.Event | None = None,
 ) -> LiveResult:
     """Run a submission, a folder or an archive, and write reports, logs and evidence to `out`.
 
-    May be called from several threads at once. `on_step` gets a line for each step, in the calling thread. Once
-    `cancelled` is set the run is ended, and everything that it started.
+    May be called from several threads at once. `groups`: the control groups; None: those that this machine has.
+    `on_step` gets a line for each step, in the calling thread. Once `cancelled` is set the run is ended, and everything
+    that it started.
 
     A submission's mistake never raises. What is no fault of a submission comes back as `is_machine_fault`.
     """
@@ -76,8 +79,12 @@ def run_live(
             )
         template = ensure_template(on_step) if sandbox != "none" else None
         name = stem(submission) if is_archive(submission) else submission.resolve().name
-        task = _task(run, name, sandbox, limits, template, load=load)
-        result = _work(task, run, sandbox, limits.total_seconds + GRACE_SECONDS, on_step, cancelled, template)
+        kind: GroupKind = "none" if sandbox == "none" else groups or group_kind()
+        task = replace(_task(run, name, sandbox, limits, template, load=load), groups=kind)
+        seconds = limits.total_seconds + GRACE_SECONDS
+        owner = UNPRIVILEGED if is_root() else None
+        with held(kind, IN_GROUPS, limits.of_groups, owner) as groups_of_run:
+            result = _work(task, run, sandbox, seconds, on_step, cancelled, template, groups_of_run)
         if not result.is_machine_fault:
             _keep(run / "out", out)
         return result
@@ -139,6 +146,7 @@ def _work(
     on_step: OnStep,
     cancelled: threading.Event | None,
     template: Path | None = None,
+    groups: Held = NOT_HELD,
 ) -> LiveResult:
     """Run the worker and wait for it. Whatever happens, it and all that it started has ended when this returns."""
     begun = time.monotonic()
@@ -149,7 +157,11 @@ def _work(
     if sandbox == "none":
         words = [*map(str, command), str(run / "task.json")]
     else:
-        words = outer_command([*command, "/task.json"], _mounts(task, run, template))
+        words = [
+            *groups.begin,
+            *outer_command([*command, "/task.json"], [*_mounts(task, run, template), *groups.mounts]),
+        ]
+        environment = {**environment, **groups.environment}
     with (run / "worker.log").open("wb") as errors:
         worker = subprocess.Popen(
             words,

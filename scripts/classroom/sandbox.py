@@ -24,6 +24,7 @@ import psutil
 
 from configs.errors import KitError
 from scripts.classroom import layout
+from scripts.classroom.groups import Group
 from scripts.classroom.layout import UID, USER, Mount
 from scripts.classroom.limits import LiveLimits, Watch
 from scripts.services.processes import Limits, PidFile, is_root, set_limits, spawn
@@ -106,9 +107,9 @@ def _knows(option: str) -> bool:
 
 def _namespaces(*, network: bool) -> list[str]:
     """Everything of its own; the network only if `network` is not the one outside."""
-    words = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    if not network:
-        words.append("--unshare-net")
+    words = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    # The outer sandbox's worker must find its control group by the name that it has outside.
+    words.append("--unshare-cgroup-try" if network else "--unshare-net")
     return [*words, "--uid", str(UID), "--gid", str(UID), "--die-with-parent"]
 
 
@@ -184,6 +185,7 @@ class SandboxLauncher:
     app: Path | None = None
     read_only: tuple[Path, ...] = ()
     isolated: bool = True
+    groups: Mapping[str, Group] = field(default_factory=dict)  # control groups, by name; a program may have none
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)  # by name, shared by copies
 
     def launch(
@@ -209,17 +211,19 @@ class SandboxLauncher:
         if self.isolated:
             values |= {"HOME": f"/home/{USER}", "USER": USER, "LOGNAME": USER, "TMPDIR": "/tmp"}
         held = {**self.limits.of_process(), **(limits or {})}
+        name = pid_file.path.stem
+        group = self.groups.get(name)
         started = spawn(
             [*(self._bubblewrap(folder) if self.isolated else []), *command],
             pid_file=pid_file,
             log=log,
             environment=values,
             folder=Path("/") if self.isolated else folder,
-            before_exec=lambda: _hold(held),
+            before_exec=lambda: _hold(held, group),
         )
         process = psutil.Process(started.pid)
-        self.started[pid_file.path.stem] = started
-        self.watch.add(pid_file.path.stem, process, log)
+        self.started[name] = started
+        self.watch.add(name, process, log, group)
         return process
 
     def exit_code(self, name: str) -> int | None:
@@ -250,8 +254,10 @@ class SandboxLauncher:
         ]
 
 
-def _hold(limits: Limits) -> None:
+def _hold(limits: Limits, group: Group | None) -> None:
     """In the new process: its limits, and that the kernel ends it before anything else when memory is short."""
+    if group is not None:
+        group.join()
     set_limits(limits)
     try:
         with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - as little as possible after a fork

@@ -30,6 +30,7 @@ from grader.limits import Limits
 from grader.renderers.files import write_reports
 from scripts.classroom import layout
 from scripts.classroom.data_copy import TooLargeError, copy_data
+from scripts.classroom.groups import Group, GroupKind, group_in_sandbox, own_group
 from scripts.classroom.limits import LiveLimits, Watch
 from scripts.classroom.result import FILE_NAME, LiveResult
 from scripts.classroom.sandbox import SandboxLauncher, StudentFiles
@@ -57,6 +58,7 @@ from scripts.services.processes import wait_until
 from scripts.services.stack import CONSUMER, PRODUCER, PROGRAM_NAMES, Stack
 
 ROUNDS = (1, 2, 3)
+IN_GROUPS = (*PROGRAM_NAMES, "sql")  # what runs a submission's code
 STEP_SECONDS = 60.0  # of the grading, for one check
 LAST_BATCH_SECONDS = 3.0  # that the consumer has to finish its batch before it is stopped
 KEPT_OF_A_LOG = 4 << 20  # bytes; its end
@@ -70,6 +72,7 @@ class Task:
 
     `handed_in`: the submission, not to be changed. `stack` and `student`: empty folders for the services and for all
     that the submission writes. `out`: where the results go. `template` None: the services make their own data.
+    `groups`: the control groups that were made for this run.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Task:
     template: Path | None = None
     makes_template: bool = False
     isolated: bool = True
+    groups: GroupKind = "none"
     load: bool = False
     limits: LiveLimits = field(default_factory=LiveLimits)
 
@@ -154,7 +158,7 @@ def run(task: Task) -> LiveResult:
             writable=files.root if task.isolated else None,
             services=task.stack if task.isolated else None,
         )
-        launcher = SandboxLauncher(files, etc, watch, task.limits, isolated=task.isolated)
+        launcher = SandboxLauncher(files, etc, watch, task.limits, isolated=task.isolated, groups=_groups(task.groups))
         stack = Stack(settings, launcher=launcher, reads_environment=False, short_lived=True)
         try:
             try:
@@ -179,6 +183,15 @@ def run(task: Task) -> LiveResult:
         print(traceback.format_exc(), file=sys.stderr)
         state.machine_fault = f"the kit broke ({type(error).__name__}: {first_line(error)})"
     return state.result()
+
+
+def _groups(kind: GroupKind) -> dict[str, Group]:
+    """The control group of each program that is run for a submission."""
+    if kind == "v1":
+        return {name: group_in_sandbox(name) for name in IN_GROUPS}
+    if kind == "systemd":
+        return dict.fromkeys(IN_GROUPS, own_group(Path("/proc/self/cgroup").read_text(encoding="utf-8")))
+    return {}
 
 
 def host_names(submission: Path) -> list[str]:

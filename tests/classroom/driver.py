@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from scripts.classroom import layout
+from scripts.classroom.groups import group_in_sandbox
 from scripts.classroom.limits import LiveLimits, Watch
 from scripts.classroom.sandbox import SandboxLauncher, StudentFiles
 from scripts.services.processes import PidFile, kill, wait_until
@@ -33,7 +34,7 @@ def main() -> None:
     etc = tuple(layout.etc(STACK / "etc"))
     for line in sys.stdin:
         asked = json.loads(line)
-        answer = run(asked["program"], asked["seconds"], LiveLimits(disk_bytes=60 << 20, **asked["limits"]), etc, shown)
+        answer = run(asked, LiveLimits(disk_bytes=60 << 20, **asked["limits"]), etc, shown)
         answer["changed"] = [name for name, text in KEPT.items() if not same(STACK / name, text)]
         if service.poll() is not None:
             answer["changed"].append("the service has ended")
@@ -44,22 +45,25 @@ def same(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
-def run(program: str, seconds: float, limits: LiveLimits, etc: tuple[layout.Mount, ...], shown: Path) -> dict[str, Any]:
+def run(asked: dict[str, Any], limits: LiveLimits, etc: tuple[layout.Mount, ...], shown: Path) -> dict[str, Any]:
     for path in STUDENT.iterdir():
         shutil.rmtree(path)
     files = StudentFiles(STUDENT)
     files.make()
     watch = Watch(limits, writable=STUDENT, services=STACK)
-    launcher = SandboxLauncher(files, etc, watch, limits, app=files.submission, read_only=(shown,))
+    if not asked["is_watched"]:
+        watch.stop()
+    groups = {} if asked["group"] is None else {"producer": group_in_sandbox(asked["group"])}
+    launcher = SandboxLauncher(files, etc, watch, limits, app=files.submission, read_only=(shown,), groups=groups)
     path = files.submission / "orders_cdc_producer.py"
-    path.write_text(program, encoding="utf-8")
+    path.write_text(asked["program"], encoding="utf-8")
     pid_file, log = PidFile(STACK / "run" / "producer.json"), STACK / "producer.log"
     log.unlink(missing_ok=True)
     before = {process.pid for process in psutil.process_iter()}
     launcher.launch(
         [sys.executable, path], pid_file=pid_file, log=log, environment={"PATH": "/usr/bin:/bin", "TZ": "UTC"}
     )
-    wait_until(lambda: launcher.exit_code("producer") is not None, timeout=seconds, interval=0.01)
+    wait_until(lambda: launcher.exit_code("producer") is not None, timeout=asked["seconds"], interval=0.01)
     code = launcher.exit_code("producer")
     kill(pid_file)
     watch.stop()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.jvm  # asks where Java is, to show it to the programs
 
 def attempt(outer: OuterSandbox, program: str, *, seconds: float = 20.0, **limits: int) -> Tried:
     """Run a hostile program, and make sure that nothing outside its sandbox noticed it; then an honest one."""
-    tried = outer.run(textwrap.dedent(program), seconds=seconds, **limits)
+    tried = outer.run(textwrap.dedent(program), seconds=seconds, limits=limits)
     assert tried.left == []
     assert tried.changed == []
     after = outer.run("print('the next one ran')")
