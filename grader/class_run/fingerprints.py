@@ -6,14 +6,13 @@ Two honest submissions share none of these, except for what the assignment or a 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import keyword
 import os
 import re
 import stat
 import tokenize
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from configs.contract import COLUMN_NAMES, RoundRecord
 from configs.settings import PROJECT
 from grader.class_run.names import PASSED_OVER
+from grader.class_run.similar import is_name, passages, tokens_of
 from grader.evidence import Evidence
 from grader.evidence.listing import file_names, read_bytes
 from grader.evidence.orders import SECOND_US, moment_us
@@ -36,12 +36,6 @@ _MAX_PROGRAM = 1 << 20  # bytes
 _MIN_TOKENS = 80  # of a program; a shorter one can be the same by accident
 _PROGRAM = re.compile(r".*(producer|consumer|cdc|stream).*\.py", re.IGNORECASE | re.DOTALL)
 _RECORD = re.compile(r"round\d+\.json", re.ASCII)
-_NO_TOKENS = frozenset(
-    {
-        *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING),
-        getattr(tokenize, "FSTRING_MIDDLE", tokenize.COMMENT),  # the texts in an f-string, from Python 3.12 on
-    }
-)
 
 
 class Fingerprints(BaseModel):
@@ -52,6 +46,7 @@ class Fingerprints(BaseModel):
     - `lake_files`: name without folders -> hash. Spark puts a random id into each name.
     - `rows`: hash of all columns -> order_id, for the rows of the lake.
     - `programs`: path -> hash of the tokens, without the choice of names, texts and comments.
+    - `passages`: path of a program -> hashes of its passages, without those of the kit's own programs. See `similar`.
     - `rollnumbers`: where a roll number is -> the roll number.
     """
 
@@ -62,6 +57,7 @@ class Fingerprints(BaseModel):
     lake_files: dict[str, str] = {}
     rows: dict[str, int] = {}
     programs: dict[str, str] = {}
+    passages: dict[str, frozenset[int]] = {}
     rollnumbers: dict[str, str] = {}
 
 
@@ -74,6 +70,7 @@ def fingerprints(evidence: Evidence) -> Fingerprints:
     root = evidence.config.boundary or evidence.config.root
     files = list(_files(root))
     lake = evidence.lake
+    programs = _programs(root, files)
     # A stranger's names can have broken text, which no report can hold.
     return Fingerprints(
         content=_content(root, files) if files else None,
@@ -84,7 +81,8 @@ def fingerprints(evidence: Evidence) -> Fingerprints:
             if (digest := _hash(lake.folder or root, file.path)) is not None
         },
         rows=_rows(evidence),
-        programs=_programs(root, files),
+        programs={path: program.digest for path, program in programs.items()},
+        passages={path: program.passages - _own_passages() for path, program in programs.items()},
         rollnumbers=_rollnumbers(evidence),
     )
 
@@ -154,43 +152,60 @@ def _base_row_seconds() -> frozenset[int]:
     return frozenset(moment_us(time) // SECOND_US for time in times)
 
 
-def _programs(root: Path, files: list[str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Program:
+    """A Python program: the hash of its tokens, and the hashes of its passages."""
+
+    digest: str
+    passages: frozenset[int]
+
+
+def _programs(root: Path, files: list[str]) -> dict[str, Program]:
+    own = {program.digest for program in _own_programs()}
     found = {}
     for path in files:
         if _PROGRAM.fullmatch(Path(path).name):
-            digest = program_hash(root, path)
-            if digest is not None and digest not in _own_programs():
-                found[one_line(path)] = digest
+            program = read_program(root, path)
+            if program is not None and program.digest not in own:
+                found[one_line(path)] = program
     return found
 
 
-def program_hash(root: Path, path: str) -> str | None:
-    """The hash of a Python program's tokens; None if it is no Python, or short.
+def read_program(root: Path, path: str) -> Program | None:
+    """A program; None if it is no Python, or short.
 
-    Names become numbers in the order of their first use, and texts become one word. So renaming everything, and
-    changing comments, texts or blank lines, changes nothing.
+    For its hash, names become numbers in the order of their first use, and texts become one word. So renaming
+    everything, and changing comments, texts or blank lines, changes nothing.
     """
     try:
-        source = read_bytes(root, path, _MAX_PROGRAM)
-        words, names = list[str](), dict[str, str]()
-        for token in tokenize.tokenize(io.BytesIO(source).readline):
-            if token.type == tokenize.NAME and not keyword.iskeyword(token.string):
-                words.append(names.setdefault(token.string, f"name{len(names)}"))
-            elif token.type == tokenize.STRING:
-                words.append("text")
-            elif token.type not in _NO_TOKENS:
-                words.append(token.string)
+        tokens = tokens_of(read_bytes(root, path, _MAX_PROGRAM))
     except (OSError, SyntaxError, ValueError, tokenize.TokenError, RecursionError):
         return None
-    return hashlib.sha256("\n".join(words).encode()).hexdigest() if len(words) >= _MIN_TOKENS else None
+    if len(tokens) < _MIN_TOKENS:
+        return None
+    names = dict[str, str]()
+    words = [
+        names.setdefault(token.string, f"name{len(names)}")
+        if is_name(token)
+        else "text"
+        if token.type == tokenize.STRING
+        else token.string
+        for token in tokens
+    ]
+    return Program(hashlib.sha256("\n".join(words).encode()).hexdigest(), passages(tokens))
 
 
 @cache
-def _own_programs() -> frozenset[str]:
-    """The hashes of the kit's own programs, which every student has."""
+def _own_programs() -> tuple[Program, ...]:
+    """The kit's own programs, which every student has."""
     paths = [path for folder in ("producers", "consumers") for path in (PROJECT / folder).rglob("*.py")]
-    hashes = (program_hash(PROJECT, path.relative_to(PROJECT).as_posix()) for path in paths)
-    return frozenset(digest for digest in hashes if digest is not None)
+    programs = (read_program(PROJECT, path.relative_to(PROJECT).as_posix()) for path in paths)
+    return tuple(program for program in programs if program is not None)
+
+
+@cache
+def _own_passages() -> frozenset[int]:
+    return frozenset(passage for program in _own_programs() for passage in program.passages)
 
 
 def _rollnumbers(evidence: Evidence) -> dict[str, str]:

@@ -18,6 +18,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import KafkaException
+
 from configs.contract import LOAD_RECORD, RoundRecord
 from configs.errors import KitError
 from configs.program import first_line
@@ -48,7 +50,7 @@ from scripts.pipeline.rendered_config import render_config
 from scripts.pipeline.student_programs import FILE_NAMES, find_programs
 from scripts.pipeline.table import require_table
 from scripts.pipeline.temporary_stack import write_config
-from scripts.pipeline.topic import end_offsets, make_topic
+from scripts.pipeline.topic import end_offsets, make_topic, topic_id
 from scripts.rounds.insert_test_orders import read_rows
 from scripts.rounds.load import load
 from scripts.rounds.run import read_record, run_round, write_record
@@ -64,6 +66,7 @@ LAST_BATCH_SECONDS = 3.0  # that the consumer has to finish its batch before it 
 KEPT_OF_A_LOG = 4 << 20  # bytes; its end
 _KEPT_FILES = 200_000
 _KILLED = 128 + 9
+_ENDED_SESSION = b"terminating connection due to administrator command"  # in the log of Postgres
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,10 @@ class _Run:
         text = " ".join(text.split()).rstrip(".")
         if text and text not in self.notes:
             self.notes.append(text)
+
+    def note_first(self, text: str) -> None:
+        """What explains the rest: the gradebook shows the beginning of the notes."""
+        self.notes.insert(0, text)
 
     def result(self) -> LiveResult:
         fault = self.machine_fault
@@ -234,12 +241,20 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     except KitError as error:
         raise MachineError(f"the services did not start: {first_line(error)}") from None
     show_step("table")
-    own = make_students_table(stack, files.submission, show_step)
+    try:
+        own = make_students_table(stack, files.submission, show_step)
+    except KitError as error:  # its SQL owns the database, and can close it
+        _require_services(state, stack, launcher)
+        state.note(f"The table could not be made: {_sentence(str(error))}")
+        return
     if not own.is_own:
         state.note(f"The table is the kit's, because {own.why}")
+    made = topic_id(stack.settings.kafka)
     for number in ROUNDS:
         if not _run_round(state, stack, launcher, number):
             break
+    _compare_topic(state, stack, made)
+    _count_ended_sessions(state, stack)
     if task.load and len(state.completed) == len(ROUNDS):
         _keep_evidence(state, stack, files)
         _run_load(state, stack)
@@ -270,6 +285,23 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
         state.gave_up = state.gave_up or (is_late and programs.are_alive(stack))
         state.note(f"Round {number}: {_sentence(error)}")
     return record.is_file() and programs.are_alive(stack)
+
+
+def _compare_topic(state: _Run, stack: Stack, made: str | None) -> None:
+    """Programs may delete their topic: Kafka knows no users. What was on it is gone then."""
+    with contextlib.suppress(KafkaException):
+        now = topic_id(stack.settings.kafka)
+        if now != made:
+            again = "" if now is None else " and recreated"
+            state.note_first(f"The topic {stack.settings.kafka.topic} was deleted{again} during the run")
+
+
+def _count_ended_sessions(state: _Run, stack: Stack) -> None:
+    """A submission may end the sessions of its own database user, of which the rounds use some."""
+    with stack.log(postgres.NAME).open("rb") as lines:
+        count = sum(_ENDED_SESSION in line for line in lines)
+    if count:
+        state.note_first(f"The submission ended {counted(count, 'database session')} (pg_terminate_backend)")
 
 
 def _run_load(state: _Run, stack: Stack) -> None:
