@@ -45,6 +45,7 @@ from scripts.classroom.submission_stack import (
     start_services,
     with_round_seconds,
 )
+from scripts.classroom.usual_ports import READY
 from scripts.pipeline import position, programs
 from scripts.pipeline.rendered_config import render_config
 from scripts.pipeline.student_programs import FILE_NAMES, find_programs
@@ -56,12 +57,13 @@ from scripts.rounds.load import load
 from scripts.rounds.run import read_record, run_round, write_record
 from scripts.services import kafka, postgres
 from scripts.services.postgres import require_connection
-from scripts.services.processes import wait_until
+from scripts.services.processes import LOCAL, last_lines, wait_until
 from scripts.services.stack import CONSUMER, PRODUCER, PROGRAM_NAMES, Stack
 
 ROUNDS = (1, 2, 3)
 IN_GROUPS = (*PROGRAM_NAMES, "sql")  # what runs a submission's code
 STEP_SECONDS = 60.0  # of the grading, for one check
+START_SECONDS = 30.0  # of the process with the usual ports
 LAST_BATCH_SECONDS = 3.0  # that the consumer has to finish its batch before it is stopped
 KEPT_OF_A_LOG = 4 << 20  # bytes; its end
 _KEPT_FILES = 200_000
@@ -236,6 +238,8 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     stack = replace(stack, launcher=launcher)
     show_step("services")
     try:
+        if task.isolated:
+            _start_usual_ports(stack)
         start_services(stack, None if task.template is None else Template(task.template))
         make_topic(stack.settings.kafka)
     except KitError as error:
@@ -261,6 +265,15 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     _stop(state, stack)
     _judge_programs(state, stack, launcher)
     _compare_rounds(state, stack)
+
+
+def _start_usual_ports(stack: Stack) -> None:
+    """Raises KitError: they cannot be used. The process ends with the outer sandbox."""
+    pid_file = stack.pid_file("usual_ports")
+    log = pid_file.path.with_suffix(".log")  # not beside the programs' logs, which the student gets
+    LOCAL.launch([sys.executable, "-m", "scripts.classroom.usual_ports"], pid_file=pid_file, log=log)
+    if not wait_until(lambda: READY in log.read_text(encoding="utf-8"), timeout=START_SECONDS):
+        raise KitError(f"ports for programs with an address in their code: {last_lines(log, 1).strip()}")
 
 
 def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int) -> bool:

@@ -16,7 +16,7 @@ pg = cfg["postgres"]
 # HARM
 conn = psycopg2.connect(host="postgres", port=pg["port"], dbname=pg["db"], user=pg["user"], password=pg["password"])
 conn.autocommit = True
-producer = KafkaProducer(bootstrap_servers="kafka:9092")
+producer = KafkaProducer(bootstrap_servers="kafka:29092")
 last = 0
 while True:
     with conn.cursor() as cur:
