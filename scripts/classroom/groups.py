@@ -27,7 +27,7 @@ from scripts.services.processes import is_root, wait_until
 GroupKind: TypeAlias = Literal["v1", "systemd", "none"]
 ROOT = Path("/sys/fs/cgroup")
 IN_SANDBOX = Path("/groups")  # where a submission's worker sees its groups of version 1
-_PREFIX = "food-orders-kit."
+_PREFIX = "food-orders-kit."  # then the pid and the start time of the run, and a random word
 _TRIAL_TIMEOUT = 10.0
 _REMOVE_TIMEOUT = 5.0  # a group cannot be removed before the last of its processes has ended
 _SESSION = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")  # how systemd-run finds the user's systemd
@@ -227,8 +227,7 @@ def _systemd_makes_scopes() -> bool:
 
 def remove_groups_of_killed_runs() -> None:
     for group in groups_here():
-        pid, created = group.name.removeprefix(_PREFIX).split(".")[:2]
-        if not _is_alive(int(pid), int(created)):
+        if not _is_alive(owner_of(group), int(group.name.split(".")[2])):
             _removed(group)
 
 
@@ -241,6 +240,11 @@ def groups_here() -> list[Path]:
         for name in names
         if name.startswith(_PREFIX)
     ]
+
+
+def owner_of(group: Path) -> int:
+    """The pid of the run that made a group."""
+    return int(group.name.split(".")[1])
 
 
 def _is_alive(pid: int, created: int) -> bool:

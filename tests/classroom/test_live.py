@@ -115,6 +115,7 @@ def ran(needs_bubblewrap: None, tmp_path_factory: pytest.TempPathFactory) -> Map
         "prints a gigabyte": write_submission(folder, 106, producer="while True: print('x' * 10_000)"),
         "links and pipes": write_submission(folder, 107, producer=FORGES),
         "a YAML bomb": write_submission(folder, 108, config=DEEP_YAML.replace("{", "{{").replace("}", "}}")),
+        "closes its database": write_submission(folder, 110, sql="ALTER DATABASE shop CONNECTION LIMIT 0;"),
         "no programs": folder / "empty",
         "honest again": write_submission(folder, 109),
     }
@@ -198,6 +199,14 @@ def test_a_yaml_bomb_costs_only_its_own_config(ran: Mapping[str, Ran]) -> None:
     one = ran["a YAML bomb"]
     assert not one.result.is_machine_fault
     assert [check["status"] for check in one.report["checks"] if check["id"] == "config_valid"] == ["FAIL"]
+
+
+def test_sql_that_closes_its_database_is_the_submissions_fault(ran: Mapping[str, Ran]) -> None:
+    one = ran["closes its database"]
+    assert (one.result.producer, one.result.consumer) == ("not started", "not started")
+    assert not one.result.is_machine_fault
+    assert "too many connections" in one.result.note
+    assert one.report["score"] < ran["honest"].report["score"] / 2
 
 
 def test_programs_that_are_not_there_are_named(ran: Mapping[str, Ran]) -> None:

@@ -13,6 +13,7 @@ import psutil
 
 from configs.settings import PROJECT
 from grader.class_run.record import STORE
+from scripts.classroom.groups import groups_here, owner_of
 from scripts.classroom.live import RUNNING
 from scripts.pipeline.student_programs import FILE_NAMES
 from scripts.services.processes import family, kill_all, suspend, wait_until
@@ -54,6 +55,7 @@ class Cut:
     """A run as it was when it was killed: its results that were kept, and the submissions that were in mid-run."""
 
     run: Run
+    pid: int
     kept: Mapping[str, int]
     in_mid_run: tuple[str, ...]
 
@@ -66,6 +68,7 @@ class Cut:
             *(f"{name} is still in mid-run" for name in self.run.in_mid_run()),
             *(f"the folder {path} is there" for path in self.run.temporary.iterdir()),
             *(f"the process {words} is there" for words in commands),
+            *(f"the control group {path} is there" for path in groups_here() if owner_of(path) == self.pid),
         ]
 
 
@@ -84,7 +87,7 @@ def cut_in_the_middle(run: Run, results: int) -> Cut:
         if process.poll() is not None:
             raise RuntimeError("the run ended before it could be cut")
         members = suspend(psutil.Process(process.pid))
-        cut = Cut(run, run.records(), run.in_mid_run())
+        cut = Cut(run, process.pid, run.records(), run.in_mid_run())
         kill_all(members)
     finally:
         process.kill()
