@@ -120,16 +120,18 @@ def _without_nested(paths: Iterable[Path]) -> Iterator[Mount]:
 
 def program_files() -> list[Mount]:
     """What of the kit itself a student's program needs: the script that starts it, and its logging."""
-    files = [SUBMIT, spark_environment.LOGGING]
+    return [*_venv_link(), *(read_only(path) for path in (SUBMIT, spark_environment.LOGGING))]
+
+
+def _venv_link() -> list[Mount]:
+    """The clone's .venv where it is a link. Where Python runs by that name, `system` shows it."""
     venv = PROJECT / ".venv"
-    link = [Mount("link", venv, venv.resolve())] if venv.is_symlink() else []
-    return [*link, *(read_only(path) for path in files)]
+    return [Mount("link", venv, venv.resolve())] if venv.is_symlink() and venv != Path(sys.prefix) else []
 
 
 def kit() -> list[Mount]:
     """The kit's own packages, for the process that runs the services and the rounds."""
-    link = [Mount("link", venv, venv.resolve())] if (venv := PROJECT / ".venv").is_symlink() else []
-    return [*link, *(read_only(PROJECT / name) for name in ("configs", "db", "grader", "scripts"))]
+    return [*_venv_link(), *(read_only(PROJECT / name) for name in ("configs", "db", "grader", "scripts"))]
 
 
 def etc(folder: Path, host_names: Iterable[str] = HOST_NAMES) -> list[Mount]:

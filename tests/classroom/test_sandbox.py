@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import textwrap
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from configs.errors import KitError
 from configs.settings import PROJECT
+from scripts.classroom import layout
 from scripts.classroom.limits import LiveLimits, Watch
 from scripts.classroom.sandbox import SandboxLauncher, StudentFiles, chosen_sandbox
 from scripts.services.processes import PidFile
@@ -281,6 +283,21 @@ def test_the_kits_files_are_seen_below_a_place_that_the_sandbox_has_itself(tmp_p
     assert launcher.started["program"].wait(timeout=20) == 0, log.read_text()
     watch.stop()
     assert log.read_text() == "seen\n"
+
+
+def test_a_venv_that_is_a_link_has_one_mount(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """bwrap makes no link where something is shown, and Python shows its venv by the name that it was started with."""
+    venv = tmp_path / ".venv"
+    venv.symlink_to(sys.prefix)
+    monkeypatch.setattr(layout, "PROJECT", tmp_path)
+    assert [mount.target for mount in layout.kit()].count(venv) == 1
+    monkeypatch.setattr(sys, "prefix", str(venv))
+    assert venv not in [mount.target for mount in (*layout.kit(), *layout.program_files())]
+    layout.system.cache_clear()
+    try:
+        assert [mount.target for mount in layout.system()].count(venv) == 1
+    finally:
+        layout.system.cache_clear()
 
 
 def test_another_word_than_bubblewrap_and_none_is_refused() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from configs.errors import KitError
 from configs.settings import PROJECT
 from grader.class_run.record import STORE
 from scripts.classroom.groups import groups_here, owner_of
@@ -76,16 +77,16 @@ def cut_in_the_middle(run: Run, results: int) -> Cut:
     """Start a run, and kill it and all that it started once `results` are kept and a student's program runs.
 
     Raises:
-        RuntimeError: the run ended before, or did not come so far in time.
+        KitError: the run ended before, or did not come so far in time.
     """
     process = run.start()
     try:
         if not wait_until(
             lambda: process.poll() is not None or _is_in_the_middle(run, process, results), timeout=CUT_SECONDS
         ):
-            raise RuntimeError(f"after {CUT_SECONDS:.0f} s there were not {results} results and a program that runs")
+            raise KitError(f"After {CUT_SECONDS:.0f} s there were not {results} results and a program that runs.")
         if process.poll() is not None:
-            raise RuntimeError("the run ended before it could be cut")
+            raise KitError("The class run ended before it could be killed in the middle: see its lines above.")
         members = suspend(psutil.Process(process.pid))
         cut = Cut(run, process.pid, run.records(), run.in_mid_run())
         kill_all(members)
