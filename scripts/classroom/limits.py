@@ -169,7 +169,12 @@ class Watch:
                 guilty = max(gone or inside, key=lambda name: family_memory(programs[name].process))
                 found.setdefault(guilty, refused)
         shared = self._of_folders()
-        if shared is not None and programs:
+        # A disk stays full after the one who filled it has been ended: that is not the other program's doing.
+        if (
+            shared is not None
+            and programs
+            and not any(done.cause in ("disk", "files") for done in self.endings.values())
+        ):
             guilty = max(programs, key=lambda name: sum(map(_written, members[name])))
             found.setdefault(guilty, shared)
         return found
@@ -191,14 +196,13 @@ class Watch:
         count = len(members)
         if count > limits.processes:
             return "processes", f"it started more than {counted(limits.processes, 'process', 'processes')}"
-        threads, memory = 0, 0
+        threads, memory = 0, sum(map(_resident, members))
         for member in members:
             with contextlib.suppress(psutil.Error):
                 threads += member.num_threads()
-                memory += member.memory_info().rss
         if threads > limits.threads:
             return "processes", f"it started more than {counted(limits.threads, 'thread')}"
-        if memory > limits.memory_bytes:
+        if memory > limits.memory_bytes and sum(map(_proportional, members)) > limits.memory_bytes:
             return "memory", f"it used more than {_mib(limits.memory_bytes)} of memory"
         with contextlib.suppress(OSError):
             if log.stat().st_size > limits.output_bytes:
@@ -227,6 +231,26 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _proportional(process: psutil.Process) -> int:
+    """Bytes of memory, with its share of what it has in common with others. Children have most in common with parents.
+
+    It takes the kernel some time to count this.
+    """
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:
+        return 0
+    except (psutil.Error, AttributeError):
+        return _resident(process)
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 def _mib(count: int) -> str:
