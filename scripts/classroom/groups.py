@@ -72,6 +72,11 @@ class Group:
                 file.write("0")
 
     @property
+    def memory_bytes(self) -> int | None:
+        """Memory of the members without files, each page once; None for a group that is not one program's alone."""
+        return _count(self.memory.with_name("memory.stat"), "total_rss") if self.procs else None
+
+    @property
     def memory_kills(self) -> int:
         return _count(self.memory, "oom_kill")
 

@@ -136,7 +136,8 @@ class Watch:
         with self._looking:
             programs = dict(self._programs)
             gone = [name for name, program in programs.items() if not _is_alive(program.process)]
-            excesses = self._excesses(programs)
+            # First what takes no time: thousands of processes leave this thread hardly any.
+            excesses = self._of_groups(programs) or self._excesses(programs)
             for name, excess in excesses.items():
                 self._end(name, programs[name], *excess)
             for name in gone:  # now that its last deeds were looked at
@@ -146,8 +147,12 @@ class Watch:
     def _end(self, name: str, program: _Watched, cause: Cause, figure: str) -> None:
         self.endings[name] = Ending(cause, time.monotonic() - program.started, figure)
         self._programs.pop(name, None)
-        members = family(program.process)
         # The first is bwrap: what is in its process namespace ends with it, whatever it does and whoever started it.
+        if program.group is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                program.process.kill()
+            return
+        members = family(program.process)
         for member in members:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
@@ -158,16 +163,9 @@ class Watch:
         members = {name: family(program.process) for name, program in programs.items()}
         found: dict[str, tuple[Cause, str]] = {}
         for name, program in programs.items():
-            excess = self._of_program(members[name], program.log)
+            excess = self._of_program(program, members[name])
             if excess is not None:
                 found[name] = excess
-        for group in {program.group for program in programs.values() if program.group is not None}:
-            refused = self._of_group(group)
-            if refused is not None:
-                inside = [name for name, program in programs.items() if program.group == group]
-                gone = [name for name in inside if not _is_alive(programs[name].process)]
-                guilty = max(gone or inside, key=lambda name: family_memory(programs[name].process))
-                found.setdefault(guilty, refused)
         shared = self._of_folders()
         # A disk stays full after the one who filled it has been ended: that is not the other program's doing.
         if (
@@ -179,33 +177,47 @@ class Watch:
             found.setdefault(guilty, shared)
         return found
 
+    def _of_groups(self, programs: Mapping[str, _Watched]) -> dict[str, tuple[Cause, str]]:
+        """What the kernel has done to the groups since the last look, however many processes are in them."""
+        found: dict[str, tuple[Cause, str]] = {}
+        for group in {program.group for program in programs.values() if program.group is not None}:
+            refused = self._of_group(group)
+            if refused is not None:
+                inside = [name for name, program in programs.items() if program.group == group]
+                gone = [name for name in inside if not _is_alive(programs[name].process)] or inside
+                guilty = max(gone, key=lambda name: family_memory(programs[name].process)) if gone[1:] else gone[0]
+                found[guilty] = refused
+        return found
+
     def _of_group(self, group: Group) -> tuple[Cause, str] | None:
         """What the kernel has done to a group since the last look. Its members may have ended since."""
         limits = self._limits
         kills, refused = group.memory_kills, group.refused_processes
         is_killed, is_refused = kills > self._memory_kills[group], refused > self._refused_processes[group]
         self._memory_kills[group], self._refused_processes[group] = kills, refused
-        if is_killed:
-            return "memory", f"it used more than {_mib(limits.of_groups.program_bytes)} of memory, with what it wrote"
         if is_refused:
             return "processes", f"it started more than {counted(limits.threads, 'thread')}"
+        if is_killed:
+            return "memory", f"it used more than {_mib(limits.of_groups.program_bytes)} of memory, with what it wrote"
         return None
 
-    def _of_program(self, members: list[psutil.Process], log: Path) -> tuple[Cause, str] | None:
+    def _of_program(self, program: _Watched, members: list[psutil.Process]) -> tuple[Cause, str] | None:
         limits = self._limits
         count = len(members)
         if count > limits.processes:
             return "processes", f"it started more than {counted(limits.processes, 'process', 'processes')}"
-        threads, memory = 0, sum(map(_resident, members))
+        # Children share most of their memory with their parents, and only a group counts that once.
+        counted_once = program.group.memory_bytes if program.group is not None else None
+        threads, memory = 0, sum(map(_resident, members)) if counted_once is None else counted_once
         for member in members:
             with contextlib.suppress(psutil.Error):
                 threads += member.num_threads()
         if threads > limits.threads:
             return "processes", f"it started more than {counted(limits.threads, 'thread')}"
-        if memory > limits.memory_bytes and sum(map(_proportional, members)) > limits.memory_bytes:
+        if memory > limits.memory_bytes:
             return "memory", f"it used more than {_mib(limits.memory_bytes)} of memory"
         with contextlib.suppress(OSError):
-            if log.stat().st_size > limits.output_bytes:
+            if program.log.stat().st_size > limits.output_bytes:
                 return "output", f"it printed more than {_mib(limits.output_bytes)}"
         return None
 
@@ -231,19 +243,6 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def _proportional(process: psutil.Process) -> int:
-    """Bytes of memory, with its share of what it has in common with others. Children have most in common with parents.
-
-    It takes the kernel some time to count this.
-    """
-    try:
-        return int(process.memory_full_info().pss)
-    except psutil.NoSuchProcess:
-        return 0
-    except (psutil.Error, AttributeError):
-        return _resident(process)
 
 
 def _resident(process: psutil.Process) -> int:

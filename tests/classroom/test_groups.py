@@ -59,11 +59,13 @@ def test_without_groups_the_watch_stops_it(outer: OuterSandbox, program: str, ca
     require_next_one(outer, tried)
 
 
-def test_children_that_share_their_parents_memory_are_processes_and_no_memory(outer: OuterSandbox) -> None:
+def test_children_that_share_their_parents_memory_are_processes_and_no_memory(
+    outer_with_groups: OuterSandbox,
+) -> None:
     program = f"block = bytearray(50 << 20)\n{FORK_BOMB}"
-    tried = outer.run(program, limits={"memory_bytes": 512 * MIB, "processes": 100})
+    tried = outer_with_groups.run(program, limits={"memory_bytes": 512 * MIB, "processes": 100})
     assert tried.cause == "processes"
-    require_next_one(outer, tried)
+    require_next_one(outer_with_groups, tried)
 
 
 def require_next_one(outer: OuterSandbox, tried: Tried) -> None:
