@@ -48,20 +48,36 @@ class StopSignal:
 
 
 class Backoff:
-    """Pauses after failures in a row: 1, 2, 4, 8, then 15 seconds."""
+    """Failures in a row: the pauses after them (1, 2, 4, 8, then 15 seconds), and what to report of each."""
 
     _LONGEST = 15.0
+    _SURELY = 3  # times: an error that comes so often in the same words may never pass
 
     def __init__(self) -> None:
         self._failures = 0
+        self._last = ""
+        self._same = 0
 
     def next_pause(self) -> float:
         self._failures += 1
         return min(self._LONGEST, 2.0 ** (self._failures - 1))
 
+    def report(self, what: str, error: BaseException, pause: float) -> str:
+        """The line of the log for a failure. An error that repeats word for word is no longer called harmless."""
+        text = first_line(error)
+        self._same = self._same + 1 if text == self._last else 1
+        self._last = text
+        again = f"trying again in {pause:g} s"
+        if self._same < self._SURELY:
+            return f"{what} failed, nothing is lost: {text}; {again}"
+        return (
+            f"{what} failed {self._same} times in the same way: {text}. It may not pass by itself. Run `make status`. "
+            f"If Postgres and Kafka answer, stop this program and run it with --debug. Until then {again}"
+        )
+
     def reset(self) -> bool:
         """Forget the failures; True if there were any."""
-        failed, self._failures = self._failures > 0, 0
+        failed, self._failures, self._last = self._failures > 0, 0, ""
         return failed
 
 

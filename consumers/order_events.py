@@ -21,7 +21,7 @@ _OLDEST = "1970-01-01"  # a first run begins here, so the producer reads nothing
 _AMOUNT_TYPE = next(c.spark_type for c in COLUMNS if c.name == "amount")
 # END SOLUTION
 
-REASON = "reason"
+REASON, RAW, BYTES = "reason", "raw", "bytes"
 _PLACE = ("topic", "partition", "offset", "timestamp")  # Kafka's own columns of a message
 
 
@@ -29,15 +29,17 @@ def with_reasons(messages: DataFrame) -> DataFrame:
     """Parse messages of Kafka's source. Columns of the result:
 
     - `event`: struct of the contract's columns and `date`
-    - `raw`: the value as text
+    - `raw`: the value as text; null if it is not UTF-8
+    - `bytes`: the value as it came, if it is not UTF-8; else null
     - `topic`, `partition`, `offset`, `timestamp`: as Kafka has them
     - `reason`: why the event may not enter the lake; null if it may
     """
+    text, is_text = F.col("value").cast("string"), _is_text(F.col("value"))
+    raw = messages.select(F.when(is_text, text).alias(RAW), F.when(~is_text, F.col("value")).alias(BYTES), *_PLACE)
     # BEGIN SOLUTION: task 7
-    raw = messages.select(F.col("value").cast("string").alias("raw"), *_PLACE)
     options = {"columnNameOfCorruptRecord": _CORRUPT, "mode": "PERMISSIVE"}
-    parsed = raw.withColumn("parsed", F.from_json("raw", _SCHEMA, options))
-    text = F.col("parsed.created_at")
+    parsed = raw.withColumn("parsed", F.from_json(RAW, _SCHEMA, options))
+    moment = F.col("parsed.created_at")
     # Spark would move the test of the reason before this step, and parse the raw message again for each of a dozen
     # conditions. It does not move an expression that may be non-deterministic, and computes that once.
     once = F.spark_partition_id() >= 0
@@ -47,7 +49,7 @@ def with_reasons(messages: DataFrame) -> DataFrame:
             # Without its Z the text is still UTC, because the session's zone is. With a zone Spark would compile
             # regular expressions for each row.
             "created_at": F.when(
-                once & text.rlike(_TIMESTAMP), F.expr("trim(TRAILING 'Z' FROM parsed.created_at)")
+                once & moment.rlike(_TIMESTAMP), F.expr("trim(TRAILING 'Z' FROM parsed.created_at)")
             ).cast("timestamp"),
         }
     )
@@ -55,19 +57,29 @@ def with_reasons(messages: DataFrame) -> DataFrame:
         *(F.col(name) if name in ("amount", "created_at") else F.col(f"parsed.{name}") for name in COLUMN_NAMES),
         F.date_format("created_at", "yyyy-MM-dd").alias(PARTITION_COLUMN),
     )
-    return typed.select("raw", *_PLACE, event.alias("event"), _reason().alias(REASON))
+    return typed.select(RAW, BYTES, *_PLACE, event.alias("event"), _reason().alias(REASON))
     # END SOLUTION
+
+
+def _is_text(value: Column) -> Column:
+    """Whether a message is UTF-8. Spark takes any bytes for text, and its JSON parser would alter those that are not.
+
+    Without a byte above 127 there are as many characters as bytes, and nothing has to be decoded.
+    """
+    text = value.cast("string")
+    return (F.octet_length(value) == F.char_length(text)) | (F.encode(F.decode(value, "UTF-8"), "UTF-8") == value)
 
 
 # BEGIN SOLUTION: task 7
 def _reason() -> Column:
     parsed_amount = F.col("parsed.amount")
     reasons = [
-        (F.col("raw").isNull(), "the message is empty"),
+        (F.col(BYTES).isNotNull(), "not UTF-8 text"),
+        (F.col(RAW).isNull(), "the message is empty"),
         (F.col("parsed").isNull(), "not a JSON object"),
-        (~F.ltrim("raw").startswith("{"), "not a JSON object"),
+        (~F.ltrim(RAW).startswith("{"), "not a JSON object"),
         (F.col(f"parsed.{_CORRUPT}").isNotNull(), "not valid JSON, or a field of another type than the contract's"),
-        (~_is_alone(F.col("raw")), "more than one JSON object, or text after it"),
+        (~_is_alone(F.col(RAW)), "more than one JSON object, or text after it"),
         (F.col("parsed.order_id").isNull(), "order_id is missing"),
         (parsed_amount.isNull(), "amount is missing"),
         (parsed_amount < 0, "amount is negative"),

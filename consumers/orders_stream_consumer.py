@@ -2,13 +2,9 @@
 
     spark-submit ... consumers/orders_stream_consumer.py --config configs/orders_stream.yml
 
-Two streams read the topic:
-
-- The stream `lake` parses, drops repeats by order_id and appends to the lake, in one folder for each date.
-- The stream `quarantine` (a dead-letter queue) keeps every message that may not enter the lake. Each has its reason and
-  its place in the topic.
-
-Each stream has its own checkpoint, and so is exactly-once by itself: topic = lake + quarantine + repeats.
+The stream parses, drops repeats by order_id and appends to the lake, in one folder for each date. Every message that
+may not enter the lake goes to the quarantine (consumers/quarantine.py). Each message is in one of the two exactly once,
+or is a repeat.
 """
 
 from __future__ import annotations
@@ -18,6 +14,7 @@ import logging
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # spark-submit puts only this folder on the path
 
@@ -42,17 +39,20 @@ from configs.settings import Settings
 from configs.spark_session import start_session
 from configs.wording import counted
 from consumers.order_events import REASON, with_reasons
-from consumers.start_checks import check_start
+from consumers.quarantine import Quarantine
+from consumers.start_checks import check_start, finished_ends
 
 NAME = "orders_stream_consumer"
-LAKE, QUARANTINE = "lake", "quarantine"
-QUARANTINE_INTERVAL = 2.0  # seconds, at least: it can wait, and more batches would slow the lake's stream
-STOP_TIMEOUT = 10.0  # seconds
+LAKE = "lake"
+COUNTS, REJECTED = "messages", "rejected"  # what the stream counts in each batch
+STOP_TIMEOUT = 6.0  # seconds: 10 s after the signal the program must be gone
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
 # Errors that trying again cannot fix: a part of Spark's message, and what to report.
 _GONE = (
     "Kafka no longer has messages that come after the checkpoint {checkpoint}: {error}. They were removed from the "
-    "topic before the consumer had read them, and it cannot bring them back."
+    "topic before the consumer had read them. Postgres still has the orders. Stop both programs, move the checkpoint "
+    "and the lake {lake} away (use mv, delete nothing), and delete the state file {state}. Then all orders are "
+    "published again, into a new lake. To prevent it, give the topic a longer retention.ms."
 )
 PERMANENT = {
     "Cannot find earliest offset": _GONE,
@@ -89,6 +89,7 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
         "subscribe": settings.kafka.topic,
         "startingOffsets": "earliest",
         "failOnDataLoss": "true",
+        "kafka.isolation.level": "read_committed",  # an order of an aborted transaction does not exist
         # After each read of a partition Spark asks the broker for its offsets. The same connection already waits for
         # the next messages, so the answer comes only when that fetch times out: by default 500 ms for each partition.
         "kafka.fetch.max.wait.ms": "10",
@@ -108,119 +109,132 @@ def without_repeats(orders: DataFrame, window: str | None) -> DataFrame:
     # END SOLUTION
 
 
-def start_stream(spark: SparkSession, settings: Settings, name: str) -> StreamingQuery:
-    """Start one of the two streams.
-
-    Raises:
-        ProgramError: lake, checkpoint and topic do not belong together.
-        KafkaException: no broker answers.
-    """
-    path, checkpoint = locations(settings)[name]
-    check_start(settings, path, checkpoint)
+def start_stream(spark: SparkSession, settings: Settings) -> StreamingQuery:
+    """Start the stream that writes the lake."""
     # BEGIN SOLUTION: task 9
-    messages = with_reasons(read_topic(spark, settings))
-    if name == LAKE:
-        orders = messages.where(F.col(REASON).isNull()).select("event.*")
-        output = without_repeats(orders, settings.streaming.duplicates_window)
-    else:
-        output = (
-            messages.where(F.col(REASON).isNotNull()).select(REASON, "topic", "partition", "offset", "raw").coalesce(1)
-        )
-    writer = output.writeStream.queryName(name).format(settings.datalake.format).outputMode("append")
-    writer = writer.option("path", path).option("checkpointLocation", checkpoint)
-    if name == LAKE:
-        writer = writer.partitionBy(PARTITION_COLUMN)
-    interval = settings.streaming.batch_interval
-    if name == QUARANTINE:
-        interval = max(interval, QUARANTINE_INTERVAL)
-    return writer.trigger(processingTime=f"{round(interval * 1000)} milliseconds").start()
+    # Counted before the rejected ones are dropped, in the same pass.
+    messages = with_reasons(read_topic(spark, settings)).observe(COUNTS, F.count(REASON).alias(REJECTED))
+    orders = messages.where(F.col(REASON).isNull()).select("event.*")
+    output = without_repeats(orders, settings.streaming.duplicates_window)
+    writer = output.writeStream.queryName(LAKE).format(settings.datalake.format).outputMode("append")
+    writer = writer.partitionBy(PARTITION_COLUMN).option("path", settings.datalake.path)
+    writer = writer.option("checkpointLocation", settings.streaming.checkpoint_location)
+    return writer.trigger(processingTime=f"{round(settings.streaming.batch_interval * 1000)} milliseconds").start()
     # END SOLUTION
 
 
-def locations(settings: Settings) -> dict[str, tuple[str, str]]:
-    """Name of a stream -> where it writes, and its checkpoint."""
-    lake, streaming = settings.datalake, settings.streaming
-    return {
-        LAKE: (lake.path, streaming.checkpoint_location),
-        QUARANTINE: (lake.quarantine_path, streaming.quarantine_checkpoint_location),
-    }
+class Progress:
+    """The batches that have ended: logs once for each what happened to its messages, and completes the quarantine."""
 
-
-class ProgressLog:
-    """Logs once for each batch what happened to its messages."""
-
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, topic: str, quarantine: Quarantine, log: logging.Logger) -> None:
+        self._topic = topic
+        self._quarantine = quarantine
         self._log = log
-        self._reported: dict[str, int] = {}
+        self._seen = ""
+        self._reported = -1
 
-    def report(self, query: StreamingQuery) -> bool:
-        """Log the batches that have ended since the last call; True if there were any."""
+    def follow(self, query: StreamingQuery) -> bool:
+        """Report the batches that have ended since the last call; True if there were any."""
         last = query.lastProgress
-        if last is None or last["batchId"] == self._reported.get(query.name):
+        if last is None or last["timestamp"] == self._seen:
             return False
-        seen = self._reported.get(query.name, -1)
+        found = False
         # Only now, because this list is costly to fetch.
-        fresh = [p for p in query.recentProgress if p["numInputRows"] and p["batchId"] > seen]
-        for progress in fresh:
-            self._reported[query.name] = progress["batchId"]
-            seconds = progress["durationMs"].get("triggerExecution", 0) / 1000
-            if query.name == LAKE:
-                # BEGIN NOT IN STARTER
-                store = progress["stateOperators"][0]
-                self._log.info(
-                    "lake batch %d: read %s, wrote %s, dropped %s (%.2f s)",
-                    progress["batchId"],
-                    counted(progress["numInputRows"], "message"),
-                    counted(store["numRowsUpdated"], "row"),
-                    counted(store.get("customMetrics", {}).get("numDroppedDuplicateRows", 0), "repeat"),
-                    seconds,
-                )
-                if store["numRowsDroppedByWatermark"]:
-                    self._log.warning(
-                        "lake batch %d: %s NOT written to the lake: older than streaming.duplicates_window allows, "
-                        "counted back from the newest created_at",
-                        progress["batchId"],
-                        counted(store["numRowsDroppedByWatermark"], "row"),
-                    )
-                # STARTER read = counted(progress["numInputRows"], "message")
-                # STARTER self._log.info("lake batch %d: read %s (%.2f s)", progress["batchId"], read, seconds)
-                # END NOT IN STARTER
-        return bool(fresh)
+        for progress in query.recentProgress:
+            if progress["batchId"] > self._reported and progress["numInputRows"]:
+                found, self._reported = True, progress["batchId"]
+                self._report(progress)
+            # A batch without a row can move the offsets too, over what a transaction has left.
+            source = progress["sources"][0]
+            begin, ends = (_offsets(source[key], self._topic) for key in ("startOffset", "endOffset"))
+            self._quarantine.cover(ends, _rejected(progress), begin)
+        self._seen = last["timestamp"]  # only now: if the quarantine could not be written, it is tried again
+        return found
+
+    def _report(self, progress: dict[str, Any]) -> None:
+        batch, seconds = progress["batchId"], progress["durationMs"].get("triggerExecution", 0) / 1000
+        # BEGIN NOT IN STARTER
+        store = progress["stateOperators"][0]
+        self._log.info(
+            "lake batch %d: read %s, wrote %s, dropped %s, rejected %d (%.2f s)",
+            batch,
+            counted(progress["numInputRows"], "message"),
+            counted(store["numRowsUpdated"], "row"),
+            counted(store.get("customMetrics", {}).get("numDroppedDuplicateRows", 0), "repeat"),
+            _rejected(progress),
+            seconds,
+        )
+        if store["numRowsDroppedByWatermark"]:
+            self._log.warning(
+                "lake batch %d: %s NOT written to the lake: older than streaming.duplicates_window allows, "
+                "counted back from the newest created_at",
+                batch,
+                counted(store["numRowsDroppedByWatermark"], "row"),
+            )
+        # STARTER read = counted(progress["numInputRows"], "message")
+        # STARTER self._log.info("lake batch %d: read %s (%.2f s)", batch, read, seconds)
+        # END NOT IN STARTER
 
 
-def run_streams(spark: SparkSession, settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
-    """Keep both streams running until the stop signal. Restart a failed one, with growing pauses."""
-    queries: dict[str, StreamingQuery] = {}
-    backoff, progress = Backoff(), ProgressLog(log)
+def _rejected(progress: dict[str, Any]) -> int | None:
+    """How many messages the batch rejected; None if the stream does not count them."""
+    if not progress["numInputRows"]:
+        return 0
+    counts: dict[str, int] | None = progress["observedMetrics"].get(COUNTS)
+    return None if counts is None else counts[REJECTED]
+
+
+def _offsets(source: object, topic: str) -> dict[int, int]:
+    """partition -> offset of Kafka's source in a batch's progress; empty where the source has no offset yet."""
+    found = source if isinstance(source, dict) else {}
+    return {int(partition): offset for partition, offset in found.get(topic, {}).items()}
+
+
+def run_stream(spark: SparkSession, settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
+    """Keep the stream running until the stop signal. Restart it when it failed, with growing pauses.
+
+    Raises:
+        ProgramError: lake, checkpoint, quarantine and topic do not belong together, or an error that stays.
+    """
+    quarantine, backoff = Quarantine(spark, settings, log), Backoff()
+    progress = Progress(settings.kafka.topic, quarantine, log)
+    query: StreamingQuery | None = None
     while not stop.is_set():
         try:
-            for name in (LAKE, QUARANTINE):
-                if name not in queries:
-                    queries[name] = start_stream(spark, settings, name)
-                    log.info("%s: %s, checkpoint %s", name, *locations(settings)[name])
-            for name, query in list(queries.items()):
-                if progress.report(query):
-                    backoff.reset()
-                if not query.isActive:
-                    del queries[name]
-                    raise query.exception() or ConnectionError(f"the stream {name} ended by itself")
+            if query is None:
+                quarantine.open(check_start(settings))
+                quarantine.cover(finished_ends(settings))
+                query = start_stream(spark, settings)
+                log.info("%s: %s, checkpoint %s", LAKE, settings.datalake.path, settings.streaming.checkpoint_location)
+                log.info("quarantine: %s", settings.datalake.quarantine_path)
+            if progress.follow(query):
+                backoff.reset()
+            if not query.isActive:
+                ended, query = query, None
+                raise ended.exception() or ConnectionError("the stream ended by itself")
         except TRANSIENT as error:
             if stop.is_set():
                 break
             meaning = next((text for words, text in PERMANENT.items() if words in str(error)), None)
             if meaning is not None:
-                checkpoint = settings.streaming.checkpoint_location
-                raise ProgramError(meaning.format(checkpoint=checkpoint, error=first_line(error))) from error
+                raise ProgramError(
+                    meaning.format(
+                        checkpoint=settings.streaming.checkpoint_location,
+                        lake=settings.datalake.path,
+                        state=settings.streaming.last_processed_timestamp_location,
+                        error=first_line(error),
+                    )
+                ) from error
             pause = backoff.next_pause()
-            log.warning("a stream failed, nothing is lost: %s; trying again in %g s", first_line(error), pause)
+            log.warning("%s", backoff.report("the stream", error, pause))
             stop.wait(pause)
             continue
         stop.wait(0.5)
-    for query in queries.values():
+    if query is not None:
         with contextlib.suppress(*TRANSIENT):
             _finish_batch(query)
             query.stop()
-            progress.report(query)
+            progress.follow(query)
 
 
 def _finish_batch(query: StreamingQuery) -> None:
@@ -237,7 +251,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
         stop.install()
         wait_for_services(stop)
         try:
-            run_streams(spark, settings, stop, log)
+            run_stream(spark, settings, stop, log)
         finally:
             with contextlib.suppress(Py4JError, OSError):
                 spark.stop()

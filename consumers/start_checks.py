@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from confluent_kafka import TopicCollection
-from confluent_kafka.admin import AdminClient
-
 from configs.contract import TOPIC_FILE
 from configs.program import ProgramError
 from configs.settings import Kafka, Settings, local_path
+from configs.topic import require_topic
+from consumers.checkpoint_files import last_batch, require_whole_files
 
 
-def check_start(settings: Settings, lake: str, checkpoint: str) -> None:
-    """Compare lake, checkpoint and topic of one stream; note the topic's id in a new checkpoint.
+def check_start(settings: Settings) -> str:
+    """Compare lake, checkpoint and topic; note the topic's id in a new checkpoint. Returns the topic's id.
 
     Raises:
         ProgramError: they do not belong together.
-        KafkaException: no broker answers.
+        KafkaException, ConnectionError: no broker answers.
     """
-    lake_folder, checkpoint_folder = local_path(lake), local_path(checkpoint)
-    check_lake(lake_folder, checkpoint_folder)
-    _check_topic(settings.kafka, checkpoint_folder, lake_folder)
+    lake, checkpoint = local_path(settings.datalake.path), local_path(settings.streaming.checkpoint_location)
+    check_lake(lake, checkpoint)
+    require_whole_files(lake, checkpoint)
+    return _check_topic(settings.kafka, checkpoint, lake)
 
 
 def check_lake(lake: Path, checkpoint: Path) -> None:
@@ -38,8 +38,8 @@ def check_lake(lake: Path, checkpoint: Path) -> None:
         ProgramError: they do not belong together.
     """
     # BEGIN SOLUTION: task 11
-    in_lake = _last_batch(lake / "_spark_metadata")
-    planned, finished = _last_batch(checkpoint / "offsets"), _last_batch(checkpoint / "commits")
+    in_lake = last_batch(lake / "_spark_metadata")
+    planned, finished = last_batch(checkpoint / "offsets"), last_batch(checkpoint / "commits")
     if in_lake is not None and (planned is None or in_lake > planned):
         state = "has no batch" if planned is None else f"ends at batch {planned}"
         raise ProgramError(
@@ -58,12 +58,8 @@ def check_lake(lake: Path, checkpoint: Path) -> None:
     # END SOLUTION
 
 
-def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
-    if kafka.topic not in admin.list_topics(timeout=5).topics:
-        raise ProgramError(f"Kafka at {kafka.brokers} has no topic {kafka.topic}. Run `make topic`.")
-    description = admin.describe_topics(TopicCollection([kafka.topic]), request_timeout=10)[kafka.topic].result()
-    now = {"topic": kafka.topic, "id": str(description.topic_id)}
+def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> str:
+    now = {"topic": kafka.topic, "id": require_topic(kafka)}
     remedy = (
         f"To read the new topic from its beginning, move the checkpoint {checkpoint} and the lake {lake} away (use mv, "
         "delete nothing). To continue with the old topic, put it back."
@@ -81,7 +77,7 @@ def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> None:
         temporary = noted.with_name(f".{TOPIC_FILE}.new")
         temporary.write_text(json.dumps(now), encoding="utf-8")
         temporary.replace(noted)
-        return
+        return now["id"]
     except ValueError:
         raise ProgramError(
             f"{noted} is not JSON. Delete it if you are sure that the topic was not recreated."
@@ -91,21 +87,26 @@ def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> None:
             f"The topic {kafka.topic} is not the one that the checkpoint has read. It was deleted and recreated (id "
             f"{before.get('id')} then, {now['id']} now), so its offsets belong to other messages. {remedy}"
         )
-
-
-def _last_batch(folder: Path) -> int | None:
-    if not folder.is_dir():
-        return None
-    names = (path.name.removesuffix(".compact") for path in folder.iterdir())
-    return max((int(name) for name in names if name.isdigit()), default=None)
+    return now["id"]
 
 
 def _topics_of_last_batch(checkpoint: Path) -> list[str]:
-    last = _last_batch(checkpoint / "offsets")
-    if last is None:
-        return []
+    last = last_batch(checkpoint / "offsets")
+    return [] if last is None else list(_source_offsets(checkpoint, last))
+
+
+def finished_ends(settings: Settings) -> dict[int, int]:
+    """partition -> exclusive end offset of the last batch that the lake's stream has finished; empty for none."""
+    checkpoint = local_path(settings.streaming.checkpoint_location)
+    last = last_batch(checkpoint / "commits")
+    found = {} if last is None else _source_offsets(checkpoint, last).get(settings.kafka.topic, {})
+    return {int(partition): end for partition, end in found.items()}
+
+
+def _source_offsets(checkpoint: Path, batch: int) -> dict[str, dict[str, int]]:
+    """topic -> partition -> exclusive end offset of a planned batch."""
     try:
-        source = json.loads((checkpoint / "offsets" / str(last)).read_text(encoding="utf-8").splitlines()[-1])
-    except (ValueError, IndexError):
-        return []  # a crash cut the batch's plan short; Spark itself reports that
-    return list(source) if isinstance(source, dict) else []
+        source = json.loads((checkpoint / "offsets" / str(batch)).read_text(encoding="utf-8").splitlines()[-1])
+    except (OSError, ValueError, IndexError):
+        return {}  # a crash cut the batch's plan short; Spark itself reports that
+    return source if isinstance(source, dict) else {}

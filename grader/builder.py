@@ -13,7 +13,7 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +41,7 @@ from configs.contract import (
     format_timestamp,
     parse_timestamp,
 )
+from configs.quarantine_position import QuarantinePosition, read_position
 from grader import spark_files
 from grader.evidence import checksum
 from grader.evidence.listing import file_sha256
@@ -344,13 +345,10 @@ class Submission:
         return snapshots
 
     def _write_quarantine(self, batch: int, published: int, sent: int, source: list[OrderRow]) -> None:
-        """Write the rejected messages of a batch: the last ones. `published` messages were on the topic before.
-
-        The quarantine's stream has the same batches as the lake's. A batch without a bad message has an empty file.
-        """
+        """Write the rejected messages of a batch: the last ones. `published` messages were on the topic before."""
         import pyarrow as pa
 
-        if not self.has_quarantine or not (self.rejected or self.messages):
+        if not self.has_quarantine:
             return
         bad = [row for row in source if row.order_id in self.rejected]
         texts = [(json.dumps(_event(row)), self.rejected[row.order_id]) for row in bad]
@@ -368,15 +366,14 @@ class Submission:
         ]
         for change in self.quarantine if kept else ():
             kept = change(kept)
-        folder = self.folder / QUARANTINE
-        target = folder / spark_files.data_file_name(self._id("quarantine", batch), is_partitioned=False)
-        spark_files.write_table(target, pa.Table.from_pylist(kept, _quarantine_schema()))
-        spark_files.write_log(folder, batch, [spark_files.log_line(target)])
-        checkpoint = CheckpointWriter(self.folder / QUARANTINE_CHECKPOINT, self.topic)
-        if batch == 0:
-            checkpoint.begin(self._id("quarantine query"), _ends(self.skipped))
-        checkpoint.plan(batch, _ends(published + sent + len(self.messages.get(batch, ()))))
-        checkpoint.commit(batch)
+        folder, checkpoint = self.folder / QUARANTINE, self.folder / QUARANTINE_CHECKPOINT
+        position = read_position(checkpoint) or QuarantinePosition(self.topic, "WZmVQ4hYQXKtZAzUqbOKrA")
+        if kept:
+            position = replace(position, files=position.files + 1)
+            target = folder / f"rejected-{position.files:06d}.parquet"
+            spark_files.write_table(target, pa.Table.from_pylist(kept, _quarantine_schema()))
+            checksum.sidecar(target).unlink()  # the consumer moves the file to its name without it
+        replace(position, ends=_ends(published + sent + len(self.messages.get(batch, ())))).store(checkpoint)
 
     def _write_files(self, batch: int, rows: list[OrderRow]) -> list[LakeFileRecord]:
         """Write one Parquet file per date, like one Spark task, or `split` files per date."""
@@ -487,6 +484,7 @@ def _quarantine_schema() -> Any:
             ("partition", pa.int32()),
             ("offset", pa.int64()),
             ("raw", text),
+            ("bytes", pa.binary()),
         ]
     )
 

@@ -110,7 +110,7 @@ def _spark_type(kind: pa.DataType) -> str:
 
     if types.is_decimal(kind):
         return f"decimal({kind.precision},{kind.scale})"
-    names = {"int32": "integer", "int64": "long", "double": "double"}
+    names = {"int32": "integer", "int64": "long", "double": "double", "binary": "binary"}
     return "timestamp" if types.is_timestamp(kind) else names.get(str(kind), "string")
 
 

@@ -92,6 +92,9 @@ def publish(spark: SparkSession, postgres: Postgres, kafka: Kafka, batch: Batch)
         "kafka.bootstrap.servers": kafka.brokers,
         "topic": kafka.topic,
         "kafka.acks": "all",
+        # With it the client waits without a limit for an id from a broker that does not answer. What a retry repeats,
+        # the consumer drops.
+        "kafka.enable.idempotence": "false",
         "kafka.compression.type": "lz4",
         "kafka.batch.size": "262144",
         # If no broker answers, this fails within seconds, and the producer tries again with its own pauses.

@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # spark-submit 
 import psycopg2
 import psycopg2.extensions
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -38,6 +37,7 @@ from configs.program import (
 )
 from configs.settings import Settings, local_path
 from configs.spark_session import start_session
+from configs.topic import require_topic
 from configs.wording import counted
 from producers.horizon import Horizon, sees_all_sessions, take_horizon
 from producers.orders_batch import Batch, find_batch, publish
@@ -174,18 +174,6 @@ def _last_published(settings: Settings, state: Path) -> datetime:
     return read_state(state) or settings.cdc.default_start_timestamp or EPOCH
 
 
-def require_topic(settings: Settings) -> None:
-    """Make sure that the topic exists: Spark would take a minute, and report less.
-
-    Raises:
-        ProgramError: the broker answers and has no such topic.
-        KafkaException: no broker answers.
-    """
-    admin = AdminClient({"bootstrap.servers": settings.kafka.brokers, "log_level": 0})
-    if settings.kafka.topic not in admin.list_topics(timeout=5).topics:
-        raise ProgramError(f"Kafka at {settings.kafka.brokers} has no topic {settings.kafka.topic}. Run `make topic`.")
-
-
 def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
     state = state_file(local_path(settings.streaming.last_processed_timestamp_location))
     with exclusive(settings, "producer"):
@@ -198,7 +186,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
             while not stop.is_set():
                 try:
                     if not topic_seen:
-                        require_topic(settings)
+                        require_topic(settings.kafka)
                         source.connection()
                         topic_seen = True
                         log.info("polling %s every %g s", source.table, settings.cdc.poll_interval_sec)
@@ -207,8 +195,9 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
                     if stop.is_set():
                         break
                     source.close()
+                    topic_seen = False
                     pause = backoff.next_pause()
-                    log.warning("poll failed, nothing is lost: %s; trying again in %g s", first_line(error), pause)
+                    log.warning("%s", backoff.report("the poll", error, pause))
                     stop.wait(pause)
                     continue
                 if backoff.reset():

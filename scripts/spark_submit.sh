@@ -6,7 +6,8 @@
 # blocks, temporary files) is in a folder of its own below .kit/scratch, which goes with it.
 #
 # Ctrl-C or SIGTERM stops it within 10 s, whatever it does with signals; a second Ctrl-C kills it at once. The kit's own
-# programs finish the batch that is under way: their JVM ignores both signals, and the program in it listens for them.
+# programs finish the batch that is under way, if they can in that time: their JVM ignores both signals, and the program
+# in it listens for them.
 set -euo pipefail
 asked=0
 trap 'asked=$((asked + 1))' INT TERM HUP
@@ -44,8 +45,6 @@ fi
 # In a student's kit any program can stand in these folders. One that configs.program runs listens for both signals.
 is_ours=false
 case $program in "$kit"/producers/* | "$kit"/consumers/*) if grep -q run_program "$program"; then is_ours=true; fi ;; esac
-patience=8
-if $is_ours; then patience=30; fi
 
 run() {
     if ! $is_ours && ! grep -q pyspark "$program"; then exec "$kit/.venv/bin/python" "$program" "$@"; fi
@@ -82,7 +81,7 @@ while kill -0 "$child" 2>/dev/null; do
     fi
     begun=${begun:-$SECONDS}
     waited=$((SECONDS - begun))
-    if ((asked > 1 || waited >= patience)); then
+    if ((asked > 1 || waited >= 8)); then
         signal=KILL
     elif $is_ours; then
         signal=TERM # again and again: before the program listens, it is ignored

@@ -1,7 +1,8 @@
 """The quarantine (dead-letter queue): messages that the consumer rejected, each with the reason.
 
 It is a part of this kit; the assignment does not ask for one. It is Parquet next to the lake with the columns reason,
-topic, partition, offset and raw (the message's text). A separate stream with its own checkpoint writes it.
+topic, partition, offset and raw (the message's text). The kit's consumer adds a column bytes, for a message that is not
+UTF-8. It writes no sink log; if there is one, it says which files count.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Quarantine:
-    """The quarantine in a folder. It is read like a lake: its sink log says which files count."""
+    """The quarantine in a folder. It is read like a lake."""
 
     lake: Lake
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg2.extensions
 
 from configs.contract import UTC, LakeFileRecord, parse_state
+from configs.quarantine_position import read_position
 from configs.settings import Settings, SettingsError, local_path
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.lake import Lake
@@ -27,7 +28,7 @@ NO_TOLERANCE = timedelta(0)
 
 @dataclass(frozen=True)
 class StreamPosition:
-    """The position of one stream of the consumer: its last planned and its last finished batch; None for none yet.
+    """The position of the consumer's stream: its last planned and its last finished batch; None for none yet.
 
     `ends`: partition -> exclusive end offset of the planned batch; empty while the plan is being written.
     """
@@ -42,30 +43,40 @@ class StreamPosition:
         return self.finished == self.planned and self.ends == expected
 
 
-def stream_position(checkpoint: Path | None, topic: str) -> StreamPosition:
-    """The position of the stream with this checkpoint."""
-    found = Checkpoint(checkpoint)
-    planned = found.last_offset_batch
-    ends = {} if planned is None else found.ends_of(planned).get(topic, {})
-    return StreamPosition(planned, found.last_commit_batch, ends)
-
-
 def lake_stream(settings: Settings) -> StreamPosition:
-    """The stream that writes the lake."""
-    return stream_position(_path(settings.streaming.checkpoint_location), settings.kafka.topic)
+    """The position of the stream that writes the lake."""
+    checkpoint = Checkpoint(_path(settings.streaming.checkpoint_location))
+    planned = checkpoint.last_offset_batch
+    ends = {} if planned is None else checkpoint.ends_of(planned).get(settings.kafka.topic, {})
+    return StreamPosition(planned, checkpoint.last_commit_batch, ends)
 
 
-def quarantine_stream(settings: Settings) -> StreamPosition | None:
-    """The stream that writes the quarantine; None for a consumer that has none."""
-    checkpoint = _path(settings.streaming.quarantine_checkpoint_location)
-    return stream_position(checkpoint, settings.kafka.topic) if Checkpoint(checkpoint).exists else None
+def quarantine_ends(settings: Settings) -> Mapping[int, int] | None:
+    """partition -> exclusive end offset up to which the quarantine is complete; None for a consumer that has none.
+
+    The kit's own quarantine has a position; a stream of somebody else's has a checkpoint.
+    """
+    folder = _path(settings.streaming.quarantine_checkpoint_location)
+    if folder is None:
+        return None
+    try:
+        position = read_position(folder)
+    except (OSError, ValueError):
+        return {}
+    if position is not None:
+        return position.ends
+    checkpoint = Checkpoint(folder)
+    return _finished_ends(checkpoint, settings.kafka.topic) if checkpoint.exists else None
 
 
 def committed_ends(settings: Settings) -> Mapping[int, int]:
     """partition -> exclusive end offset of the last batch that the lake's stream has finished."""
-    checkpoint = Checkpoint(_path(settings.streaming.checkpoint_location))
+    return _finished_ends(Checkpoint(_path(settings.streaming.checkpoint_location)), settings.kafka.topic)
+
+
+def _finished_ends(checkpoint: Checkpoint, topic: str) -> Mapping[int, int]:
     last = checkpoint.last_commit_batch
-    return {} if last is None else checkpoint.ends_of(last).get(settings.kafka.topic, {})
+    return {} if last is None else checkpoint.ends_of(last).get(topic, {})
 
 
 def newest_created_at(connection: psycopg2.extensions.connection, table: str) -> datetime | None:
@@ -102,9 +113,16 @@ def is_published(settings: Settings, newest: datetime | None, tolerance: timedel
 
 
 def is_read(settings: Settings, topic_ends: Mapping[int, int], *, with_quarantine: bool = True) -> bool:
-    """Whether the consumer has finished all that is on the topic. If it has a quarantine, that stream too."""
-    quarantine = quarantine_stream(settings) if with_quarantine else None
-    return all(stream.has_finished(topic_ends) for stream in (lake_stream(settings), quarantine) if stream is not None)
+    """Whether the consumer has finished all that is on the topic. If it has a quarantine, that too."""
+    return lake_stream(settings).has_finished(topic_ends) and not (
+        with_quarantine and is_quarantine_behind(settings, topic_ends)
+    )
+
+
+def is_quarantine_behind(settings: Settings, topic_ends: Mapping[int, int]) -> bool:
+    """Whether the consumer has a quarantine that is not complete up to the topic's end."""
+    ends = quarantine_ends(settings)
+    return ends is not None and any(ends.get(partition, 0) < end for partition, end in topic_ends.items())
 
 
 def is_settled(

@@ -24,8 +24,7 @@ from scripts.services.stack import OURS, PROGRAM_NAMES, Stack, programs_with_scr
 
 # The baseline for comparisons: producer and consumer as the assignment suggests them.
 NAIVE = programs_with_scripts("naive", PROJECT / "tests" / "naive_baseline")
-BATCH_TIMEOUT = 30.0  # seconds: the kit's own programs finish the batch that is under way
-STOP_TIMEOUT = 10.0
+STOP_TIMEOUT = 10.0  # seconds
 FIRST_LOOK = 0.5  # a program that cannot start at all has ended by then
 # Variables that would change the settings of a stack that was loaded without the caller's environment.
 _SETTING_VARIABLES = ("CONFIG", "ROLLNUMBER", "SPARK_MASTER", "SERVICES", "PYTHONPATH")
@@ -192,13 +191,9 @@ def program_environment(stack: Stack, name: str) -> dict[str, str]:
 
 
 def stop(stack: Stack, names: Iterable[str] = PROGRAM_NAMES) -> list[str]:
-    """Stop what was started in the background, all at once; return a line for each.
-
-    The kit's own programs finish their batch first; any other is gone within STOP_TIMEOUT.
-    """
+    """Stop what was started in the background, all at once and within STOP_TIMEOUT; return a line for each."""
     lines = []
-    timeout = STOP_TIMEOUT if stack.programs.folder is not None else BATCH_TIMEOUT
-    waits = {name: processes.begin_stop(stack.pid_file(name), timeout=timeout) for name in names}
+    waits = {name: processes.begin_stop(stack.pid_file(name), timeout=STOP_TIMEOUT) for name in names}
     for name, wait in waits.items():
         stopped = wait()
         if stopped and not is_running(stack, name):

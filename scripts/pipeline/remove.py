@@ -7,6 +7,7 @@ from pathlib import Path
 
 from configs.contract import LOAD_RECORD, TOPIC_FILE, state_file
 from configs.program import lock_file
+from configs.quarantine_position import FILE as QUARANTINE_POSITION
 from configs.settings import PROJECT, local_path
 from scripts.pipeline import programs
 from scripts.pipeline.services import services_of
@@ -50,21 +51,21 @@ def reset(stack: Stack) -> list[str]:
         return [*lines, "Nothing was removed, because a program still runs. Stop it, then run `make reset` again"]
     services.remove()
     settings = stack.settings
-    lake, checkpoint = (
-        ("_spark_metadata",),
-        ("metadata", TOPIC_FILE),
-    )  # the consumer writes the second before Spark starts
+    # The consumer writes TOPIC_FILE before Spark starts.
     made = {
-        local_path(settings.datalake.path): lake,
-        local_path(settings.datalake.quarantine_path): lake,
-        local_path(settings.streaming.checkpoint_location): checkpoint,
-        local_path(settings.streaming.quarantine_checkpoint_location): checkpoint,
+        local_path(settings.datalake.path): ("_spark_metadata",),
+        local_path(settings.datalake.quarantine_path): ("_spark_metadata", "rejected-*.parquet"),
+        local_path(settings.streaming.checkpoint_location): (
+            "metadata",
+            TOPIC_FILE,
+        ),
+        local_path(settings.streaming.quarantine_checkpoint_location): ("metadata", QUARANTINE_POSITION),
     }
     for folder, marks in made.items():
-        if any((folder / mark).exists() for mark in marks):
+        if any(found for mark in marks for found in folder.glob(mark)):
             shutil.rmtree(folder)
         elif folder.is_dir() and any(folder.iterdir()):
-            lines.append(f"Left alone: {folder}. It has no {marks[0]}, so no Spark stream of this kit wrote it")
+            lines.append(f"Left alone: {folder}. It has no {' or '.join(marks)}, so this kit did not write it")
     state = state_file(local_path(settings.streaming.last_processed_timestamp_location))
     for path in [
         state,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -11,9 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from configs.spark_session import start_session
 from consumers.order_events import with_reasons
-from scripts.services.java import require_java
 
 pytestmark = pytest.mark.jvm
 
@@ -62,29 +59,28 @@ MISTAKES = {
 }
 
 
-@pytest.fixture(scope="module")
-def spark() -> Iterator[SparkSession]:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("JAVA_HOME", str(require_java().home))
-    patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-    patch.setenv("TZ", "America/New_York")
-    session = start_session("test_order_events", {"spark.master": "local[1]", "spark.ui.enabled": "false"})
-    yield session
-    session.stop()
-    patch.undo()
-
-
 def judged(
-    spark: SparkSession, *values: str | None, columns: tuple[str, ...] = ("reason", "raw", "event")
+    spark: SparkSession, *values: str | bytes | None, columns: tuple[str, ...] = ("reason", "raw", "event")
 ) -> list[Row]:
     rows = [
-        (bytearray(value.encode()) if value is not None else None, "topic", 1, offset, datetime(2025, 11, 18))
+        (None if value is None else bytearray(_bytes(value)), "topic", 1, offset, datetime(2025, 11, 18))
         for offset, value in enumerate(values)
     ]
     messages = spark.createDataFrame(
         rows, "value binary, topic string, partition int, offset long, timestamp timestamp"
     )
     return with_reasons(messages).orderBy("offset").select(*columns).collect()
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_another_encoding_is_rejected_and_kept_byte_for_byte(spark: SparkSession, encoding: str) -> None:
+    value = json.dumps({**GOOD, "customer_name": "José Núñez"}, ensure_ascii=False).encode(encoding)
+    (row,) = judged(spark, value, columns=("reason", "raw", "bytes"))
+    assert (row["reason"], row["raw"], bytes(row["bytes"])) == ("not UTF-8 text", None, value)
 
 
 def test_each_mistake_is_rejected_with_its_reason_and_kept_word_for_word(spark: SparkSession) -> None:
@@ -119,6 +115,7 @@ def test_a_good_order_keeps_every_value(spark: SparkSession) -> None:
         {"created_at": "2025-11-19T01:24:00.5+05:30"},
         {"customer_name": 'Ravi "RK" Kumar\n\U0001f35b'},
         {"customer_name": "a {brace} and ]}"},
+        {"customer_name": "José Núñez"},
         {"item": None},
         {"extra": {"nested": [1, 2]}},
     ],

@@ -14,6 +14,7 @@ from grader.evidence.checksum import is_stale, sidecar
 _NAMES = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"part-\d{5}"), "part-<task>"),
+    (re.compile(r"rejected-\d{6}"), "rejected-<number>"),
     (re.compile(r"date=\d{4}-\d{2}-\d{2}"), "date=<day>"),
     (re.compile(r"(?<=/)\d+(?=$|\.compact$)"), "<batch>"),
 )

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 from configs.contract import RoundRun
 from configs.errors import KitError
 from configs.program import is_locked, lock_file
+from configs.quarantine_position import read_position
 from configs.settings import PROJECT, local_path
 from scripts import show, status
 from scripts.pipeline import position, programs
@@ -269,10 +271,9 @@ def test_a_round_does_not_wait_for_a_quarantine_that_nobody_keeps_up(
     live = local_path(stack.settings.streaming.quarantine_checkpoint_location)
     assert wait_until(lambda: rounds._has_live_quarantine(stack.settings, lambda _: None), timeout=60)
     left_behind = tmp_path / "left_behind"
-    shutil.copytree(live, left_behind)
-    last = max(int(path.name) for path in (left_behind / "offsets").iterdir() if path.name.isdigit())
-    (left_behind / "offsets" / str(last)).unlink()
-    (left_behind / "commits" / str(last)).unlink()
+    kept = read_position(live)
+    assert kept is not None
+    replace(kept, ends={partition: end - 1 for partition, end in kept.ends.items()}).store(left_behind)
     streaming = stack.settings.streaming.model_copy(update={"quarantine_checkpoint_location": str(left_behind)})
     monkeypatch.setattr(rounds, "QUARANTINE_PATIENCE", 0.5)
     said: list[str] = []

@@ -44,7 +44,7 @@ def rows_of(report: dict[str, object]) -> object:
 
 
 def add_quarantine(root: Path, lake: str = f"{LAKE}_quarantine", checkpoint: str = f"{CHECKPOINT}_quarantine") -> None:
-    """As the reference consumer leaves it, under any name."""
+    """As a second stream leaves it, under any name."""
     (root / lake / "_spark_metadata").mkdir(parents=True)
     names = ("reason", "topic", "partition", "offset", "timestamp", "raw")
     table = pa.table({name: pa.array(["1"]) for name in names})
@@ -52,7 +52,7 @@ def add_quarantine(root: Path, lake: str = f"{LAKE}_quarantine", checkpoint: str
     path = (root / lake / "part-0.parquet").absolute()
     line = json.dumps({"path": path.as_uri(), "size": path.stat().st_size, "action": "add"})
     (root / lake / "_spark_metadata" / "0").write_text(f"v1\n{line}")
-    shutil.copytree(root / CHECKPOINT, root / checkpoint)
+    shutil.copytree(root / CHECKPOINT, root / checkpoint, dirs_exist_ok=True)
 
 
 def absolute_elsewhere(root: Path) -> None:

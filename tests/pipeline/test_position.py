@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from configs.contract import UTC, LakeFileRecord
+from configs.quarantine_position import read_position
 from configs.settings import Settings, load_settings
 from grader.builder import CHECKPOINT, CONFIG, LAKE, STATE, Submission
 from scripts.pipeline import position
@@ -104,8 +107,21 @@ def test_an_empty_topic_is_read_before_the_first_batch() -> None:
 
 def test_a_quarantine_that_is_behind_is_waited_for_where_it_is_kept(submission: Submission) -> None:
     settings = settings_of(submission)
-    behind = Path(settings.streaming.quarantine_checkpoint_location)
-    for name in ("offsets", "commits"):
-        (behind / name).mkdir(parents=True)
+    folder = Path(settings.streaming.quarantine_checkpoint_location)
+    kept = read_position(folder)
+    assert kept is not None
+    replace(kept, ends={**kept.ends, 1: 6}).store(folder)
     assert not position.is_settled(settings, NEWEST, ENDS)
     assert position.is_settled(settings, NEWEST, ENDS, with_quarantine=False)
+    kept.store(folder)
+    assert position.is_settled(settings, NEWEST, ENDS)
+
+
+def test_a_quarantine_of_a_second_stream_is_waited_for_too(submission: Submission) -> None:
+    settings = settings_of(submission)
+    folder = Path(settings.streaming.quarantine_checkpoint_location)
+    shutil.rmtree(folder)
+    assert position.is_settled(settings, NEWEST, ENDS)
+    for name in ("offsets", "commits"):
+        (folder / name).mkdir(parents=True)
+    assert not position.is_settled(settings, NEWEST, ENDS)

@@ -1,0 +1,45 @@
+"""The topic, as both programs meet it when they start: is it there, and do its brokers answer where they say?"""
+
+from __future__ import annotations
+
+import socket
+
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from configs.program import ProgramError
+from configs.settings import Kafka
+
+ANSWER_TIMEOUT = 5.0  # seconds
+
+
+def require_topic(kafka: Kafka) -> str:
+    """The id that Kafka gave the topic when it was created: a topic that is deleted and created again has another.
+
+    Raises:
+        ProgramError: the broker answers and has no such topic. Spark would take a minute, and report less.
+        ConnectionError: a broker of the topic does not answer at the address that it gives its clients. Kafka's client
+            would wait for it, silently and for ever.
+        KafkaException: no broker answers.
+    """
+    admin = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
+    metadata = admin.list_topics(timeout=ANSWER_TIMEOUT)
+    topic = metadata.topics.get(kafka.topic)
+    if topic is None:
+        raise ProgramError(f"Kafka at {kafka.brokers} has no topic {kafka.topic}. Run `make topic`.")
+    for leader in sorted({partition.leader for partition in topic.partitions.values()}):
+        broker = metadata.brokers.get(leader)
+        if broker is not None:  # a partition without a leader has none
+            _require_answer(kafka, str(broker.host), int(broker.port))
+    described = admin.describe_topics(TopicCollection([kafka.topic]), request_timeout=10)[kafka.topic].result()
+    return str(described.topic_id)
+
+
+def _require_answer(kafka: Kafka, host: str, port: int) -> None:
+    try:
+        socket.create_connection((host, port), ANSWER_TIMEOUT).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"Kafka answers at {kafka.brokers} and sends its clients to {host}:{port} (advertised.listeners), where "
+            f"nothing answers: {error}. Correct advertised.listeners, or make {host} known on this machine"
+        ) from None
