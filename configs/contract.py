@@ -140,6 +140,11 @@ def state_files(location: Path) -> tuple[Path, ...]:
     )
 
 
+def seen_file(state: Path) -> Path:
+    """Where the producer keeps, beside its state file, which rows below the state it has published."""
+    return state.with_name(f".{state.stem}.seen")
+
+
 def table_spellings(table: str) -> tuple[str, str]:
     """The names that the configured table may have in Postgres, for to_regclass: quoted as written, then in lower case.
 

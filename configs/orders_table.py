@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from configs.contract import table_spellings
@@ -17,12 +16,15 @@ FUTURE_SEC = 10  # a created_at further in the future than this is reported; a n
 
 @dataclass(frozen=True)
 class FutureOrders:
-    """Orders with a created_at in the future: how many, the seconds until the nearest, and the last one."""
+    """Orders with a created_at in the future: how many, the seconds until the nearest, and the last one.
+
+    `last_created_at` is text in UTC, because a datetime cannot hold a year after 9999.
+    """
 
     rows: int
     nearest_sec: float
     last_order_id: int
-    last_created_at: datetime
+    last_created_at: str
 
 
 def connect(
@@ -72,7 +74,7 @@ def future_orders(connection: Connection, table: str) -> FutureOrders | None:
     now = "statement_timestamp() AT TIME ZONE 'UTC'"
     query = f"""
         SELECT count(*), extract(epoch FROM min(created_at) - {now})::float8,
-               (array_agg(order_id ORDER BY created_at DESC))[1], max(created_at)
+               (array_agg(order_id ORDER BY created_at DESC))[1], max(created_at)::text
         FROM {table} WHERE isfinite(created_at) AND created_at > {now} + %s * interval '1 second'
     """
     with connection.cursor() as cursor:

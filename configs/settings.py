@@ -168,13 +168,17 @@ class Streaming(_Section):
 
 
 class Cdc(_Section):
-    """How the producer polls. `batch_limit` None: no limit. `default_start_timestamp` None: from the first row."""
+    """How the producer polls. `batch_limit` None: no limit. `default_start_timestamp` None: from the first row.
+
+    `lookback_sec` 0: rows that appear below the state are not looked for.
+    """
 
     poll_interval_sec: Seconds = 2.0
     batch_limit: Annotated[int, Field(ge=1)] | None = 200_000
     default_start_timestamp: Annotated[datetime | None, BeforeValidator(_moment)] = None
     horizon_margin_sec: Seconds = 0.05
     fallback_lag_sec: Seconds = 5.0
+    lookback_sec: Seconds = 60.0
 
 
 _MASTER = r"^(local|local\[(\d+|\*)(,\d+)?\]|yarn|(spark|k8s|mesos)://\S+)$"

@@ -15,8 +15,9 @@ import psycopg2.extensions
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody gives it
 
-from configs.contract import AMOUNT_PRECISION, AMOUNT_SCALE, COLUMN_NAMES, EPOCH, SPARK_TIMESTAMP_FORMAT, UTC
+from configs.contract import AMOUNT_PRECISION, AMOUNT_SCALE, COLUMN_NAMES, SPARK_TIMESTAMP_FORMAT, UTC
 from configs.settings import Kafka, Postgres
+from producers.sql import literal
 
 # BEGIN SOLUTION: task 4
 _JSON = {"timestampFormat": SPARK_TIMESTAMP_FORMAT, "ignoreNullFields": "false"}
@@ -29,27 +30,35 @@ ROWS_OF_A_TASK = 25_000
 
 @dataclass(frozen=True)
 class Batch:
-    """The `rows` with created_at above `last` and up to the last of `bounds` (UTC); the other bounds cut the ranges."""
+    """The `rows` with created_at above `last` and up to the last of `bounds` (UTC); the other bounds cut the ranges.
+
+    `late_ids`: order_ids of rows at or below `last` that are published too (see late_rows.py).
+    """
 
     table: str
     last: datetime
     bounds: tuple[datetime, ...]
     rows: int
+    late_ids: tuple[int, ...] = ()
 
     @property
     def reached(self) -> datetime:
-        """The greatest created_at of the batch."""
-        return self.bounds[-1]
+        """The greatest created_at of the batch; `last` if it has only late rows."""
+        return self.bounds[-1] if self.bounds else self.last
 
     # BEGIN SOLUTION: task 4
     @property
     def ranges(self) -> list[str]:
         """A condition for each task."""
         edges = [self.last, *self.bounds]
-        return [
-            f"created_at_exact > {_literal(low)} AND created_at_exact <= {_literal(high)}"
+        ranges = [
+            f"created_at_exact > {literal(low)} AND created_at_exact <= {literal(high)}"
             for low, high in itertools.pairwise(edges)
         ]
+        if self.late_ids:
+            ids = ", ".join(map(str, self.late_ids))
+            ranges.append(f"order_id IN ({ids}) AND created_at_exact <= {literal(self.last)}")
+        return ranges
 
     # END SOLUTION
 
@@ -68,7 +77,7 @@ def find_batch(
         SELECT max(created_at), count(*) FROM (
             SELECT created_at, (row_number() OVER (ORDER BY created_at) - 1) / {ROWS_OF_A_TASK} AS task FROM (
                 SELECT created_at FROM {table}
-                WHERE created_at > {_literal(last)} AND created_at < {_literal(horizon)}
+                WHERE created_at > {literal(last)} AND created_at < {literal(horizon)}
                 ORDER BY created_at {fetch}
             ) AS batch
         ) AS numbered GROUP BY task ORDER BY task
@@ -82,6 +91,18 @@ def find_batch(
     bounds = sorted({moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment for moment, _ in parts})
     return Batch(table, last, tuple(bounds), sum(count for _, count in parts))
     # END SOLUTION
+
+
+def count_again(connection: psycopg2.extensions.connection, batch: Batch) -> int:
+    """How many rows of a batch there are now."""
+    condition = f"created_at > {literal(batch.last)} AND created_at <= {literal(batch.reached)}"
+    if batch.late_ids:
+        ids = ", ".join(map(str, batch.late_ids))
+        condition += f" OR order_id IN ({ids}) AND created_at <= {literal(batch.last)}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {batch.table} WHERE {condition}")
+        (rows,) = cursor.fetchone() or (0,)
+    return int(rows)
 
 
 def publish(spark: SparkSession, postgres: Postgres, kafka: Kafka, batch: Batch) -> None:
@@ -135,13 +156,6 @@ def _query(table: str) -> str:
     )
 
 
-# END SOLUTION
-def _literal(moment: datetime) -> str:
-    moment = max(moment, EPOCH).astimezone(UTC)
-    return f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S.%f}'"
-
-
-# BEGIN SOLUTION: task 4
 def _event() -> Column:
     readable = F.to_json(F.struct(*COLUMN_NAMES), _JSON)
     as_text = [F.col("amount_text").alias("amount") if name == "amount" else F.col(name) for name in COLUMN_NAMES]

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from configs.contract import EPOCH, format_timestamp, state_file
+from configs.contract import EPOCH, format_timestamp, seen_file, state_file
 from configs.orders_table import connect, find_table, future_orders
 from configs.program import (
     Backoff,
@@ -39,43 +40,93 @@ from configs.settings import Settings, local_path
 from configs.spark_session import start_session
 from configs.topic import require_topic
 from configs.wording import counted
-from producers.horizon import Horizon, sees_all_sessions, take_horizon
+from producers.horizon import Margins, sees_all_sessions, take_horizon
+from producers.horizon_report import REPORT_INTERVAL, HorizonReport
+from producers.late_rows import Look, LookBack
 from producers.orders_batch import Batch, find_batch, publish
+from producers.prepared_transactions import PreparedTransactions
+from producers.published_rows import MissingRowsError, PublishedCheck, TopicEnd
+from producers.source_checks import (
+    INTEGERS,
+    read_columns,
+    require_primary,
+    require_same_table,
+    require_utc_default,
+    rounding_of,
+    standby_error,
+)
 from producers.state_file import read_state, write_state
+from producers.unreadable_rows import UnreadableReport
 
 NAME = "orders_cdc_producer"
-HOLDER_REPORT_AGE = 10.0  # seconds: an open transaction of this age is reported
-REPORT_INTERVAL = 30.0  # seconds until it is reported again
 # The errors of a poll while Postgres or Kafka is down. OSError and Py4JError cover Spark's own jobs.
-TRANSIENT = (psycopg2.Error, KafkaException, PySparkException, Py4JError, OSError)
+TRANSIENT = (psycopg2.Error, KafkaException, PySparkException, Py4JError, OSError, MissingRowsError)
 
 
 class Source:
     """The orders table: a connection that is opened again after a failure, and the table's name in Postgres."""
 
-    def __init__(self, settings: Settings, log: logging.Logger) -> None:
+    def __init__(self, settings: Settings, spark: SparkSession, look_back: LookBack, log: logging.Logger) -> None:
         self._postgres = settings.postgres
-        self._margin = settings.cdc.horizon_margin_sec
-        self._fallback_lag = settings.cdc.fallback_lag_sec
+        self._cdc = settings.cdc
+        self._margins = Margins(self._cdc.horizon_margin_sec, self._cdc.fallback_lag_sec)
+        self._kafka = settings.kafka
+        self._spark = spark
+        self._topic_end = TopicEnd(settings.kafka)
+        self._published_check = PublishedCheck(log)
+        self._look_back = look_back
         self._log = log
         self._connection: psycopg2.extensions.connection | None = None
-        self._holder_reported = 0.0
-        self._future_checked = 0.0
+        self._prepared = PreparedTransactions()
+        self._horizon_report = HorizonReport(self._cdc.fallback_lag_sec, log)
+        self._unreadable_report = UnreadableReport(self._cdc.default_start_timestamp, log)
+        self._reported_at = time.monotonic()
+        self._idle_seen = False
+        self.look = Look()
         self.table = ""
 
     def next_batch(self, last: datetime, limit: int | None) -> Batch | None:
-        """The rows after `last` that can be published now. Connects first if there is no connection."""
+        """The rows after `last` that can be published now. Connects first if there is no connection.
+
+        Raises:
+            ProgramError: the server has become a standby.
+        """
         connection = self.connection()
         try:
-            horizon = take_horizon(connection, self._margin)
-            batch = find_batch(connection, self.table, last, horizon.limit, limit)
-            if batch is None:
-                self._report_future(connection)
+            horizon = take_horizon(connection, self._margins)
+            if horizon.is_standby:
+                raise standby_error(connection, self._postgres)
+            prepared = self._prepared.take(connection, horizon, last)
+            readable = min(horizon.limit, prepared.limit) if prepared else horizon.limit
+            batch = find_batch(connection, self.table, last, readable, limit)
+            self.look = self._look_back.look(
+                connection, self.table, last, batch.reached if batch else last, horizon.clock
+            )
+            self._horizon_report.check(horizon, prepared, last)
+            self._report_rows(connection, last, is_idle=batch is None)
         except psycopg2.Error:
             self.close()
             raise
-        self._report_holder(horizon)
+        if self.look.late:
+            batch = replace(batch or Batch(self.table, last, (), 0), late_ids=self.look.late)
+        elif batch is None:
+            self._look_back.confirm(self.look)
         return batch
+
+    def publish(self, batch: Batch) -> int:
+        """Publish a batch, and make sure that all of it is on the topic; return the number of its rows.
+
+        Raises:
+            MissingRowsError: it is not; the batch is to be published again.
+            ProgramError: it is not, again and again.
+        """
+        before = self._topic_end.read()
+        publish(self._spark, self._postgres, self._kafka, batch)
+        return self._published_check.check(self.connection(), batch, self._topic_end.read() - before)
+
+    def confirm_published(self) -> None:
+        """The last batch is on the topic, and its state is written."""
+        self._look_back.confirm(self.look)
 
     def connection(self) -> psycopg2.extensions.connection:
         """The connection; opened if there is none."""
@@ -109,36 +160,50 @@ class Source:
         if table is None:
             raise ProgramError(f"The database {postgres.db} has no table {postgres.table}. Run `make db`.")
         self.table = table
+        self._check(connection)
         if not sees_all_sessions(connection):
-            self._margin = self._fallback_lag
+            self._margins = replace(self._margins, usual=max(self._margins.usual, self._margins.hidden))
             self._log.warning(
                 "role %s does not have pg_read_all_stats, so it cannot see open transactions of other roles. Rows are "
-                "read %g s late. A row that commits later than that after its created_at IS LOST. To prevent this: "
+                "read %g s late. A row that commits later than that appears below the state. To prevent this: "
                 "GRANT pg_read_all_stats TO %s",
                 postgres.user,
-                self._fallback_lag,
+                self._margins.hidden,
                 postgres.user,
             )
 
-    def _report_holder(self, horizon: Horizon) -> None:
-        holder, now = horizon.holder, time.monotonic()
-        if holder and holder.age > HOLDER_REPORT_AGE and now - self._holder_reported > REPORT_INTERVAL:
-            self._holder_reported = now
-            self._log.warning(
-                "session pid %d (%s) has had a transaction open for %.0f s. Rows created since then wait for it. "
-                "To end it: SELECT pg_terminate_backend(%d)",
-                holder.pid,
-                holder.state,
-                holder.age,
-                holder.pid,
+    def _check(self, connection: psycopg2.extensions.connection) -> None:
+        """What must hold so that no row is lost silently: see source_checks.py."""
+        require_primary(connection, self._postgres)
+        columns = read_columns(connection, self.table)
+        rounding = rounding_of(self.table, columns.get("created_at"))
+        if rounding and not self._margins.rounding:
+            self._log.info(
+                "created_at of %s keeps fewer than six digits, so Postgres rounds it. Rows are read %g s later",
+                self.table,
+                rounding,
             )
+        self._margins = replace(self._margins, rounding=rounding)
+        require_utc_default(self._postgres, self.table, columns["created_at"], self._log)
+        require_same_table(connection, self._spark, self._postgres)
+        if self._look_back.is_on and ("order_id" not in columns or columns["order_id"].type not in INTEGERS):
+            self._look_back.turn_off()
+            self._log.info("order_id of %s is no whole number, so rows below the state are not looked for", self.table)
 
-    def _report_future(self, connection: psycopg2.extensions.connection) -> None:
-        now = time.monotonic()
-        if now - self._future_checked < REPORT_INTERVAL:
+    def _report_rows(self, connection: psycopg2.extensions.connection, last: datetime, *, is_idle: bool) -> None:
+        """Every REPORT_INTERVAL, and at the first poll without rows: the rows that this producer does not publish."""
+        self._look_back.report_older(connection, self.table, last)
+        now, first_idle = time.monotonic(), is_idle and not self._idle_seen
+        self._idle_seen = self._idle_seen or is_idle
+        if now - self._reported_at < REPORT_INTERVAL and not first_idle:
             return
-        self._future_checked = now
-        future = future_orders(connection, self.table)
+        self._reported_at = now
+        try:
+            self._unreadable_report.check(connection, self.table)
+            future = future_orders(connection, self.table)
+        except (psycopg2.DataError, ValueError) as error:  # a report never ends the producer
+            self._log.warning("the created_at of %s cannot be checked: %s", self.table, first_line(error))
+            return
         if future:
             self._log.warning(
                 "%s of %s with a created_at in the future, the nearest in %.0f s. Each is read when its time comes. "
@@ -149,7 +214,7 @@ class Source:
             )
 
 
-def poll(spark: SparkSession, settings: Settings, source: Source, state: Path, log: logging.Logger) -> bool:
+def poll(settings: Settings, source: Source, state: Path, log: logging.Logger) -> bool:
     """Publish one batch; True if the table may hold more rows that are ready."""
     # BEGIN SOLUTION: task 5
     started = time.monotonic()
@@ -157,16 +222,18 @@ def poll(spark: SparkSession, settings: Settings, source: Source, state: Path, l
     batch = source.next_batch(_last_published(settings, state), limit)
     if batch is None:
         return False
-    publish(spark, settings.postgres, settings.kafka, batch)
-    write_state(state, batch.reached)
+    published = source.publish(batch)
+    if batch.reached > batch.last:
+        write_state(state, batch.reached)
+    source.confirm_published()
     log.info(
         "read %s, published %d, state %s (%.2f s)",
-        counted(batch.rows, "row"),
-        batch.rows,
+        counted(published, "row"),
+        published,
         format_timestamp(batch.reached),
         time.monotonic() - started,
     )
-    return limit is not None and batch.rows >= limit
+    return source.look.has_more or (limit is not None and batch.rows >= limit)
     # END SOLUTION
 
 
@@ -181,7 +248,10 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
         spark = start_session(NAME, {"spark.sql.shuffle.partitions": "1"})
         stop.install()
         wait_for_services(stop)
-        source, backoff, topic_seen = Source(settings, log), Backoff(), False
+        start = settings.cdc.default_start_timestamp or EPOCH
+        look_back = LookBack(settings.cdc.lookback_sec, start, seen_file(state), log)
+        look_back.restore(_last_published(settings, state))
+        source, backoff, topic_seen = Source(settings, spark, look_back, log), Backoff(), False
         try:
             while not stop.is_set():
                 try:
@@ -190,7 +260,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
                         source.connection()
                         topic_seen = True
                         log.info("polling %s every %g s", source.table, settings.cdc.poll_interval_sec)
-                    more = poll(spark, settings, source, state, log)
+                    more = poll(settings, source, state, log)
                 except TRANSIENT as error:
                     if stop.is_set():
                         break
@@ -205,6 +275,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
                 if not more:
                     stop.wait(settings.cdc.poll_interval_sec)
         finally:
+            look_back.keep()
             source.close()
             with contextlib.suppress(Py4JError, OSError):
                 spark.stop()

@@ -39,5 +39,6 @@ INSERT INTO :"table" (customer_name, restaurant_name, item, amount, order_status
 SELECT :'customer_name', :'restaurant_name', :'item', :'amount', :'order_status',
        greatest(clock_timestamp() AT TIME ZONE 'UTC', newest + interval '1 millisecond')
            + (number - 1) * interval '1 millisecond'
-FROM (SELECT max(created_at) AS newest FROM :"table") AS before, generate_series(1, :'rows'::int) AS number
+FROM (SELECT max(created_at) AS newest FROM :"table" WHERE created_at < 'infinity') AS before,
+     generate_series(1, :'rows'::int) AS number
 RETURNING order_id, customer_name, restaurant_name, item, amount::text, order_status, created_at;

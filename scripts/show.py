@@ -25,7 +25,8 @@ Rows = list[dict[str, Any]]
 
 
 def table_rows(settings: Settings, count: int) -> Rows:
-    columns = ", ".join(COLUMN_NAMES)
+    # As text, because a datetime cannot hold a year after 9999.
+    columns = ", ".join(f"{name}::text" if name == "created_at" else name for name in COLUMN_NAMES)
     with contextlib.closing(require_connection(settings.postgres)) as connection, connection.cursor() as cursor:
         name = require_table(connection, settings).name
         cursor.execute(f"SELECT {columns} FROM {name} ORDER BY created_at DESC LIMIT %s", [count])

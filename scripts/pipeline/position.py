@@ -80,9 +80,15 @@ def _finished_ends(checkpoint: Checkpoint, topic: str) -> Mapping[int, int]:
 
 
 def newest_created_at(connection: psycopg2.extensions.connection, table: str) -> datetime | None:
-    """The newest created_at of the quoted table that is not in the future: a producer does not read later ones yet."""
+    """The newest created_at of the quoted table that is not in the future: a producer does not read later ones yet.
+
+    Nor any before the year 1, which a datetime cannot hold.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT max(created_at) FROM {table} WHERE created_at < now() AT TIME ZONE 'UTC'")
+        cursor.execute(
+            f"SELECT max(created_at) FROM {table}"
+            " WHERE created_at >= '0001-01-01' AND created_at < now() AT TIME ZONE 'UTC'"
+        )
         row = cursor.fetchone()
     return row[0].replace(tzinfo=UTC) if row and row[0] else None
 

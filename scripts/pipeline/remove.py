@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from configs.contract import LOAD_RECORD, TOPIC_FILE, state_file
+from configs.contract import LOAD_RECORD, TOPIC_FILE, seen_file, state_file
 from configs.program import lock_file
 from configs.quarantine_position import FILE as QUARANTINE_POSITION
 from configs.settings import PROJECT, local_path
@@ -69,6 +69,7 @@ def reset(stack: Stack) -> list[str]:
     state = state_file(local_path(settings.streaming.last_processed_timestamp_location))
     for path in [
         state,
+        seen_file(state),
         *(lock_file(settings, name) for name in PROGRAM_NAMES),
         *settings.rounds_folder.glob("round*.json"),
         settings.rounds_folder / LOAD_RECORD,

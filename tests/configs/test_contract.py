@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from configs.contract import COLUMN_NAMES, format_timestamp, parse_state, parse_timestamp, state_file, table_spellings
+from configs.contract import (
+    COLUMN_NAMES,
+    format_timestamp,
+    parse_state,
+    parse_timestamp,
+    seen_file,
+    state_file,
+    table_spellings,
+)
 from configs.settings import PROJECT
 
 MOMENT = datetime(2025, 12, 7, 16, 46, 36, 751961, timezone.utc)
@@ -71,7 +79,7 @@ def test_the_state_location_is_a_file_or_a_folder_that_holds_one(tmp_path: Path)
     assert state_file(tmp_path / "state") == tmp_path / "state"
     (tmp_path / "last_processed_timestamp.txt.lock").touch()  # the producer's, before its first write
     assert state_file(tmp_path) == tmp_path / "last_processed_timestamp.txt"
-    (tmp_path / ".hidden").touch()
+    seen_file(state_file(tmp_path)).write_text('{"state": "2025-11-18T12:24:00.123456Z"}', encoding="utf-8")
     (tmp_path / "last.txt").touch()
     assert state_file(tmp_path) == tmp_path / "last.txt"
 

@@ -26,6 +26,7 @@ from configs.quarantine_position import read_position
 from configs.settings import PROJECT, local_path
 from scripts import show, status
 from scripts.pipeline import position, programs
+from scripts.pipeline.orders import insert_orders
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table, require_table
 from scripts.pipeline.topic import end_offsets, make_topic
@@ -298,6 +299,68 @@ def test_a_row_in_the_future_is_reported_and_waits(stack: Stack) -> None:
                 rounds.run_round(stack, 1, lambda _: None)
         finally:
             cursor.execute(f"DELETE FROM {table} WHERE order_id = %s", (early,))
+
+
+def test_rows_that_can_never_be_read_are_reported_and_stop_nothing(stack: Stack) -> None:
+    producer = stack.pid_file("producer").process()
+    log = stack.log("producer")
+    never = {"infinity": "is infinity", "-infinity": "is -infinity", "20250-11-18": "is after the year 9999"}
+    with contextlib.closing(connect(stack.settings.postgres)) as connection, connection.cursor() as cursor:
+        table = require_table(connection, stack.settings).name
+        ids = {}
+        for moment in never:
+            cursor.execute(
+                f"INSERT INTO {table} (customer_name, restaurant_name, item, amount, order_status, created_at)"
+                f" SELECT customer_name, restaurant_name, item, amount, order_status, %s FROM {table} LIMIT 1"
+                " RETURNING order_id",
+                [moment],
+            )
+            (ids[moment],) = cursor.fetchone() or (0,)
+        try:
+            for moment, said in never.items():
+                shown = f"(order_id {ids[moment]}): created_at {said}"
+                assert wait_until(lambda shown=shown: shown in log.read_text(), timeout=60), log.read_text()[-2000:]  # type: ignore[misc]
+            with pytest.raises(KitError, match=rf"Order {ids['20250-11-18']} has the created_at 20250-11-18 .* in the"):
+                rounds.run_round(stack, 1, lambda _: None)
+            assert show.STAGES["table"](stack.settings, 3)
+            cursor.execute(f"DELETE FROM {table} WHERE order_id = %s", [ids["20250-11-18"]])
+            assert rounds.run_round(stack, 1, lambda _: None).complete
+        finally:
+            cursor.execute(f"DELETE FROM {table} WHERE order_id = ANY(%s)", [list(ids.values())])
+    assert stack.pid_file("producer").process() == producer
+
+
+def test_a_producer_whose_url_leads_to_another_table_does_not_start(stack: Stack) -> None:
+    programs.stop(stack, ["producer"])
+    script = [str(OURS.producer), "--config", str(stack.settings.source)]
+    url = f"{stack.settings.postgres.jdbc_url}?currentSchema=pg_catalog"
+    environment = {**os.environ, "ORDERS_POSTGRES__JDBC_URL": url}
+    done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    assert done.returncode == 1
+    assert "postgres.jdbc_url leads to another table" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_producer_that_does_not_get_what_was_counted_ends_and_keeps_its_state(stack: Stack) -> None:
+    before = position.state_text(stack.settings)
+    with contextlib.closing(connect(stack.settings.postgres)) as connection, connection.cursor() as cursor:
+        table = require_table(connection, stack.settings).name
+        cursor.execute(f"ALTER TABLE {table} RENAME TO behind_the_view")
+        cursor.execute(
+            f"CREATE VIEW {table} AS SELECT * FROM behind_the_view"
+            " WHERE current_setting('application_name') NOT LIKE '%JDBC%' OR order_id % 2 = 0"
+        )
+        try:
+            insert_orders(connection, table, 2)
+            script = [str(OURS.producer), "--config", str(stack.settings.source)]
+            done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
+        finally:
+            cursor.execute(f"DROP VIEW {table}")
+            cursor.execute(f"ALTER TABLE behind_the_view RENAME TO {table}")
+    assert done.returncode == 1
+    assert "Postgres has 2 rows of the batch, and 1 came to the topic, 3 times in a row" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert position.state_text(stack.settings) == before
 
 
 def test_a_deleted_lake_with_its_checkpoint_kept_stops_the_consumer(stack: Stack) -> None:

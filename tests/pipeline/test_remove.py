@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from configs.settings import load_settings
+from configs.contract import seen_file, state_file
+from configs.settings import load_settings, local_path
 from scripts.pipeline import remove
 from scripts.pipeline.temporary_stack import temporary_stack, write_config
 from scripts.services.stack import Stack
@@ -28,6 +29,16 @@ def test_clean_of_the_project_removes_its_caches(monkeypatch: pytest.MonkeyPatch
         cache.mkdir()
         remove.clean(stack)
         assert not cache.exists()
+
+
+def test_reset_leaves_nothing_of_the_producer(tmp_path: Path) -> None:
+    stack = Stack(load_settings(write_config(tmp_path, {}, "2025em01"), environment={}), services="external")
+    state = state_file(local_path(stack.settings.streaming.last_processed_timestamp_location))
+    state.parent.mkdir(parents=True)
+    for path in (state, seen_file(state)):
+        path.touch()
+    remove.reset(stack)
+    assert not (tmp_path / "state" / "food").exists()
 
 
 def test_reset_leaves_no_record_of_a_round_or_load(tmp_path: Path) -> None:
