@@ -16,6 +16,8 @@ from pyspark.sql import SparkSession
 from configs.program import ProgramError
 from configs.settings import Postgres
 from configs.spark_session import start_session
+from producers.horizon import Margins, take_horizon
+from producers.prepared_transactions import PreparedTransactions
 from producers.source_checks import (
     read_columns,
     require_primary,
@@ -172,6 +174,15 @@ def test_a_standby_is_refused_and_the_primary_named(table: Table, standby: Postg
     shown = rf"its primary, 127\.0\.0\.1:{table.settings.port},"
     with contextlib.closing(postgres.connect(standby)) as connection, pytest.raises(ProgramError, match=shown):
         require_primary(connection, standby)
+
+
+def test_each_poll_sees_that_its_server_has_become_a_standby(table: Table, standby: Postgres) -> None:
+    margins = Margins(0.05, 5.0)
+    assert not take_horizon(table.connection, margins).is_standby
+    with contextlib.closing(postgres.connect(standby)) as connection:
+        horizon = take_horizon(connection, margins)
+        assert horizon.is_standby
+        assert PreparedTransactions().take(connection, horizon, horizon.limit) is None
 
 
 @pytest.fixture(scope="module")
