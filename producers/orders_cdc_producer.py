@@ -183,7 +183,7 @@ class Source:
                 self.table,
                 rounding,
             )
-        self._margins = replace(self._margins, rounding=rounding)
+        self._margins = Margins(self._cdc.horizon_margin_sec, self._cdc.fallback_lag_sec, rounding)
         require_utc_default(self._postgres, self.table, columns["created_at"], self._log)
         require_same_table(connection, self._spark, self._postgres)
         if self._look_back.is_on and ("order_id" not in columns or columns["order_id"].type not in INTEGERS):
