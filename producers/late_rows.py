@@ -120,17 +120,20 @@ class LookBack:
         if not self.is_on:
             return Look()
         low = self._low(state, clock)
+        edge = max(state, self._low(reached, clock))  # a long batch is far longer than what the next poll looks at
         nothing = "SELECT '{}'::int[] AS ids, NULL AS oldest"
         query = f"""
             SELECT below.ids, below.oldest, batch.ids, batch.oldest
             FROM ({_ids(table, low, state)}) AS below,
-                 ({_ids(table, state, reached) if reached > state else nothing}) AS batch
+                 ({_ids(table, edge, reached) if reached > state else nothing}) AS batch
         """
         with connection.cursor() as cursor:
             cursor.execute(query)
             below, oldest_below, batch, oldest_in_batch = cursor.fetchone() or ([], None, [], None)
         if len(batch) >= MAX_LOOK:
             floor = parse_timestamp(oldest_in_batch)
+        elif edge > state:
+            floor = edge
         elif len(below) >= MAX_LOOK:
             floor = parse_timestamp(oldest_below)
         else:

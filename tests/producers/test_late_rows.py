@@ -80,6 +80,16 @@ def test_rows_of_a_batch_are_known_afterwards(poller: Poller) -> None:
     assert poller.poll(reached).late == ()
 
 
+def test_of_a_batch_longer_than_the_window_only_its_end_is_remembered(poller: Poller) -> None:
+    reached, clock = STATE + timedelta(minutes=10), STATE + timedelta(minutes=11)
+    poller.table.insert(before(-30))
+    end = poller.table.insert(before(-590))
+    look = poller.poll(reached=reached, clock=clock)
+    assert (look.late, look.known, look.floor) == ((), {end}, reached - timedelta(seconds=60))
+    late = poller.table.insert(before(-591))
+    assert poller.poll(reached, clock=clock).late == (late,)
+
+
 def test_a_row_that_appears_between_look_and_read_is_published_again(poller: Poller) -> None:
     reached = STATE + timedelta(seconds=10)
     poller.table.insert(before(-4))
