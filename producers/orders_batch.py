@@ -118,6 +118,7 @@ def publish(spark: SparkSession, postgres: Postgres, kafka: Kafka, batch: Batch)
         "kafka.enable.idempotence": "false",
         "kafka.compression.type": "lz4",
         "kafka.batch.size": "262144",
+        "kafka.max.request.size": "33554432",  # only the topic's own limit counts
         # If no broker answers, this fails within seconds, and the producer tries again with its own pauses.
         "kafka.max.block.ms": "10000",
         "kafka.request.timeout.ms": "10000",

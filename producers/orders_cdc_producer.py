@@ -40,6 +40,7 @@ from configs.settings import Settings, local_path
 from configs.spark_session import start_session
 from configs.topic import require_topic
 from configs.wording import counted
+from producers import too_large
 from producers.horizon import Margins, sees_all_sessions, take_horizon
 from producers.horizon_report import REPORT_INTERVAL, HorizonReport
 from producers.late_rows import Look, LookBack
@@ -118,10 +119,15 @@ class Source:
 
         Raises:
             MissingRowsError: it is not; the batch is to be published again.
-            ProgramError: it is not, again and again.
+            ProgramError: it is not, again and again; or a row is larger than the topic takes.
         """
         before = self._topic_end.read()
-        publish(self._spark, self._postgres, self._kafka, batch)
+        try:
+            publish(self._spark, self._postgres, self._kafka, batch)
+        except (PySparkException, Py4JError) as error:
+            if too_large.ERROR in str(error):
+                raise too_large.too_large(self.connection(), self._kafka, batch) from error
+            raise
         return self._published_check.check(self.connection(), batch, self._topic_end.read() - before)
 
     def confirm_published(self) -> None:

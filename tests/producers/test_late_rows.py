@@ -85,7 +85,7 @@ def test_of_a_batch_longer_than_the_window_only_its_end_is_remembered(poller: Po
     poller.table.insert(before(-30))
     end = poller.table.insert(before(-590))
     look = poller.poll(reached=reached, clock=clock)
-    assert (look.late, look.known, look.floor) == ((), {end}, reached - timedelta(seconds=60))
+    assert (look.late, look.known, look.floor) == ((), frozenset({end}), reached - timedelta(seconds=60))
     late = poller.table.insert(before(-591))
     assert poller.poll(reached, clock=clock).late == (late,)
 
