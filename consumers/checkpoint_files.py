@@ -18,7 +18,7 @@ from pathlib import Path
 from configs.program import ProgramError
 
 _COMPACT_INTERVAL = 10  # Spark's default: the log of batches 9, 19, ... repeats all earlier ones
-_ANEW = (
+_READ_AGAIN = (
     "Put it back from a copy. Or move the checkpoint {checkpoint} and the lake {lake} away (use mv, delete nothing): "
     "then the whole topic is read into a new lake."
 )
@@ -50,7 +50,11 @@ def _damages(lake: Path, checkpoint: Path) -> Iterator[tuple[Path, str, str]]:
     for batch in range(max(0, (planned or 0) - 1), planned + 1) if planned is not None else ():
         if what := _wrong_json_lines(checkpoint / "offsets" / str(batch)):
             is_unused = batch == planned and batch not in (finished, logged)
-            remedy = "Its batch has not begun: delete the file, and the batch is planned again." if is_unused else _ANEW
+            remedy = (
+                "Its batch has not begun: delete the file, and the batch is planned again."
+                if is_unused
+                else _READ_AGAIN
+            )
             yield checkpoint / "offsets" / str(batch), what, remedy
     if finished is not None and (what := _wrong_json_lines(checkpoint / "commits" / str(finished))):
         # The lake's log has the batch, so Spark will not write its rows a second time.
@@ -58,15 +62,15 @@ def _damages(lake: Path, checkpoint: Path) -> Iterator[tuple[Path, str, str]]:
         yield (
             checkpoint / "commits" / str(finished),
             what,
-            remedy if logged is not None and logged >= finished else _ANEW,
+            remedy if logged is not None and logged >= finished else _READ_AGAIN,
         )
-    yield from ((path, what, _ANEW) for path, what in _damages_of_log(log))
+    yield from ((path, what, _READ_AGAIN) for path, what in _damages_of_log(log))
     if finished is not None:
         for partition in sorted((checkpoint / "state" / "0").glob("[0-9]*")):
-            yield from ((path, what, _ANEW) for path, what in _damages_of_store(partition, finished + 1))
+            yield from ((path, what, _READ_AGAIN) for path, what in _damages_of_store(partition, finished + 1))
         # BEGIN NOT IN STARTER
         if not (checkpoint / "state" / "0" / "0").is_dir():
-            yield checkpoint / "state" / "0" / "0", "is missing: it has the order_ids that were seen", _ANEW
+            yield checkpoint / "state" / "0" / "0", "is missing: it has the order_ids that were seen", _READ_AGAIN
         # END NOT IN STARTER
 
 
