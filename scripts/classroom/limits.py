@@ -35,7 +35,7 @@ class LiveLimits:
 
     memory_bytes: int = 2 << 30
     processes: int = 150
-    threads: int = 1500
+    threads: int = 600
     disk_bytes: int = 512 << 20
     files: int = 20_000
     output_bytes: int = 16 << 20

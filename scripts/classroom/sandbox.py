@@ -255,7 +255,11 @@ class SandboxLauncher:
 
 
 def _hold(limits: Limits, group: Group | None) -> None:
-    """In the new process: its limits, and that the kernel ends it before anything else when memory is short."""
+    """In the new process: its limits, and that the kernel ends it before anything else when memory is short.
+
+    It has the lowest priority, so that the watch and the services get their turn beside hundreds of its processes.
+    """
+    os.nice(19)
     if group is not None:
         group.join()
     set_limits(limits)

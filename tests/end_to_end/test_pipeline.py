@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from confluent_kafka import Producer
 
 from configs.contract import RoundRun
 from configs.errors import KitError
@@ -389,3 +390,25 @@ def test_a_consumer_with_another_topic_does_not_start(stack: Stack) -> None:
     assert done.returncode == 1
     assert f"has read the topic {stack.settings.kafka.topic}, the config says {other.topic}" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_order_of_an_aborted_transaction_stays_out(stack: Stack) -> None:
+    order = {
+        "order_id": 900_001,
+        "customer_name": "Nobody",
+        "restaurant_name": "Nowhere",
+        "item": "Nothing",
+        "amount": 5.0,
+        "order_status": "PLACED",
+        "created_at": "2025-11-18T12:00:00.000000Z",
+    }
+    kafka = stack.settings.kafka
+    producer = Producer({"bootstrap.servers": kafka.brokers, "transactional.id": "aborted"})
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    producer.produce(kafka.topic, json.dumps(order).encode(), partition=0)
+    producer.flush(60)
+    producer.abort_transaction(60)
+    run = rounds.run_round(stack, 1, lambda _: None)
+    assert run.after.lake_rows == run.before.lake_rows + 5
+    assert 900_001 not in position.lake_ids(stack.settings)

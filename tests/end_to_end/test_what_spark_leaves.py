@@ -88,6 +88,8 @@ def test_every_file_that_spark_needs_is_looked_at_before_a_start(stack: Stack, t
     for path in needed:
         if path.suffix == ".changelog" and damage == "cut":
             continue  # Spark reads it block by block; nothing but Spark can tell
+        if path.suffix == ".zip" and damage == "missing":
+            continue  # Spark then takes the changelogs from the first on, which are still there
         if path.name.removesuffix(".compact") == str(last) and damage == "missing":
             continue  # commits: the batch is then in flight. Else the folders differ, which check_lake() reports
         kept = path.read_bytes()
