@@ -275,7 +275,7 @@ def _explain(options: argparse.Namespace) -> int:
     checks = all_checks()
     if options.check not in checks:
         close = difflib.get_close_matches(options.check, checks, n=1)
-        guess = f"did you mean {close[0]}?" if close else "`python -m grader checks` lists them"
+        guess = f"did you mean {close[0]}?" if close else "`.venv/bin/python -m grader checks` lists them"
         raise UsageError(f"{options.check}: no such check; {guess}")
     print(check_text(checks[options.check], load_rubric(options.rubric, checks)))
     return 0

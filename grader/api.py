@@ -152,7 +152,7 @@ def _require_one(root: Path, folder: Path) -> None:
     shown = ", ".join(one.owner[:_OWNER_LETTERS] for one in found[:_OWNERS_SHOWN])
     more = f" and {len(found) - _OWNERS_SHOWN} more" if len(found) > _OWNERS_SHOWN else ""
     if folder == root:
-        first = f"`python -m grader grade {shlex.quote(str(found[0].folder))}`"
+        first = f"`.venv/bin/python -m grader grade {shlex.quote(str(found[0].folder))}`"
     elif is_archive(root):
         first = "unpack the archive, and name the folder of one submission"
     else:

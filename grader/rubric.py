@@ -132,7 +132,9 @@ def _require_complete(
     if twice:
         raise RubricError(f"{path}: {twice[0]} is named twice; remove one of them")
     if unknown:
-        raise RubricError(f"{path}: no check has the id {', '.join(unknown)}; `python -m grader checks` lists them")
+        raise RubricError(
+            f"{path}: no check has the id {', '.join(unknown)}; `.venv/bin/python -m grader checks` lists them"
+        )
     if missing:
         them, has = ("it", "has") if len(missing) == 1 else ("them", "have")
         raise RubricError(f"{path}: {', '.join(missing)} {has} no marks; give {them} marks, or list {them} in {ADVICE}")

@@ -61,7 +61,9 @@ def _rows(location: str) -> list[tuple[str, dict[str, Any]]]:
 
     lake = Lake(local_path(location))
     if lake.folder is None or not lake.exists:
-        raise KitError(f"There is nothing in {location} yet. Run `make round1` for the first rows.")
+        raise KitError(
+            f"There is nothing in {location} yet. `make round1` sends the first rows, `make round3` the first bad ones."
+        )
     rows = []
     for file in lake.files:
         date = file.path.partition(f"{PARTITION_COLUMN}=")[2].partition("/")[0]

@@ -36,6 +36,7 @@ _VARIANTS = frozenset({"local", "s3"})  # the assignment's names for two variant
 _PROGRAM = re.compile(r".*(producer|consumer|cdc).*\.(py|ipynb)", re.IGNORECASE)
 _STATE = re.compile(r"last_(processed_)?(timestamp|ts).*", re.IGNORECASE)
 _OTHER_ARCHIVES = (".rar", ".7z", ".gz", ".xz", ".bz2")
+_REPORTS = frozenset({"report.json", "report.html", "results.json"})  # what `grader grade` leaves beside an archive
 _OWN_NAMES = frozenset({"gradebook.csv", "canvas.csv", "moodle.csv", "copies.csv", "index.html"})
 
 
@@ -112,7 +113,8 @@ def discover(folder: Path, roster: Roster, unpacked: Path, *, without: Path | No
     tree = search.read(folder)
     if _is_project(tree):
         raise DiscoveryError(
-            f"{folder}: is one submission. Grade it with `python -m grader grade`, or name the folder above it"
+            f"{folder}: is one submission. Grade it with `.venv/bin/python -m grader grade`, or name the folder above "
+            "it"
         )
     search.look_into(tree, folder, "")
     submissions = sorted(search.submissions, key=lambda found: found.name)
@@ -142,7 +144,9 @@ class _Search:
                 self.others.append(NoSubmission(f"{prefix}{name}", why))
 
     def _folder(self, tree: _Tree, path: Path, name: str, origin: str) -> None:
-        if self._student(path.name) is not None or _is_project(tree):
+        if tree.files.keys() >= _REPORTS and not tree.folders:
+            self.others.append(NoSubmission(name, "the grader's reports on one submission"))
+        elif self._student(path.name) is not None or _is_project(tree):
             self._add(path, name, tree, origin)
         elif self._is_several(tree, path):
             self.look_into(tree, path, f"{name}/", origin)

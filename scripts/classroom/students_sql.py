@@ -74,6 +74,7 @@ def _run_psql(stack: Stack, file: Path) -> None:
     postgres = stack.settings.postgres
     words: list[str | Path] = [psql_program(), "--no-psqlrc", "--quiet", "--no-password", "--host", postgres.host]
     words += ["--port", str(postgres.port), "--username", postgres.user, "--dbname", postgres.db, "--file", file]
+    words += ["--variable", f"table={postgres.table}"]  # the kit's db/orders.sql, which many hand in, asks for it
     pid_file = stack.pid_file("sql")
     process = stack.launcher.launch(
         words,

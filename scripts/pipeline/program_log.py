@@ -42,6 +42,15 @@ _MEANINGS = (
         "The program reads a table that is not there: use postgres.table of the config, in double quotes",
     ),
     (r"Connection (?:to \S+ )?refused|Connection refused", "A service does not answer at that address: run `make up`"),
+    (
+        r"processingTime` must be a non empty string|Error parsing '[^']*' to interval, expect a unit",
+        "Spark wants an interval with its unit: write batch_interval as `5 seconds` into the config, or add the unit "
+        "in the program",
+    ),
+    (
+        r"Error parsing '[^']*' to interval, unrecognized number",
+        "The interval has two units: write batch_interval as a plain number into the config, or add none yourself",
+    ),
     (r"OutOfMemoryError|Java heap space", "The program needs more memory: raise spark.driver_memory in the config"),
     (
         r"Failed to find data source: kafka|ClassNotFoundException: org\.postgresql\.Driver",

@@ -196,7 +196,7 @@ def _warnings(programs: Programs, root: Path, parts: Iterable[Part], settings: S
     rounds = [f"round{number}" for number in (1, 2, 3)]
     missing = [one for one in rounds if not (settings.rounds_folder / f"{one}.json").is_file()]
     if missing:
-        yield f"No record of {', '.join(missing)}: its marks cannot be judged. Run `make {' '.join(missing)}`."
+        yield f"No record of {', '.join(missing)}: what it shows cannot be judged. Run `make {' '.join(missing)}`."
     if not any(part.name == "state" for part in parts):
         yield "There is no state file: the state's marks cannot be earned."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from configs.settings import PROJECT
 from scripts.classroom.limits import LiveLimits
 from scripts.classroom.live import run_live
 from scripts.classroom.result import LiveResult
@@ -120,6 +122,7 @@ def ran(needs_bubblewrap: None, tmp_path_factory: pytest.TempPathFactory) -> Map
         "honest again": write_submission(folder, 109),
     }
     (folder / "empty").mkdir()
+    shutil.copy(PROJECT / "db" / "orders.sql", submissions["ends"] / "food_delivery_streaming" / "local" / "db")
 
     def run(name: str) -> Ran:
         steps: list[str] = []
@@ -199,6 +202,10 @@ def test_a_yaml_bomb_costs_only_its_own_config(ran: Mapping[str, Ran]) -> None:
     one = ran["a YAML bomb"]
     assert not one.result.is_machine_fault
     assert [check["status"] for check in one.report["checks"] if check["id"] == "config_valid"] == ["FAIL"]
+
+
+def test_the_kits_own_sql_makes_the_table_of_the_students_roll_number(ran: Mapping[str, Ran]) -> None:
+    assert "The table is the kit's" not in ran["ends"].result.note
 
 
 def test_sql_that_closes_its_database_is_the_submissions_fault(ran: Mapping[str, Ran]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from configs.errors import KitError
+from grader.__main__ import main
 from grader.builder import CONFIG, ROLLNUMBER, Submission
 from grader.class_run.discovery import Discovery, discover
 from grader.class_run.names import LmsName, cell, is_late, lms_name, rollnumber_in, safe_name
@@ -133,6 +134,16 @@ def test_what_a_student_handed_in_is_a_submission_whatever_is_in_it(class_: Path
     (class_ / "leeann_102_9002_work.zip").write_bytes(b"no zip")
     (class_ / "broken.zip").write_bytes(b"no zip")
     assert names(class_) == ["2025em1100999", "broken.zip", "leeann_102_9002_work.zip"]
+
+
+def test_the_reports_that_grading_one_archive_left_beside_it_are_no_submission(work: Path, class_: Path) -> None:
+    archive = put_zip(work, class_ / f"{ROLLNUMBER}.zip")
+    main(["grade", str(archive), "--database", "off"])
+    discovery = found(class_)
+    assert [one.name for one in discovery.submissions] == [archive.name]
+    assert {other.name: other.why for other in discovery.others} == {
+        f"{ROLLNUMBER}-reports": "the grader's reports on one submission"
+    }
 
 
 def test_a_student_cannot_hand_in_work_for_others(work: Path, class_: Path) -> None:

@@ -258,7 +258,7 @@ def test_a_folder_of_several_submissions_is_refused(
     first = tmp_path / above / "2025em1"
     said = capsys.readouterr().err
     assert "contains 3 submissions, of 2025em1, 2025em2, 2025em3" in said
-    assert f"Grade one at a time: `python -m grader grade {first}`" in said
+    assert f"Grade one at a time: `.venv/bin/python -m grader grade {first}`" in said
     assert not (tmp_path / "reports").exists()
     assert main(["grade", str(first), "--database", "off"]) in (0, 1)
 

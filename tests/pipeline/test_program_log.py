@@ -68,6 +68,9 @@ def test_a_log_without_an_error_has_none() -> None:
         ('ERROR: relation "orders" does not exist', "postgres.table"),
         ("UnknownTopicOrPartitionException: This server does not host this topic-partition.", "make topic"),
         ("java.net.ConnectException: Connection refused", "make up"),
+        ("Value for `processingTime` must be a non empty string, got '1'.", "batch_interval as `5 seconds`"),
+        ("Error parsing '1' to interval, expect a unit name after '1' but hit EOL", "batch_interval as `5 seconds`"),
+        ("Error parsing '1 seconds seconds' to interval, unrecognized number 'seconds'", "as a plain number"),
         ("ModuleNotFoundError: No module named 'strange.part'", "no package for it"),
     ],
 )

@@ -229,7 +229,7 @@ def test_the_table_and_the_verdict_are_shown(tmp_path: Path, out: Path, capsys: 
 
 def test_a_missing_round_is_a_warning(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     submit(project(tmp_path / "mine", lambda one: one.remove(f"{ROUNDS}/round3.json")), out)
-    assert "No record of round3: its marks cannot be judged. Run `make round3`." in capsys.readouterr().err
+    assert "No record of round3: what it shows cannot be judged. Run `make round3`." in capsys.readouterr().err
 
 
 def refused(stack: Stack, out: Path) -> str:
