@@ -123,6 +123,7 @@ class _Run:
     machine_fault: str | None = None
     gave_up: bool = False  # a round ended before its rows were there, and both programs still ran
     completed: list[int] = field(default_factory=list)  # rounds in which every row arrived
+    had_sink_log: bool = False  # the lake had one after a round
     stopped: set[str] = field(default_factory=set)  # programs that ran until the kit stopped them
     database: Database | None = None  # the table as it was after the rounds
 
@@ -267,6 +268,10 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
     _compare_rounds(state, stack)
 
 
+def _has_sink_log(stack: Stack) -> bool:
+    return (Path(stack.settings.datalake.path) / "_spark_metadata").is_dir()
+
+
 def _start_usual_ports(stack: Stack) -> None:
     """Raises KitError: they cannot be used. The process ends with the outer sandbox."""
     pid_file = stack.pid_file("usual_ports")
@@ -297,6 +302,7 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
         is_late = time.monotonic() - begun > stack.settings.rounds.timeout_sec * 0.9
         state.gave_up = state.gave_up or (is_late and programs.are_alive(stack))
         state.note(f"Round {number}: {_sentence(error)}")
+    state.had_sink_log = state.had_sink_log or _has_sink_log(stack)
     return record.is_file() and programs.are_alive(stack)
 
 
@@ -458,16 +464,23 @@ def _report(state: _Run, stack: Stack, files: StudentFiles) -> None:
             stream.seek(max(0, log.stat().st_size - KEPT_OF_A_LOG))
             (logs / log.name).write_bytes(stream.read())
     with grade(evidence, database=state.database or "off", limits=Limits(step_seconds=STEP_SECONDS)) as graded:
-        # What a live run did not bring about is missing because of the submission: it counts as nothing.
         notes = tuple(f"live run: {note}" for note in state.notes)
         report = replace(
             graded.report,
             submission=task.name,
-            unjudged="zero",
+            unjudged=graded.report.unjudged if _is_complete(state, stack) else "zero",
             assumptions=(*notes, *graded.report.assumptions),
         )
         graded_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         write_reports(report, graded.evidence, task.out, graded_at)
+
+
+def _is_complete(state: _Run, stack: Stack) -> bool:
+    """Whether what could not be judged is no fault of the submission: foreachBatch leaves no sink log, for example.
+
+    What a live run did not bring about, or what was there and was deleted, counts as nothing.
+    """
+    return len(state.completed) == len(ROUNDS) and (_has_sink_log(stack) or not state.had_sink_log)
 
 
 def template(task: Task) -> LiveResult:

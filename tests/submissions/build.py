@@ -42,6 +42,7 @@ class Sample(BaseModel):
     remove: tuple[str, ...] = ()
     windows: bool = False
     verdict: Literal["pass", "fail", "error"] | None = None
+    score: str | None = None
     failed: tuple[str, ...] = ()
     producer: str | None = None
     consumer: str | None = None
