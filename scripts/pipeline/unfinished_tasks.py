@@ -49,13 +49,13 @@ def require_done(programs: Programs) -> None:
     """
     tasks = unfinished_tasks(programs)
     if tasks:
-        width = max(len(f"{task.file}, {task.function}") for task in tasks)
-        lines = [f"  Task {task.number}: {f'{task.file}, {task.function}':{width}}  {task.what}" for task in tasks]
+        lines = [f"  Task {task.number}: {task.file}, {task.function}\n    {task.what}" for task in tasks]
         verb = "is" if len(tasks) == 1 else "are"
         raise KitError(
             f"{counted(len(tasks), 'task')} {verb} not done yet, so nothing was started:\n\n"
             + "\n".join(lines)
-            + f"\n\nNext: open {tasks[0].file} and write {tasks[0].function}. Then run `make test`, and this again."
+            + f"\n\nNext: open {tasks[0].file} and write {tasks[0].function}.\n"
+            "Then run `make test`, and the same command again."
         )
 
 
