@@ -184,9 +184,10 @@ NOTES = (
     the program.
     """,
     """
-    Ours remembers every order_id and counts what it rejects; a batch with rejects is read again for the quarantine, and
-    here there is none. The naive baseline does neither. The store already holds 1.11 times as many order_ids as the last
-    backlog has. Without the store the same batches go through the same shuffle, and repeats are kept.
+    Ours remembers every order_id and counts what it rejects. A batch with rejects would be read again for the
+    quarantine; here there is none. The naive baseline does neither. The store already holds 1.11 times as many
+    order_ids as the last backlog has. Without the store the same batches go through the same shuffle, and repeats are
+    kept.
     """,
     """
     The cost of the store when it holds the order_ids of all backlogs. Target: at most 15% of a batch's time. Each key
