@@ -18,10 +18,14 @@ from tests.starts.sitecustomize import KINDS, MAY_START, STARTED
 GROUPS = {"services": "pytestmark = pytest.mark.services", "corpus": "of_the_corpus"}  # and how its files are known
 
 
+# What changes the settings; and what `make test` would hand down to a make that a test runs.
+_NOT_OURS = ("CONFIG", "ROLLNUMBER", "SPARK_MASTER", "SERVICES", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment() -> None:
     for name in list(os.environ):
-        if name in ("CONFIG", "ROLLNUMBER", "SPARK_MASTER", "SERVICES") or name.startswith(ENVIRONMENT_PREFIX):
+        if name in _NOT_OURS or name.startswith(ENVIRONMENT_PREFIX):
             del os.environ[name]
 
 
