@@ -16,7 +16,7 @@ def quarantine_readable(evidence: Evidence) -> None:
     """
     quarantine = evidence.quarantine
     if not quarantine.exists:
-        raise NoEvidence("there is no quarantine")
+        raise NoEvidence("no message is in a quarantine")
     if quarantine.problems:
         raise Mismatch(
             expected="Parquet files with reason, topic, partition, offset and raw",
