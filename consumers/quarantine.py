@@ -45,7 +45,7 @@ class Quarantine:
         Raises:
             ProgramError: folder, position and topic do not belong together.
         """
-        position = self._stored()
+        position = stored = self._stored()
         files = self._files()
         if position is None:
             if files or (self._folder / "_spark_metadata").exists():
@@ -68,7 +68,8 @@ class Quarantine:
                 "then it is written again from the topic."
             )
         self._position = position
-        position.store(self._checkpoint)
+        if stored is None:
+            position.store(self._checkpoint)
         if position.next_file is not None:
             self._write(position.next_file)
 
