@@ -33,7 +33,7 @@ def require_whole_files(lake: Path, checkpoint: Path) -> None:
     found = next(_damages(lake, checkpoint), None)
     if found is not None:
         path, what, remedy = found
-        raise ProgramError(f"{path} {what}. {remedy.format(checkpoint=checkpoint, lake=lake, path=path)}")
+        raise ProgramError(f"{path} {what}. {remedy.format(checkpoint=checkpoint, lake=lake)}")
 
 
 def last_batch(folder: Path) -> int | None:

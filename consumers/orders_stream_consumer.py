@@ -196,7 +196,7 @@ def run_stream(spark: SparkSession, settings: Settings, stop: StopSignal, log: l
     Raises:
         ProgramError: lake, checkpoint, quarantine and topic do not belong together, or an error that stays.
     """
-    quarantine, backoff = Quarantine(spark, settings, log), Backoff()
+    quarantine, backoff = Quarantine(spark, settings), Backoff()
     progress = Progress(settings.kafka.topic, quarantine, log)
     query: StreamingQuery | None = None
     while not stop.is_set():

@@ -11,7 +11,6 @@ when it is whole. So each message is in the quarantine exactly once, whenever th
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +30,11 @@ from consumers.order_events import BYTES, RAW, REASON, with_reasons
 class Quarantine:
     """The quarantine of one topic, and the position up to which it is complete."""
 
-    def __init__(self, spark: SparkSession, settings: Settings, log: logging.Logger) -> None:
+    def __init__(self, spark: SparkSession, settings: Settings) -> None:
         self._spark = spark
         self._kafka = settings.kafka
         self._folder = local_path(settings.datalake.quarantine_path)
         self._checkpoint = local_path(settings.streaming.quarantine_checkpoint_location)
-        self._log = log
         self._position: QuarantinePosition | None = None
 
     def open(self, topic_id: str) -> None:

@@ -28,10 +28,9 @@ from scripts.bench.subject import Subject, running_program
 from scripts.pipeline import position
 from scripts.pipeline.orders import insert_statement
 from scripts.pipeline.programs import NAIVE
-from scripts.pipeline.services import services_of
-from scripts.pipeline.table import make_table, require_table
-from scripts.pipeline.temporary_stack import temporary_stack
-from scripts.pipeline.topic import TopicWatch, make_topic
+from scripts.pipeline.table import require_table
+from scripts.pipeline.temporary_stack import bring_up, temporary_stack
+from scripts.pipeline.topic import TopicWatch
 from scripts.services.postgres import connect
 from scripts.services.stack import OURS, Programs, Stack
 
@@ -86,9 +85,7 @@ def insert_backlog(connection: psycopg2.extensions.connection, table: str, rows:
 def _stack(programs: Programs = OURS) -> Iterator[tuple[Stack, psycopg2.extensions.connection, str]]:
     """A stack with services, table and topic, a connection, and the table's name."""
     with temporary_stack(rollnumber="2025bench01", programs=programs, short_lived=False) as stack:
-        services_of(stack).up()
-        make_table(stack.settings)
-        make_topic(stack.settings.kafka)
+        bring_up(stack)
         with contextlib.closing(connect(stack.settings.postgres)) as connection:
             yield stack, connection, require_table(connection, stack.settings).name
 

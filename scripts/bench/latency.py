@@ -26,10 +26,9 @@ from scripts.bench.subject import Subject, running_program
 from scripts.pipeline import position
 from scripts.pipeline.orders import insert_orders
 from scripts.pipeline.programs import NAIVE
-from scripts.pipeline.services import services_of
-from scripts.pipeline.table import make_table, require_table
-from scripts.pipeline.temporary_stack import Changes, temporary_stack
-from scripts.pipeline.topic import end_offsets, find_on_topic, make_topic, read_messages
+from scripts.pipeline.table import require_table
+from scripts.pipeline.temporary_stack import Changes, bring_up, temporary_stack
+from scripts.pipeline.topic import end_offsets, find_on_topic, read_messages
 from scripts.services.postgres import connect
 from scripts.services.stack import OURS, Programs, Stack
 
@@ -83,9 +82,7 @@ def measure(setup: Setup, inserts: int, seed: int = 1) -> Latencies:
         KitError: the pipeline stopped.
     """
     with temporary_stack(setup.changes, rollnumber="2025bench01", programs=setup.programs, short_lived=False) as stack:
-        services_of(stack).up()
-        make_table(stack.settings)
-        make_topic(stack.settings.kafka)
+        bring_up(stack)
         with (
             running_program(stack, "producer"),
             running_program(stack, "consumer") as consumer,

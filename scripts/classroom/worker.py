@@ -23,6 +23,7 @@ from confluent_kafka import KafkaException
 from configs.contract import LOAD_RECORD, RoundRecord
 from configs.errors import KitError
 from configs.program import first_line
+from configs.topic import topic_id
 from configs.wording import counted
 from grader.api import grade
 from grader.evidence.config import CONFIG_NAME, find_config
@@ -51,7 +52,7 @@ from scripts.pipeline.rendered_config import render_config
 from scripts.pipeline.student_programs import FILE_NAMES, find_programs
 from scripts.pipeline.table import require_table
 from scripts.pipeline.temporary_stack import write_config
-from scripts.pipeline.topic import end_offsets, make_topic, topic_id
+from scripts.pipeline.topic import end_offsets, make_topic
 from scripts.rounds.insert_test_orders import read_rows
 from scripts.rounds.load import load
 from scripts.rounds.run import read_record, run_round, write_record
@@ -254,7 +255,7 @@ def _run_in(state: _Run, stack: Stack, launcher: SandboxLauncher, files: Student
         return
     if not own.is_own:
         state.note(f"The table is the kit's, because {own.why}")
-    made = topic_id(stack.settings.kafka)
+    made = _topic_id(stack)
     for number in ROUNDS:
         if not _run_round(state, stack, launcher, number):
             break
@@ -306,10 +307,15 @@ def _run_round(state: _Run, stack: Stack, launcher: SandboxLauncher, number: int
     return record.is_file() and programs.are_alive(stack)
 
 
+def _topic_id(stack: Stack) -> str | None:
+    settings = stack.settings.kafka
+    return topic_id(kafka.admin_client(settings), settings.topic)
+
+
 def _compare_topic(state: _Run, stack: Stack, made: str | None) -> None:
     """Programs may delete their topic: Kafka knows no users. What was on it is gone then."""
     with contextlib.suppress(KafkaException):
-        now = topic_id(stack.settings.kafka)
+        now = _topic_id(stack)
         if now != made:
             again = "" if now is None else " and recreated"
             state.note_first(f"The topic {stack.settings.kafka.topic} was deleted{again} during the run")

@@ -19,9 +19,7 @@ from scripts.drills.evidence import EvidenceReader, read_source
 from scripts.drills.model import Drill, Result
 from scripts.drills.pipeline import Pipeline
 from scripts.pipeline.services import services_of
-from scripts.pipeline.table import make_table
-from scripts.pipeline.temporary_stack import Changes, temporary_stack
-from scripts.pipeline.topic import make_topic
+from scripts.pipeline.temporary_stack import Changes, bring_up, temporary_stack
 from scripts.services.stack import Programs
 
 # Small and fast, so that every drill has many polls and batches. The limit is below the size of one transaction.
@@ -46,9 +44,7 @@ class Session:
         self._held = contextlib.ExitStack()
         try:
             stack = self._held.enter_context(temporary_stack(CHANGES, rollnumber="2025drill01", programs=under_test))
-            services_of(stack).up()
-            make_table(stack.settings)
-            make_topic(stack.settings.kafka)
+            bring_up(stack)
             self.pipeline = Pipeline(stack)
             self._held.callback(self.pipeline.close)
             self.reader = EvidenceReader(stack.settings)

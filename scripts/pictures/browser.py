@@ -11,6 +11,21 @@ from configs.errors import KitError
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
+# Of every start: without a window, and without a way to any host.
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
+
 
 def photograph(page: Path, width: int, height: int, image: Path) -> None:
     """Write what a window of this size, in pixels, shows of a page. The image is a PNG. No page reaches any host.
@@ -24,13 +39,7 @@ def photograph(page: Path, width: int, height: int, image: Path) -> None:
     with tempfile.TemporaryDirectory() as profile:
         command = [
             program,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            "--no-first-run",
-            "--disable-dev-shm-usage",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
+            *OPTIONS,
             "--blink-settings=preferredColorScheme=1",
             f"--user-data-dir={profile}",
             f"--window-size={width},{height}",

@@ -14,6 +14,9 @@ import yaml
 
 from configs.settings import DEFAULT_CONFIG, load_settings
 from scripts.pipeline import remove
+from scripts.pipeline.services import services_of
+from scripts.pipeline.table import make_table
+from scripts.pipeline.topic import make_topic
 from scripts.services.stack import OURS, Programs, Stack
 
 Changes = Mapping[str, Mapping[str, Any]]  # section -> key -> value, over the project's own config
@@ -42,6 +45,13 @@ def temporary_stack(
         if stack is not None:
             remove.reset(stack)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def bring_up(stack: Stack) -> None:
+    """Start the services, and make the table and the topic."""
+    services_of(stack).up()
+    make_table(stack.settings)
+    make_topic(stack.settings.kafka)
 
 
 def write_config(folder: Path, changes: Changes, rollnumber: str, ports: tuple[int, int] | None = None) -> Path:

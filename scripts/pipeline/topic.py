@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 from tabulate import tabulate
 
@@ -82,22 +82,6 @@ def make_topic(kafka: Kafka) -> str:
             tabulate(rows, headers=["partition", "replicas", "end offset"]),
         ]
     )
-
-
-def topic_id(kafka: Kafka) -> str | None:
-    """The id that Kafka gave to the topic when it was made; None if there is no such topic.
-
-    Raises:
-        KafkaException: no broker answers.
-    """
-    admin = admin_client(kafka)  # it must live until it has the answer
-    asked = admin.describe_topics(TopicCollection([kafka.topic]))
-    try:
-        return str(asked[kafka.topic].result(timeout=READ_TIMEOUT).topic_id)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return None
-        raise
 
 
 def _is_ready(kafka: Kafka) -> bool:

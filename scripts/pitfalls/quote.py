@@ -8,10 +8,9 @@ import textwrap
 from pathlib import Path
 
 from configs.errors import KitError
+from scripts.starter.cuts import is_for_students
 
-# Lines for the student's kit, which has the same files without the solution (see scripts/starter/cuts.py): marks, and
-# what a student gets instead.
-_FOR_STUDENTS = re.compile(r"\s*(# (BEGIN|END) (SOLUTION|NOT IN STARTER)\b|# STARTER |### )")
+_NOTE = re.compile(r"\s*### ")  # to students
 
 
 def quote(path: Path, name: str | None = None, *containing: str) -> str:
@@ -27,7 +26,8 @@ def quote(path: Path, name: str | None = None, *containing: str) -> str:
     lines = source.splitlines()
     tree = ast.parse(source)
     scope = tree if name is None else _named(tree, name, path)
-    hidden = {number for number, line in enumerate(lines, 1) if _FOR_STUDENTS.match(line)} | _docstring(scope)
+    left_out = {number for number, line in enumerate(lines, 1) if is_for_students(line) or _NOTE.match(line)}
+    hidden = left_out | _docstring(scope)
     if containing:
         shown = _head(scope).union(*(_lines(_innermost(scope, text, source, path)) for text in containing))
     else:

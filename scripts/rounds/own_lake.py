@@ -11,10 +11,7 @@ import psycopg2.extensions
 from configs.contract import OrderRow
 from configs.errors import KitError
 from scripts.pipeline import position, programs
-from scripts.pipeline.services import services_of
-from scripts.pipeline.table import make_table
-from scripts.pipeline.temporary_stack import temporary_stack
-from scripts.pipeline.topic import make_topic
+from scripts.pipeline.temporary_stack import bring_up, temporary_stack
 from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
 from scripts.rounds.progress import Waiting
 from scripts.services.processes import wait_until
@@ -40,9 +37,7 @@ def own_lake(stack: Stack) -> Iterator[Stack]:
     with temporary_stack(changes, rollnumber=settings.rollnumber, programs=stack.programs) as own:
         own = replace(own, launcher=stack.launcher)
         with programs.started_beside_services(own):
-            services_of(own).up()
-            make_table(own.settings)
-            make_topic(own.settings.kafka)
+            bring_up(own)
         programs.start(own)
         yield own
 

@@ -32,6 +32,7 @@ _MARK = re.compile(
     r"^(?P<indent> *)(?:#|<!--) (?P<edge>BEGIN|END) (?P<what>SOLUTION|NOT IN STARTER)"
     r"(?:: task (?P<task>\d+))?(?: -->)?$"
 )
+_STUDENTS_LINE = re.compile(r"^( *)# STARTER (.*)$")
 _IMPORT = "from configs.errors import TaskNotDoneError"
 
 
@@ -82,6 +83,11 @@ def load_tasks(path: Path = TASKS) -> dict[int, Task]:
         )
         for number, entry in values.items()
     }
+
+
+def is_for_students(line: str) -> bool:
+    """Whether a line of a program is a mark, or what a student gets instead of a region."""
+    return bool(_MARK.match(line) or _STUDENTS_LINE.match(line))
 
 
 def regions(text: str, name: str) -> tuple[Region, ...]:
@@ -173,7 +179,7 @@ def _instead(lines: Sequence[str]) -> Iterator[str]:
             is_block = False
         elif is_block:
             yield line
-        elif mark := re.match(r"^( *)# STARTER (.*)$", line):
+        elif mark := _STUDENTS_LINE.match(line):
             yield mark[1] + mark[2]
 
 

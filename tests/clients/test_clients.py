@@ -12,10 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from configs.settings import PROJECT
-from scripts.pipeline.services import services_of
-from scripts.pipeline.table import make_table, require_table
-from scripts.pipeline.temporary_stack import temporary_stack
-from scripts.pipeline.topic import make_topic, publish
+from scripts.pipeline.table import require_table
+from scripts.pipeline.temporary_stack import bring_up, temporary_stack
+from scripts.pipeline.topic import publish
 from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
 from scripts.services.postgres import connect, psql_program
 from scripts.services.stack import Stack
@@ -27,9 +26,7 @@ ROLLNUMBER = "2025EM1100998"
 @pytest.fixture(scope="module")
 def running() -> Iterator[Stack]:
     with temporary_stack(rollnumber=ROLLNUMBER) as stack:
-        services_of(stack).up()
-        make_table(stack.settings)
-        make_topic(stack.settings.kafka)
+        bring_up(stack)
         publish(stack.settings.kafka, [b'{"order_id": 1}', None], keys=[b"a", b"a"])
         yield stack
 

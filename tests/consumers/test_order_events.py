@@ -11,18 +11,10 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from consumers.order_events import with_reasons
+from tests.contract.local_spark import GOOD
 
 pytestmark = pytest.mark.jvm
 
-GOOD: dict[str, Any] = {
-    "order_id": 7,
-    "customer_name": "Meera Nair",
-    "restaurant_name": "Curry Leaf",
-    "item": "Fish Curry",
-    "amount": 345.75,
-    "order_status": "DELIVERED",
-    "created_at": "2025-11-18T23:59:59.999999Z",
-}
 
 MISTAKES = {
     "no order_id": ("order_id is missing", json.dumps({**GOOD, "order_id": None})),

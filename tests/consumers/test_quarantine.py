@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from consumers.quarantine import Quarantine
 from scripts.pipeline.temporary_stack import write_config
 
 pytestmark = pytest.mark.jvm
-
-LOG = logging.getLogger("test")
 
 
 class Topic(Quarantine):
@@ -40,7 +37,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def opened(spark: SparkSession, settings: Settings) -> Callable[[], Topic]:
     def open_() -> Topic:
-        quarantine = Topic(spark, settings, LOG)
+        quarantine = Topic(spark, settings)
         quarantine.open("the id")
         return quarantine
 

@@ -6,28 +6,17 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from configs.spark_session import start_session
-from scripts.services.java import require_java
+from tests.contract.local_spark import GOOD, local_spark
 from tests.contract.student_module import student_module
 
 order_events = student_module("consumers/order_events.py")
 consumer = student_module("consumers/orders_stream_consumer.py")
 pytestmark = pytest.mark.jvm
 
-GOOD: dict[str, Any] = {
-    "order_id": 7,
-    "customer_name": "Meera Nair",
-    "restaurant_name": "Curry Leaf",
-    "item": "Fish Curry",
-    "amount": 345.75,
-    "order_status": "DELIVERED",
-    "created_at": "2025-11-18T23:59:59.999999Z",
-}
 BAD = {
     "no order_id": json.dumps({**GOOD, "order_id": None}),
     "negative amount": json.dumps({**GOOD, "amount": -0.01}),
@@ -38,13 +27,8 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkSession]:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("JAVA_HOME", str(require_java().home))
-    patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-    session = start_session("contract", {"spark.master": "local[1]", "spark.ui.enabled": "false"})
-    yield session
-    session.stop()
-    patch.undo()
+    with local_spark() as session:
+        yield session
 
 
 def checked(spark: SparkSession, *values: str) -> DataFrame:

@@ -20,9 +20,9 @@ from consumers.checkpoint_files import last_batch
 from scripts.pipeline import position, programs
 from scripts.pipeline.orders import insert_orders
 from scripts.pipeline.services import services_of
-from scripts.pipeline.table import make_table, require_table
-from scripts.pipeline.temporary_stack import temporary_stack
-from scripts.pipeline.topic import end_offsets, make_topic
+from scripts.pipeline.table import require_table
+from scripts.pipeline.temporary_stack import bring_up, temporary_stack
+from scripts.pipeline.topic import end_offsets
 from scripts.services import kafka
 from scripts.services.postgres import connect
 from scripts.services.processes import wait_until
@@ -38,9 +38,7 @@ STOPPED_WITHIN = 11.0  # seconds: 10 after the signal, and one for this test
 def running() -> Iterator[Stack]:
     """A stack whose base rows have arrived."""
     with temporary_stack() as stack:
-        services_of(stack).up()
-        make_table(stack.settings)
-        make_topic(stack.settings.kafka)
+        bring_up(stack)
         programs.start(stack)
         assert wait_until(lambda: position.lake_rows(stack.settings) == BASE_ROWS, timeout=120)
         yield stack

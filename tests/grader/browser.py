@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from scripts.pictures.browser import OPTIONS
+
 CHROMIUM = shutil.which("chromium")
 REQUIRED = os.environ.get("REQUIRE_CHROMIUM") == "1"
 IN_CHROMIUM = [
@@ -25,19 +27,6 @@ IN_CHROMIUM = [
     ),
 ]
 
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-)
 # Requests that the browser makes of its own accord, whatever the page.
 OWN_HOSTS = ("google.com", "googleapis.com", "gstatic.com", "gvt1.com")
 # Writes every element that is wider than a phone into the page's title. What scrolls on its own is not looked into.

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.grader.browser import CHROMIUM, OPTIONS
+from scripts.pictures.browser import OPTIONS
+from tests.grader.browser import CHROMIUM
 
 TIMEOUT = 60.0
 _READS, _WRITES = 3, 4  # the descriptors that Chromium reads its commands from, and writes its answers to

@@ -11,10 +11,9 @@ import pytest
 from configs.errors import KitError
 from scripts.pipeline import programs
 from scripts.pipeline.orders import insert_orders
-from scripts.pipeline.services import services_of
-from scripts.pipeline.table import make_table, require_table
-from scripts.pipeline.temporary_stack import temporary_stack
-from scripts.pipeline.topic import make_topic, publish
+from scripts.pipeline.table import require_table
+from scripts.pipeline.temporary_stack import bring_up, temporary_stack
+from scripts.pipeline.topic import publish
 from scripts.services import kafka, postgres
 from scripts.services.processes import wait_until
 from scripts.services.stack import CONSUMER, Stack
@@ -56,9 +55,7 @@ class Watched:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with temporary_stack() as stack:
-        services_of(stack).up()
-        make_table(stack.settings)
-        make_topic(stack.settings.kafka)
+        bring_up(stack)
         yield stack
 
 
