@@ -62,12 +62,8 @@ def with_reasons(messages: DataFrame) -> DataFrame:
 
 
 def _is_text(value: Column) -> Column:
-    """Whether a message is UTF-8. Spark takes any bytes for text, and its JSON parser would alter those that are not.
-
-    Without a byte above 127 there are as many characters as bytes, and nothing has to be decoded.
-    """
-    text = value.cast("string")
-    return (F.octet_length(value) == F.char_length(text)) | (F.encode(F.decode(value, "UTF-8"), "UTF-8") == value)
+    """Whether a message is UTF-8. Spark takes any bytes for text; its JSON parser would alter those that are not."""
+    return F.encode(F.decode(value, "UTF-8"), "UTF-8") == value
 
 
 # BEGIN SOLUTION: task 7
@@ -105,7 +101,9 @@ def _is_alone(raw: Column) -> Column:
 
     A text that closes the array too early does not close the object.
     """
-    ends_at_first_brace = F.octet_length(F.substring_index(raw, "}", 1)) + 1 == F.octet_length(raw)
+    # As bytes: text is cut by characters, and Spark would count them one by one.
+    all_but_the_last = raw.cast("binary").substr(F.lit(1), F.octet_length(raw) - 1).cast("string")
+    ends_at_first_brace = raw.endswith("}") & ~all_but_the_last.contains("}")
     in_array = F.json_array_length(F.concat(F.lit("["), raw, F.lit("]"))) == 1
     in_object = F.get_json_object(F.concat(F.lit('{"it":'), raw, F.lit("}")), "$.it").isNotNull()
     return ends_at_first_brace | F.coalesce(in_array & in_object, F.lit(False))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from confluent_kafka import Producer
+
+from configs.wording import counted
 from scripts.pipeline.topic import publish
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ _FIELDS: Mapping[str, str] = {
     "created_at": '"2025-11-18T12:24:00.123456Z"',
 }
 FIRST_ID = 900_000_001  # no row of Postgres has such an id; each reject has a different one, so that none hides another
+
+_ABORTED_ID = 910_000_001
+_TRANSACTION_TIMEOUT = 60.0  # seconds
 
 
 def _event(order_id: int, changes: Mapping[str, str | None]) -> bytes:
@@ -88,6 +94,24 @@ def send(pipeline: Pipeline, values: Iterable[bytes | None]) -> None:
         KitError: the broker has not acknowledged all of them.
     """
     publish(pipeline.settings.kafka, values)
+
+
+def send_and_abort(pipeline: Pipeline, count: int) -> None:
+    """Send good orders to the topic in a transaction that is aborted. None of them exists for a reader that asks for
+    committed messages only.
+
+    Raises:
+        KafkaException: the broker has no transactions, or did not answer in time.
+    """
+    kafka = pipeline.settings.kafka
+    producer = Producer({"bootstrap.servers": kafka.brokers, "transactional.id": "drill"})
+    producer.init_transactions(_TRANSACTION_TIMEOUT)
+    producer.begin_transaction()
+    for order_id in range(_ABORTED_ID, _ABORTED_ID + count):
+        producer.produce(kafka.topic, _event(order_id, {}), key=str(order_id).encode())
+    producer.flush(_TRANSACTION_TIMEOUT)
+    producer.abort_transaction(_TRANSACTION_TIMEOUT)
+    pipeline.note(f"{counted(count, 'order')} of an aborted transaction")
 
 
 def copies_of_orders(pipeline: Pipeline, count: int) -> list[bytes]:

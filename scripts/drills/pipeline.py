@@ -41,7 +41,9 @@ MAX_ENDS = 3  # a program that ends by itself this often in one drill is not sta
 # Compile less, because a program lives only for seconds: on a machine with few cores it then starts much faster.
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 WAIT_TIMEOUT = 90.0
+STOP_LIMIT = 10.0  # seconds from SIGTERM to the end of a program
 MAX_TRIES = 40
+_PREPARED = "drill"
 SCANS_OF_A_POLL = 3  # of the orders table
 
 
@@ -113,9 +115,16 @@ class Pipeline:
         programs.launch(self.stack, program, name=name, environment=self._environment(environment))
 
     def stop(self, name: str) -> None:
-        """Ask a program to stop, as `make stop` does."""
+        """Ask a program to stop, as `make stop` does.
+
+        Raises:
+            DrillError: it took longer than a program may.
+        """
         self._supervised.pop(name, None)
+        begun = time.monotonic()
         programs.stop(self.stack, [name])
+        if (seconds := time.monotonic() - begun) > STOP_LIMIT:
+            raise DrillError(f"the {name} ended {seconds:.1f} s after SIGTERM; it may take {STOP_LIMIT:g} s")
 
     def kill(self, name: str) -> None:
         """kill -9 of a program: its JVM, its Python and the script around them."""
@@ -451,6 +460,37 @@ class Pipeline:
             connection.commit()
         finally:
             connection.close()
+
+    def insert_backdated(self, count: int, seconds: float) -> None:
+        """Insert rows in one transaction, with a created_at that is `seconds` earlier than now."""
+        with self.transaction() as connection, connection.cursor() as cursor:
+            ids = insert_orders(connection, self.table, count)
+            cursor.execute(
+                f"UPDATE {self.table} SET created_at = created_at - %s * interval '1 second' WHERE order_id = ANY(%s)",
+                [seconds, ids],
+            )
+        self.note("backdated rows")
+
+    @contextlib.contextmanager
+    def prepared_transaction(self, count: int) -> Iterator[None]:
+        """Insert rows in a transaction that is prepared, so that no session has it, and commit it after the block.
+
+        Postgres is restarted if its max_prepared_transactions does not allow one.
+        """
+        if str(self.scalar("SHOW max_prepared_transactions")) == "0":
+            self.execute("ALTER SYSTEM SET max_prepared_transactions = 5")
+            self.stop_postgres()
+            self.start_postgres()
+        with contextlib.closing(self.connect()) as connection:
+            connection.autocommit = False
+            insert_orders(connection, self.table, count)
+            with connection.cursor() as cursor:
+                cursor.execute(f"PREPARE TRANSACTION '{_PREPARED}'")
+        try:
+            yield
+        finally:
+            self.execute(f"COMMIT PREPARED '{_PREPARED}'")
+        self.note("prepared transaction commits late")
 
     def stop_postgres(self, *, crash: bool = False) -> None:
         """Stop the server. With `crash` it ends as in a power cut, and recovers at its next start."""

@@ -81,6 +81,8 @@ def random_drill(seed: int) -> Drill:
                 pipeline.start_what_is_missing()
                 FAULTS[step.fault].inject(pipeline, step.length)
             pipeline.start_what_is_missing()
+        # The poll that reads these has looked for rows below the state before.
+        pipeline.insert(2)
 
     steps = "; ".join(map(str, plan.steps))
     return Drill("random", "random", f"{counted(plan.writers, 'writer')}: {steps}", "", "", "", inject)
@@ -178,6 +180,35 @@ def _copies(pipeline: Pipeline, _: float) -> None:
     pipeline.note("6 orders published by another program")
 
 
+def _backdated(pipeline: Pipeline, length: float) -> None:
+    pipeline.insert_backdated(3, seconds=1 + 9 * length)
+
+
+def _prepared(pipeline: Pipeline, length: float) -> None:
+    with pipeline.prepared_transaction(4):
+        threading.Event().wait(length)
+
+
+def _kill_while_prepared(pipeline: Pipeline, _: float) -> None:
+    with pipeline.prepared_transaction(4):
+        pipeline.kill(PRODUCER)
+        pipeline.start(PRODUCER)
+        pipeline.insert(3)
+        pipeline.wait_for_polls(1)
+
+
+def _aborted(pipeline: Pipeline, _: float) -> None:
+    messages.send_and_abort(pipeline, 4)
+
+
+def _stop(name: str) -> Callable[[Pipeline, float], None]:
+    def inject(pipeline: Pipeline, _: float) -> None:
+        pipeline.stop(name)
+        pipeline.note(f"SIGTERM {name}")
+
+    return inject
+
+
 def _full_disk(name: str) -> Callable[[Pipeline, float], None]:
     def inject(pipeline: Pipeline, length: float) -> None:
         with pipeline.full_disk(name):
@@ -197,6 +228,8 @@ FAULTS = {
     "kill the consumer before the sink log": Fault(6, 3, _kill_consumer_when(is_before_sink_log)),
     "pause the producer": Fault(1, 4, _pause(PRODUCER)),
     "pause the consumer": Fault(1, 4, _pause(CONSUMER)),
+    "stop the producer": Fault(5, 2, _stop(PRODUCER)),
+    "stop the consumer": Fault(6, 2, _stop(CONSUMER)),
     "restart Postgres": Fault(2, 3, _restart_postgres(crash=False)),
     "crash Postgres": Fault(2, 3, _restart_postgres(crash=True)),
     "restart Kafka": Fault(6, 1, _restart_kafka(crash=False)),
@@ -204,8 +237,12 @@ FAULTS = {
     "cut the sessions of Postgres": Fault(1, 4, _cut_sessions),
     "late commit": Fault(1, 5, _late_commit),
     "slow insert": Fault(1, 5, _slow_insert),
+    "backdated rows": Fault(0.5, 5, _backdated),
+    "prepared transaction": Fault(2, 4, _prepared),
+    "kill the producer while a transaction is prepared": Fault(7, 2, _kill_while_prepared),
     "ties": Fault(0.5, 5, _ties),
     "dirty messages": Fault(0.5, 5, _rejects),
+    "aborted transaction of Kafka": Fault(1, 3, _aborted),
     "copies of orders": Fault(0.5, 4, _copies),
     "full disk for the producer": Fault(2, 2, _full_disk(PRODUCER)),
     "full disk for the consumer": Fault(3, 2, _full_disk(CONSUMER)),

@@ -1,10 +1,5 @@
-import contextlib
-
 from scripts.drills.model import drill
 from scripts.drills.pipeline import Pipeline
-from scripts.pipeline.orders import insert_orders
-
-GID = "drill"
 
 
 @drill(
@@ -16,22 +11,13 @@ GID = "drill"
 def prepared_transaction(pipeline: Pipeline) -> None:
     """A transaction is prepared (PREPARE TRANSACTION), its session ends, and it commits after later rows.
 
-    Postgres is restarted once, with max_prepared_transactions. 5 rows are prepared. Others insert and commit and the
-    producer polls. Then COMMIT PREPARED.
+    If max_prepared_transactions is 0, Postgres is restarted once. 5 rows are prepared. Others insert and commit and
+    the producer polls. Then COMMIT PREPARED.
     """
-    pipeline.execute("ALTER SYSTEM SET max_prepared_transactions = 5")
-    pipeline.stop_postgres()
-    pipeline.start_postgres()
     pipeline.insert(2)
     pipeline.wait(pipeline.is_all_published, "the state at the newest row")
-    with contextlib.closing(pipeline.connect()) as connection:
-        connection.autocommit = False
-        insert_orders(connection, pipeline.table, 5)
-        with connection.cursor() as cursor:
-            cursor.execute(f"PREPARE TRANSACTION '{GID}'")
-    pipeline.insert(3)
-    pipeline.wait_for_polls(4)
-    pipeline.insert(2)
-    pipeline.wait_for_polls(4)
-    pipeline.execute(f"COMMIT PREPARED '{GID}'")
-    pipeline.note("prepared transaction commits late")
+    with pipeline.prepared_transaction(5):
+        pipeline.insert(3)
+        pipeline.wait_for_polls(4)
+        pipeline.insert(2)
+        pipeline.wait_for_polls(4)

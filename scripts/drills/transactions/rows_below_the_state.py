@@ -28,12 +28,6 @@ def rows_below_the_state(pipeline: Pipeline) -> None:
     for _ in range(2):
         pipeline.insert(2)
         pipeline.wait(pipeline.is_all_published, "the state at the newest row")
-        with pipeline.transaction() as backdated, backdated.cursor() as cursor:
-            ids = insert_orders(backdated, pipeline.table, 3)
-            cursor.execute(
-                f"UPDATE {pipeline.table} SET created_at = created_at - interval '3 seconds' WHERE order_id = ANY(%s)",
-                [ids],
-            )
-        pipeline.note("backdated rows")
+        pipeline.insert_backdated(3, seconds=3)
     # The poll that reads these has looked below the state before.
     pipeline.insert(2)
