@@ -39,22 +39,17 @@ from configs.settings import Settings
 from configs.spark_session import start_session
 from configs.wording import counted
 from consumers.order_events import REASON, with_reasons
+
+# BEGIN NOT IN STARTER
+from consumers.order_id_store import KEY, KEY_OF_ORDER_ID
+
+# END NOT IN STARTER
 from consumers.quarantine import Quarantine
 from consumers.start_checks import check_start, finished_ends
 
 NAME = "orders_stream_consumer"
 LAKE = "lake"
 COUNTS, REJECTED = "messages", "rejected"  # what the stream counts in each batch
-# BEGIN NOT IN STARTER
-# The store's key: the order_id with its four bytes in reverse, as the upper half of a BIGINT. RocksDB sorts keys by
-# their bytes, and Spark stores the lowest byte of a number first. In reverse, neighbours are neighbours in the store
-# too. Orders arrive with growing ids, so each is found to be new at half the cost, and the store's files need no merge.
-KEY = "store_key"
-_KEY_OF_ORDER_ID = (
-    "shiftleft(order_id & 255L, 56) | shiftleft(order_id & 65280L, 40)"
-    " | shiftleft(order_id & 16711680L, 24) | shiftleft(order_id & 4278190080L, 8)"
-)
-# END NOT IN STARTER
 STOP_TIMEOUT = 6.0  # seconds: 10 s after the signal the program must be gone
 TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
 # Errors that trying again cannot fix: a part of Spark's message, and what to report.
@@ -124,7 +119,7 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
 def without_repeats(orders: DataFrame, window: str | None) -> DataFrame:
     """Each order_id once. Without a window every order_id is remembered; with one, older order_ids are forgotten."""
     # BEGIN SOLUTION: task 8
-    keyed = orders.withColumn(KEY, F.expr(_KEY_OF_ORDER_ID))
+    keyed = orders.withColumn(KEY, F.expr(KEY_OF_ORDER_ID))
     if window is None:
         return keyed.dropDuplicates([KEY]).drop(KEY)
     return keyed.withWatermark("created_at", window).dropDuplicatesWithinWatermark([KEY]).drop(KEY)

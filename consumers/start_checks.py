@@ -11,6 +11,11 @@ from configs.settings import Kafka, Settings, local_path
 from configs.topic import require_topic
 from consumers.checkpoint_files import last_batch, require_whole_files
 
+# BEGIN NOT IN STARTER
+from consumers.order_id_store import require_store_of_lake
+
+# END NOT IN STARTER
+
 
 def check_start(settings: Settings) -> str:
     """Compare lake, checkpoint and topic; note the topic's id in a new checkpoint. Returns the topic's id.
@@ -22,6 +27,9 @@ def check_start(settings: Settings) -> str:
     lake, checkpoint = local_path(settings.datalake.path), local_path(settings.streaming.checkpoint_location)
     check_lake(lake, checkpoint)
     require_whole_files(lake, checkpoint)
+    # BEGIN NOT IN STARTER
+    require_store_of_lake(lake, checkpoint, last_batch(checkpoint / "commits"))
+    # END NOT IN STARTER
     return _check_topic(settings.kafka, checkpoint, lake)
 
 

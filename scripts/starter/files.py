@@ -55,6 +55,7 @@ EXCLUDED = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "configs/course.yml",
+    "consumers/order_id_store.py",
     "docs/",
     "grader/class_run/",
     "grader/selftest/",

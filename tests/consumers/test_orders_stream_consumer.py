@@ -7,7 +7,8 @@ import struct
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from consumers.orders_stream_consumer import _KEY_OF_ORDER_ID, without_repeats
+from consumers.order_id_store import KEY_OF_ORDER_ID
+from consumers.orders_stream_consumer import without_repeats
 
 # Each differs from another in one byte only, or in its sign.
 ORDER_IDS = [0, 1, 2, 255, 256, 257, 65_535, 65_536, 16_777_215, 16_777_216, 2**31 - 1, -1, -256, -(2**31)]
@@ -23,6 +24,6 @@ def test_order_ids_that_differ_in_one_byte_are_no_repeats(spark: SparkSession) -
 def test_rocksdb_sees_growing_order_ids_in_growing_order(spark: SparkSession) -> None:
     growing = sorted(order_id for order_id in ORDER_IDS if order_id >= 0)
     orders = spark.createDataFrame([(order_id,) for order_id in growing], "order_id INT")
-    keys = [row[0] for row in orders.select(F.expr(_KEY_OF_ORDER_ID)).collect()]
+    keys = [row[0] for row in orders.select(F.expr(KEY_OF_ORDER_ID)).collect()]
     as_stored = [struct.pack("<q", key) for key in keys]  # the word of an UnsafeRow, on a machine such as x86 or ARM
     assert as_stored == sorted(as_stored)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -15,6 +16,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from configs.contract import state_file
 from configs.settings import local_path
 from consumers.checkpoint_files import last_batch
 from scripts.pipeline import position, programs
@@ -70,6 +72,64 @@ def test_an_empty_commit_is_named_and_its_remedy_loses_nothing(running: Stack) -
     programs.start(running, ["consumer"])
     assert wait_until(lambda: position.lake_rows(running.settings) == BASE_ROWS + 5, timeout=60)
     assert set(position.lake_id_counts(running.settings).values()) == {1}
+
+
+def test_a_store_of_another_run_is_named(running: Stack) -> None:
+    rows = position.lake_rows(running.settings)
+    with contextlib.closing(connect(running.settings.postgres)) as connection:
+        insert_orders(connection, require_table(connection, running.settings).name, 2)
+    assert wait_until(lambda: position.lake_rows(running.settings) == rows + 2, timeout=60)
+    assert wait_until(lambda: position.is_read(running.settings, end_offsets(running.settings.kafka)), timeout=60)
+    programs.stop(running, ["consumer"])
+    checkpoint = local_path(running.settings.streaming.checkpoint_location)
+    batch = last_batch(checkpoint / "commits") or 0
+    store = checkpoint / "state" / "0" / "0"
+    last, other = store / f"{batch + 1}.changelog", store / "1.changelog"  # whole, but with other orders
+    content = last.read_bytes()
+    last.write_bytes(other.read_bytes())
+    programs.start(running, ["consumer"])
+    wait_for_end(running, "consumer", "is not of this lake", f"batch {batch} wrote 2 order_ids", "Put the right state/")
+    last.write_bytes(content)
+    programs.start(running, ["consumer"])
+    with contextlib.closing(connect(running.settings.postgres)) as connection:
+        insert_orders(connection, require_table(connection, running.settings).name, 2)
+    assert wait_until(lambda: position.lake_rows(running.settings) == rows + 4, timeout=60)
+
+
+def test_a_window_that_changes_is_refused(running: Stack) -> None:
+    programs.stop(running, ["consumer"])
+    rows = position.lake_rows(running.settings)
+    programs.launch(running, "consumer", environment={"ORDERS_STREAMING__DUPLICATES_WINDOW": "7 days"})
+    with contextlib.closing(connect(running.settings.postgres)) as connection:
+        insert_orders(connection, require_table(connection, running.settings).name, 3)
+    wait_for_end(running, "consumer", "another streaming.duplicates_window", "Set the old value again")
+    programs.start(running, ["consumer"])
+    assert wait_until(lambda: position.lake_rows(running.settings) == rows + 3, timeout=60)
+
+
+def test_messages_that_retention_removed_come_again_from_postgres(running: Stack) -> None:
+    settings = running.settings
+    programs.stop(running, ["consumer"])
+    read = sum(end_offsets(settings.kafka).values())
+    with contextlib.closing(connect(settings.postgres)) as connection:
+        insert_orders(connection, require_table(connection, settings).name, 20)
+    assert wait_until(lambda: sum(end_offsets(settings.kafka).values()) >= read + 20, timeout=60)
+    ends = [TopicPartition(settings.kafka.topic, at, end) for at, end in end_offsets(settings.kafka).items()]
+    admin = AdminClient({"bootstrap.servers": settings.kafka.brokers})
+    for done in admin.delete_records(ends).values():
+        done.result(timeout=30)
+    programs.start(running, ["consumer"])
+    state = settings.streaming.last_processed_timestamp_location
+    wait_for_end(running, "consumer", "no longer has messages", "Postgres still has the orders", state)
+    programs.stop(running)
+    for folder in (settings.streaming.checkpoint_location, settings.datalake.path):
+        local_path(folder).rename(local_path(folder).with_name("moved_away_" + local_path(folder).name))
+    state_file(local_path(state)).unlink()
+    with contextlib.closing(connect(settings.postgres)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT order_id FROM {require_table(connection, settings).name}")
+        all_ids = {order_id for (order_id,) in cursor.fetchall()}
+    programs.start(running)
+    assert wait_until(lambda: position.lake_ids(settings) == all_ids, timeout=120), log_of(running, "consumer")[-2000:]
 
 
 def test_a_row_that_is_too_large_is_named_with_both_sizes(running: Stack) -> None:
