@@ -21,6 +21,7 @@ _OPTIONS = {
     "latency": ("inserts", "dry_run"),
     "backlog": ("rows", "dry_run"),
     "lake_backlog": ("rows", "dry_run"),
+    "store_size": ("dry_run",),
     "grader": (),
     "class_run": ("dry_run",),
 }

@@ -85,7 +85,7 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
         make_topic(settings.kafka)
         publish_orders(settings.kafka, WARM_UP)
         with running_program(stack, "consumer", environment) as consumer:
-            consumer.wait(lambda: _is_consumed(settings), "the first rows in the lake", TIMEOUT)
+            consumer.wait(lambda: is_consumed(settings), "the first rows in the lake", TIMEOUT)
             time.sleep(IDLE)
             idle = consumer.memory
             done: list[Timing] = []
@@ -94,7 +94,7 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
                 with consumer.paused():
                     publish_orders(settings.kafka, rows, published)
                 started = time.time()
-                consumer.wait(lambda: _is_consumed(settings), f"{rows} more rows in the lake", TIMEOUT)
+                consumer.wait(lambda: is_consumed(settings), f"{rows} more rows in the lake", TIMEOUT)
                 done.append(Timing(rows, _last_log_entry(settings) - started))
                 published += rows
             figures = Figures(tuple(done), idle, consumer.peak)
@@ -104,12 +104,12 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
             for _ in range(SMALL_BATCHES):
                 with consumer.paused():
                     publish_orders(settings.kafka, SMALL_ROWS, published)
-                consumer.wait(lambda: _is_consumed(settings), f"{SMALL_ROWS} more rows in the lake", TIMEOUT)
+                consumer.wait(lambda: is_consumed(settings), f"{SMALL_ROWS} more rows in the lake", TIMEOUT)
                 published += SMALL_ROWS
             return LakeFigures(figures, batches, _batches(settings, SMALL_ROWS, SMALL_BATCHES))
 
 
-def _is_consumed(settings: Settings) -> bool:
+def is_consumed(settings: Settings) -> bool:
     """Whether the lake's stream has finished all of the topic."""
     stream = position.lake_stream(settings)
     return stream.planned is not None and stream.has_finished(end_offsets(settings.kafka))

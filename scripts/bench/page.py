@@ -17,7 +17,15 @@ from scripts.generated.document import Document, head
 from scripts.generated.measured import MEASURED, read_measured, write_measured
 
 FOLDER = MEASURED / "bench"
-SECTIONS = ("first_run", "grader", "backlog", "lake_backlog", "latency", "class_run")  # in the order of the page
+SECTIONS = (
+    "first_run",
+    "grader",
+    "backlog",
+    "lake_backlog",
+    "store_size",
+    "latency",
+    "class_run",
+)  # in the order of the page
 _WIDTH = 120
 _INTRODUCTION = """\
 Each section names the command that measured it and the machine. Absolute times differ from machine to machine. What one
