@@ -139,9 +139,14 @@ class Kafka(_Section):
         return value
 
     @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each broker, in the config's order."""
+        parts = (broker.strip().rpartition(":") for broker in self.brokers.split(","))
+        return tuple((host.rpartition("/")[2], int(port)) for host, _, port in parts)
+
+    @property
     def first_broker(self) -> tuple[str, int]:
-        host, _, port = self.brokers.split(",")[0].strip().rpartition(":")
-        return host.rpartition("/")[2], int(port)
+        return self.addresses[0]
 
 
 class Datalake(_Section):

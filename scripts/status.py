@@ -6,7 +6,10 @@ from scripts.services import kafka, postgres
 from scripts.services.processes import last_lines
 from scripts.services.stack import PROGRAM_NAMES, Stack
 
-LOGS = (postgres.NAME, kafka.NAME, *PROGRAM_NAMES)
+
+def names(stack: Stack) -> tuple[str, ...]:
+    """All that runs for a stack, by the names of pid files and logs."""
+    return (postgres.NAME, *(node.name for node in kafka.brokers(stack)), *PROGRAM_NAMES)
 
 
 def status(stack: Stack) -> str:
@@ -18,7 +21,7 @@ def status(stack: Stack) -> str:
 
 def logs(stack: Stack, lines: int = 20) -> str:
     """The end of every log."""
-    paths = [stack.log(name) for name in LOGS if stack.log(name).is_file()]
+    paths = [stack.log(name) for name in names(stack) if stack.log(name).is_file()]
     if not paths:
         return f"No logs yet in {stack.logs}: nothing has run. `make start` starts the two programs."
     return "\n\n".join(f"{path}\n{last_lines(path, lines)}" for path in paths)

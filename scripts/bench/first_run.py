@@ -68,12 +68,12 @@ def main() -> int:
         seconds = round_seconds(stack)
         rows.append(["a round, insert to lake, median", f"{median(seconds):.1f} s", "8 s"])
         rows.append([f"a round, insert to lake, longest of {ROUNDS}", f"{max(seconds):.1f} s", "8 s"])
-        for name in status.LOGS:
+        for name in status.names(stack):
             process = stack.pid_file(name).process()
             if process is None:
                 raise ValueError(f"{name} does not run")
             rows.append([f"memory of {name}", f"{family_memory(process) / 2**20:.0f} MiB", ""])
-        total = sum(family_memory(p) for name in status.LOGS if (p := stack.pid_file(name).process()))
+        total = sum(family_memory(p) for name in status.names(stack) if (p := stack.pid_file(name).process()))
         rows.append(["memory of all four", f"{total / 2**20:.0f} MiB", "3072 MiB"])
     headers = ("what", "measured", "target, at most")
     measured = section("How long a student waits", "python -m scripts.bench.first_run", headers, rows)

@@ -112,15 +112,17 @@ class Embedded:
         postgres.remove(self.stack)
 
     def ports(self) -> tuple[Port, ...]:
-        broker = self.stack.settings.kafka.first_broker[1]
-        return (
-            Port("Postgres", postgres.NAME, self.stack.settings.postgres.port, "postgres.port"),
-            Port("Kafka", kafka.NAME, broker, "kafka.brokers"),
-            Port("Kafka's controller", kafka.NAME, broker + 1, "kafka.brokers"),
-        )
+        ports = [Port("Postgres", postgres.NAME, self.stack.settings.postgres.port, "postgres.port")]
+        for node in kafka.brokers(self.stack):
+            ports.append(Port(node.title, node.name, node.port, "kafka.brokers"))
+            ports.append(Port("Kafka's controller", node.name, node.controller, "kafka.brokers"))
+        return tuple(ports)
 
     def status(self) -> tuple[ServiceStatus, ...]:
-        return _statuses(self.stack, "down")
+        settings = self.stack.settings.postgres
+        addresses = {postgres.NAME: f"{settings.host}:{settings.port}"}
+        addresses |= {node.name: f"{node.host}:{node.port}" for node in kafka.brokers(self.stack)}
+        return _statuses(self.stack, addresses, "down")
 
     def foreign(self) -> list[tuple[Port, Listener]]:
         ports = [port for port in self.ports() if self.stack.pid_file(port.name).process() is None]
@@ -146,7 +148,7 @@ class External:
         return ()
 
     def status(self) -> tuple[ServiceStatus, ...]:
-        return _statuses(self.stack, "external")
+        return _statuses(self.stack, _addresses(self.stack.settings), "external")
 
     def foreign(self) -> list[tuple[Port, Listener]]:
         return []
@@ -173,7 +175,7 @@ class Docker:
         return ()
 
     def status(self) -> tuple[ServiceStatus, ...]:
-        return _statuses(self.stack, "external")
+        return _statuses(self.stack, _addresses(self.stack.settings), "external")
 
     def environment(self) -> Mapping[str, str]:
         """The variables of docker-compose.yml, from the config."""
@@ -256,22 +258,28 @@ def explain_foreign(stack: Stack, found: Sequence[tuple[Port, Listener]]) -> str
 
 def _other_ports(settings: Settings) -> str:
     """The lines of the config with ports that are free now."""
-    host, broker = settings.kafka.first_broker
+    addresses = settings.kafka.addresses
+    first = max(port for _, port in addresses) + 2
     old = settings.postgres.port
     new = next(port for port in range(old + 1, 65_000) if _may_listen(port))
-    kafka_port = next(p for p in range(broker + 2, 65_000) if p != new and all(map(_may_listen, (p, p + 1))))
+    needed = 2 * len(addresses)  # each broker's, then each controller's
+    at = next(p for p in range(first, 65_000) if all(q != new and _may_listen(q) for q in range(p, p + needed)))
+    brokers = ",".join(f"{host}:{at + number}" for number, (host, _) in enumerate(addresses))
     return (
         f"  postgres:\n    jdbc_url: {settings.postgres.jdbc_url.replace(f':{old}/', f':{new}/')}\n    port: {new}\n"
-        f"  kafka:\n    brokers: {host}:{kafka_port}"
+        f"  kafka:\n    brokers: {brokers}"
     )
 
 
-def _statuses(stack: Stack, otherwise: str) -> tuple[ServiceStatus, ...]:
-    settings = stack.settings
-    addresses = {
+def _addresses(settings: Settings) -> Mapping[str, str]:
+    """Name of a pid file -> where the service answers, for services that the kit does not run itself."""
+    return {
         postgres.NAME: f"{settings.postgres.host}:{settings.postgres.port}",
         kafka.NAME: settings.kafka.brokers,
     }
+
+
+def _statuses(stack: Stack, addresses: Mapping[str, str], otherwise: str) -> tuple[ServiceStatus, ...]:
     found = {name: stack.pid_file(name).process() for name in addresses}
     return tuple(
         ServiceStatus(name, otherwise if found[name] is None else "up", found[name], address)

@@ -19,7 +19,7 @@ from scripts.services import kafka as kafka_service
 from scripts.services.kafka import admin_client, require_broker
 from scripts.services.processes import wait_until
 
-REPLICATION_FACTOR = 1  # one broker, as in the assignment
+REPLICATION_FACTOR = -1  # the brokers' default.replication.factor: 1 for one broker, 3 for three
 READ_TIMEOUT = 10.0  # seconds to wait for the next message of a topic that has more
 DELIVERY_TIMEOUT = 30.0
 MAX_MESSAGE_BYTES = 4_000_000

@@ -1,13 +1,18 @@
-"""An embedded Kafka 4 broker: one KRaft node on 127.0.0.1, from the jars that setup fetched."""
+"""Embedded Kafka 4 on 127.0.0.1, from the jars that setup fetched: a KRaft node for each broker of the config.
+
+Three brokers keep each message on three disks, and take it only when two have it. One that ends is not missed.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import struct
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -21,15 +26,44 @@ from scripts.services.jars import jar_paths
 from scripts.services.java import QUICK_START, require_java
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
-from scripts.services.processes import begin_stop, last_lines, wait_until
+from scripts.services.processes import begin_stop, kill_all, last_lines, wait_until
 from scripts.services.stack import Stack, require_local
 
 NAME = "kafka"
 MEMORY = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=128m")
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
+LAST_TIMEOUT = 3.0  # for the brokers that are left when most have ended
 ANSWER_TIMEOUT = 5.0
 LOGGING = Path(__file__).with_name("log4j2.properties")
+META = "meta.properties"  # Kafka's own file in a folder that is formatted
+MAX_REPLICAS = 3  # of a partition, as in the field
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A node of the embedded Kafka: its number from 1, its address, and its controller's port."""
+
+    number: int
+    host: str
+    port: int
+    controller: int
+
+    @property
+    def name(self) -> str:
+        """Of its pid file, its log and its folder."""
+        return NAME if self.number == 1 else f"{NAME}_{self.number}"
+
+    @property
+    def title(self) -> str:
+        return "Kafka" if self.number == 1 else f"Kafka's broker {self.number}"
+
+
+def brokers(stack: Stack) -> tuple[Broker, ...]:
+    """The brokers that the config names. Their controllers use the ports after the highest of theirs."""
+    addresses = stack.settings.kafka.addresses
+    highest = max(port for _, port in addresses)
+    return tuple(Broker(number, host, port, highest + number) for number, (host, port) in enumerate(addresses, 1))
 
 
 def admin_client(settings: KafkaSettings) -> AdminClient:
@@ -37,10 +71,10 @@ def admin_client(settings: KafkaSettings) -> AdminClient:
     return AdminClient({"bootstrap.servers": settings.brokers, "log_level": 0, "socket.timeout.ms": 10_000})
 
 
-def answers(settings: KafkaSettings, timeout: float = 1.0) -> bool:
-    """Whether a broker gives its metadata within `timeout` seconds."""
+def answers(settings: KafkaSettings, timeout: float = 1.0, *, count: int = 1) -> bool:
+    """Whether a broker gives its metadata within `timeout` seconds, with at least `count` brokers that are up."""
     try:
-        return bool(admin_client(settings).list_topics(timeout=timeout).brokers)
+        return len(admin_client(settings).list_topics(timeout=timeout).brokers) >= count
     except KafkaException:
         return False
 
@@ -58,99 +92,139 @@ def require_broker(settings: KafkaSettings) -> None:
 
 
 def up(stack: Stack) -> Outcome:
-    """Start the broker if it does not run, and wait until it answers.
+    """Start each broker that does not run, and wait until all answer.
 
     Raises:
-        KitError: it cannot start.
+        KitError: one cannot start.
     """
     return begin_up(stack).wait()
 
 
 def require_startable(stack: Stack) -> None:
-    """Make sure that the broker runs, or that its address is this machine's and its ports are free.
+    """Make sure that each broker runs, or that its address is this machine's and its ports are free.
 
     Raises:
         KitError: neither.
     """
-    host, port = stack.settings.kafka.first_broker
-    require_local(host, "kafka.brokers")
-    if stack.pid_file(NAME).process() is not None:
-        return
-    require_free_port(port, "127.0.0.1", "Kafka", "kafka.brokers of the config")
-    require_free_port(
-        port + 1, "127.0.0.1", "Kafka's controller", "kafka.brokers of the config (the controller uses the next port)"
-    )
+    key = "kafka.brokers of the config"
+    controllers = f"{key} (controllers use the ports after the highest)"
+    for broker in brokers(stack):
+        require_local(broker.host, "kafka.brokers")
+        if stack.pid_file(broker.name).process() is None:
+            require_free_port(broker.port, "127.0.0.1", broker.title, key)
+            require_free_port(broker.controller, "127.0.0.1", "Kafka's controller", controllers)
 
 
 def begin_up(stack: Stack) -> Start:
-    """Launch the broker if it does not run.
+    """Launch each broker that does not run.
 
     Raises:
-        KitError: it cannot be launched.
+        KitError: one cannot be launched.
     """
     require_startable(stack)
-    settings = stack.settings.kafka
-    host, port = settings.first_broker
-    pid_file, log = stack.pid_file(NAME), stack.log(NAME)
-    process = pid_file.process()
-    if process is not None:
-        known = Outcome(f"Kafka is already up on port {port} (pid {process.pid})", changed=False)
+    settings, nodes = stack.settings.kafka, brokers(stack)
+    ports = ", ".join(str(node.port) for node in nodes)
+    where = f"on port {ports}" if len(nodes) == 1 else f"on ports {ports}"
+    running = {node.name: stack.pid_file(node.name).process() for node in nodes}
+    missing = [node for node in nodes if running[node.name] is None]
+    if not missing:
+        known = Outcome(f"Kafka is already up {where} ({_pids(running.values())})", changed=False)
         return Start(lambda: known, is_new=False)
-    folder = stack.home / NAME
-    found = require_java()
-    java = [str(found.executable), *MEMORY, *((QUICK_START,) if stack.short_lived else ())]
-    java += [*archive_options(KAFKA, found, spark_package()), f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"]
-    java += ["-cp", ":".join(str(jar) for jar in jar_paths("kafka"))]
-    properties = _write_properties(folder, host, port)
-    if not (folder / "data" / "meta.properties").is_file():
-        _format(java, folder, properties)
-    started = stack.launcher.launch([*java, "kafka.Kafka", str(properties)], pid_file=pid_file, log=log)
+    started = {node: _launch(stack, node) for node in missing}
+    pids = _pids((running | {node.name: process for node, process in started.items()}).values())
 
     def ready() -> bool:
-        if not started.is_running() or started.status() == psutil.STATUS_ZOMBIE:
-            raise KitError(f"Kafka stopped right after its start. The end of {log}:\n{last_lines(log)}")
-        return answers(settings)
+        for node, process in started.items():
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                log = stack.log(node.name)
+                raise KitError(f"{node.title} stopped right after its start. The end of {log}:\n{last_lines(log)}")
+        return answers(settings, count=len(nodes))
 
     def wait() -> Outcome:
         try:
             if not wait_until(ready, timeout=START_TIMEOUT):
-                raise KitError(f"Kafka does not answer on port {port} after {START_TIMEOUT:.0f} s. See {log}.")
+                log = stack.log(missing[0].name)
+                raise KitError(f"Kafka does not answer {where} after {START_TIMEOUT:.0f} s. See {log}.")
         except BaseException:
             down(stack)
             raise
-        return Outcome(f"Kafka is up on port {port} (pid {started.pid})", changed=True)
+        return Outcome(f"Kafka is up {where} ({pids})", changed=True)
 
     return Start(wait, is_new=True)
 
 
+def _pids(processes: Iterable[psutil.Process | None]) -> str:
+    pids = [str(process.pid) for process in processes if process is not None]
+    return f"{'pid' if len(pids) == 1 else 'pids'} {', '.join(pids)}"
+
+
+def _launch(stack: Stack, node: Broker) -> psutil.Process:
+    folder = stack.home / node.name
+    found = require_java()
+    java = [str(found.executable), *MEMORY, *((QUICK_START,) if stack.short_lived else ())]
+    java += [*archive_options(KAFKA, found, spark_package()), f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"]
+    java += ["-cp", ":".join(str(jar) for jar in jar_paths("kafka"))]
+    properties = _write_properties(folder, node, brokers(stack))
+    if not (folder / "data" / META).is_file():
+        _format(java, folder, properties, _cluster_id(stack))
+    command = [*java, "kafka.Kafka", str(properties)]
+    return stack.launcher.launch(command, pid_file=stack.pid_file(node.name), log=stack.log(node.name))
+
+
 def down(stack: Stack) -> bool:
-    """Stop the broker with an orderly shutdown. False: it was not running."""
+    """Stop all brokers with an orderly shutdown. False: none was running."""
     return begin_down(stack)()
 
 
 def begin_down(stack: Stack) -> Callable[[], bool]:
-    """Ask the broker to shut down; what is returned does the rest of `down`."""
-    return begin_stop(stack.pid_file(NAME), timeout=STOP_TIMEOUT)
+    """Ask the brokers to shut down; what is returned does the rest of `down`."""
+    pid_files = [stack.pid_file(node.name) for node in brokers(stack)]
+    running = [process for pid_file in pid_files if (process := pid_file.process()) is not None]
+    waits = [begin_stop(pid_file, timeout=STOP_TIMEOUT) for pid_file in pid_files]
+
+    def wait_for_all() -> bool:
+        if len(pid_files) > 1:
+            _end_without_majority(running, len(pid_files))
+        stopped = [wait() for wait in waits]
+        return any(stopped)
+
+    return wait_for_all
+
+
+def _end_without_majority(processes: Sequence[psutil.Process], count: int) -> None:
+    """End the brokers that are left when most of `count` have ended.
+
+    A broker asks the controllers before it ends. Without a majority of them nobody answers, and it would wait for five
+    minutes. What it has written is in its log, which it checks at its next start.
+    """
+    wait_until(lambda: len(psutil.wait_procs(processes, timeout=0)[1]) <= count // 2, timeout=STOP_TIMEOUT)
+    _, alive = psutil.wait_procs(processes, timeout=LAST_TIMEOUT)
+    kill_all(alive)
 
 
 def remove(stack: Stack) -> None:
-    """Remove the data of a stopped broker."""
-    shutil.rmtree(stack.home / NAME, ignore_errors=True)
+    """Remove the data of stopped brokers."""
+    for node in brokers(stack):
+        shutil.rmtree(stack.home / node.name, ignore_errors=True)
 
 
-def _write_properties(folder: Path, host: str, port: int) -> Path:
+def _write_properties(folder: Path, node: Broker, nodes: Sequence[Broker]) -> Path:
+    replicas = min(MAX_REPLICAS, len(nodes))
+    in_sync = 2 if replicas == MAX_REPLICAS else 1
     values = {
         "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{port + 1}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{port + 1}",
-        "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+        "node.id": str(node.number),
+        "controller.quorum.voters": ",".join(f"{each.number}@127.0.0.1:{each.controller}" for each in nodes),
+        "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller}",
+        "advertised.listeners": f"PLAINTEXT://{node.host}:{node.port}",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": str(folder / "data"),
         "auto.create.topics.enable": "false",  # a misspelt topic is an error, not a new topic
-        "offsets.topic.replication.factor": "1",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
+        "default.replication.factor": str(replicas),
+        "min.insync.replicas": str(in_sync),
+        "offsets.topic.replication.factor": str(replicas),
+        "transaction.state.log.replication.factor": str(replicas),
+        "transaction.state.log.min.isr": str(in_sync),
         "group.initial.rebalance.delay.ms": "0",
         "offsets.topic.num.partitions": "1",  # the default of 50 makes 50 logs when the first group commits
         "log.retention.ms": "-1",  # only `make reset` removes data
@@ -169,9 +243,17 @@ def escaped(value: str) -> str:
     )
 
 
-def _format(java: list[str], folder: Path, properties: Path) -> None:
+def _cluster_id(stack: Stack) -> str:
+    """The id that the brokers have in common: a new one, if none of them has data yet."""
+    for node in brokers(stack):
+        with contextlib.suppress(OSError):
+            lines = (stack.home / node.name / "data" / META).read_text(encoding="utf-8").splitlines()
+            return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _format(java: list[str], folder: Path, properties: Path, cluster_id: str) -> None:
     # A format that was killed leaves a folder without meta.properties. The tool can format it again.
-    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from consumers.order_id_store import KEY_OF_ORDER_ID
 from consumers.orders_stream_consumer import without_repeats
+
+pytestmark = pytest.mark.jvm
 
 # Each differs from another in one byte only, or in its sign.
 ORDER_IDS = [0, 1, 2, 255, 256, 257, 65_535, 65_536, 16_777_215, 16_777_216, 2**31 - 1, -1, -256, -(2**31)]

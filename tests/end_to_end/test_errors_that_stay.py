@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -163,7 +164,10 @@ def test_an_advertised_address_that_does_not_answer_is_named_and_the_stop_is_qui
     programs.stop(running)
     services_of(running).down()
     write = kafka._write_properties
-    monkeypatch.setattr(kafka, "_write_properties", lambda folder, _, port: write(folder, "kafka.invalid", port))
+    elsewhere = "kafka.invalid"
+    monkeypatch.setattr(
+        kafka, "_write_properties", lambda folder, node, nodes: write(folder, replace(node, host=elsewhere), nodes)
+    )
     services_of(running).up()
     programs.start(running)
     for name in ("producer", "consumer"):

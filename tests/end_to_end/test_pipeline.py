@@ -163,8 +163,8 @@ def test_every_stage_can_be_shown(stack: Stack, stage: str) -> None:
 
 
 def test_all_of_it_fits_into_three_gibibytes(stack: Stack) -> None:
-    families = [process for name in status.LOGS if (process := stack.pid_file(name).process())]
-    assert len(families) == len(status.LOGS)
+    families = [process for name in status.names(stack) if (process := stack.pid_file(name).process())]
+    assert len(families) == len(status.names(stack))
     everyone = {member for process in families for member in [process, *process.children(recursive=True)]}
     assert sum(member.memory_info().rss for member in everyone) < MEMORY_LIMIT
 
@@ -186,7 +186,7 @@ def test_a_second_producer_is_refused(stack: Stack) -> None:
 
 def test_status_and_logs_show_all_four(stack: Stack) -> None:
     shown = verb(stack, "status").stdout
-    for name in status.LOGS:
+    for name in status.names(stack):
         assert any(line.startswith(name) and " up " in line for line in shown.splitlines()), shown
     assert "published" in verb(stack, "logs").stdout
 

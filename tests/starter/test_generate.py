@@ -33,7 +33,8 @@ def texts(kit: Kit, *suffixes: str) -> Iterator[tuple[str, str]]:
 
 
 def programs() -> list[str]:
-    return [name for name in project_files() if name.startswith(("producers/", "consumers/")) and name.endswith(".py")]
+    names = [name for name in project_files() if name.startswith(("producers/", "consumers/")) and name.endswith(".py")]
+    return [name for name in names if is_included(name)]
 
 
 def solution(name: str) -> list[str]:
