@@ -18,7 +18,10 @@ import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from pyspark.sql import SparkSession
 
 from configs.program import ProgramError
 
@@ -33,6 +36,17 @@ KEY_OF_ORDER_ID = (
 _MAGIC, _HEADER = b"LZ4Block", struct.Struct("<8sBiiI")
 _LZ4 = 0x20
 _END = -1
+
+
+def close_store(spark: SparkSession) -> None:
+    """Close RocksDB, which `spark.stop()` leaves open. If it still merges files while the JVM ends, the JVM crashes.
+
+    Raises:
+        Py4JError, OSError: the JVM does not answer.
+    """
+    package: Any = spark.sparkContext._jvm
+    package = package.org.apache.spark.sql.execution.streaming.state
+    getattr(getattr(package, "StateStore$"), "MODULE$").stop()
 
 
 def require_store_of_lake(lake: Path, checkpoint: Path, finished: int | None) -> None:

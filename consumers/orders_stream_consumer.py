@@ -41,7 +41,7 @@ from configs.wording import counted
 from consumers.order_events import REASON, with_reasons
 
 # BEGIN NOT IN STARTER
-from consumers.order_id_store import KEY, KEY_OF_ORDER_ID
+from consumers.order_id_store import KEY, KEY_OF_ORDER_ID, close_store
 
 # END NOT IN STARTER
 from consumers.quarantine import Quarantine
@@ -106,9 +106,6 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
         "kafka.fetch.max.wait.ms": "10",
         # After each 500 messages (the default) the client would ask the broker again.
         "kafka.max.poll.records": "5000",
-        # At least so many tasks, of equal size. With one for each of three partitions, two cores share three tasks: one
-        # core has nothing to do while the other reads the third.
-        "minPartitions": "6",
         "maxOffsetsPerTrigger": str(settings.streaming.max_offsets_per_trigger),
     }.items():
         reader = reader.option(key, value)
@@ -271,6 +268,9 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
             run_stream(spark, settings, stop, log)
         finally:
             with contextlib.suppress(Py4JError, OSError):
+                # BEGIN NOT IN STARTER
+                close_store(spark)
+                # END NOT IN STARTER
                 spark.stop()
 
 

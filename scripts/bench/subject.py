@@ -16,6 +16,7 @@ from scripts.services.stack import Stack
 
 STOP_TIMEOUT = 10.0
 _SAMPLE_INTERVAL = 0.5
+_LOOK_AGAIN = 0.05
 
 
 class Subject:
@@ -73,7 +74,11 @@ class Subject:
     def _sample(self) -> None:
         while not self._ended.wait(_SAMPLE_INTERVAL):
             with contextlib.suppress(psutil.NoSuchProcess):
-                self._peak = max(self._peak, self.memory)
+                seen = self.memory
+                if seen > self._peak:
+                    # A process that starts another one is there twice for a moment, with all of its memory.
+                    self._ended.wait(_LOOK_AGAIN)
+                    self._peak = max(self._peak, min(seen, self.memory))
 
 
 @contextlib.contextmanager
