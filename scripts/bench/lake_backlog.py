@@ -169,12 +169,18 @@ def store_cost(ours: LakeFigures, without: LakeFigures) -> tuple[str, ...]:
     large = max(timing.rows for timing in ours.figures.timings) // BATCHES
     return tuple(
         f"Batches of {rows:,} rows, median of {len(slow)} each: {median(slow):.3f} s with the store and "
-        f"{median(fast):.3f} s without. The store takes {1 - median(fast) / median(slow):.0%} of such a batch's time."
+        f"{median(fast):.3f} s without. {_share(median(slow), median(fast))}"
         for rows, slow, fast in (
             (large, ours.batches, without.batches),
             (SMALL_ROWS, ours.small_batches, without.small_batches),
         )
     )
+
+
+def _share(slow: float, fast: float) -> str:
+    if fast >= slow:
+        return "One run cannot tell the store's share of such a batch's time."
+    return f"The store takes {1 - fast / slow:.0%} of such a batch's time."
 
 
 NOTES = (
