@@ -36,6 +36,9 @@ KEY_OF_ORDER_ID = (
 _MAGIC, _HEADER = b"LZ4Block", struct.Struct("<8sBiiI")
 _LZ4 = 0x20
 _END = -1
+_OR_READ_AGAIN = (
+    "Or move the checkpoint and the lake away (use mv, delete nothing): then the whole topic is read into a new lake."
+)
 
 
 def close_store(spark: SparkSession) -> None:
@@ -57,7 +60,7 @@ def require_store_of_lake(lake: Path, checkpoint: Path, finished: int | None) ->
     Raises:
         ProgramError: they are not the same order_ids.
     """
-    for batch in range(finished or 0, -1, -1) if finished is not None else ():
+    for batch in range(-1 if finished is None else finished, -1, -1):
         log = lake / "_spark_metadata" / str(batch)
         changelogs = sorted((checkpoint / "state" / "0").glob(f"[0-9]*/{batch + 1}.changelog"))
         if not log.is_file() or not changelogs:
@@ -77,8 +80,7 @@ def require_store_of_lake(lake: Path, checkpoint: Path, finished: int | None) ->
                 f"The store of order_ids in {checkpoint / 'state'} is not of this lake: batch {batch} wrote "
                 f"{len(in_lake)} order_ids to {lake}, and the store has {len(in_store)} of that batch (order_id "
                 f"{example} is in one of them only). With it, orders would be lost or repeated. Put the right state/ "
-                "back. Or move the checkpoint and the lake away (use mv, delete nothing): then the whole topic is read "
-                "into a new lake."
+                f"back. {_OR_READ_AGAIN}"
             )
         return
 
@@ -101,10 +103,7 @@ def added_order_ids(changelog: Path) -> Iterator[int]:
                 at += value
             at += 4
     except (struct.error, pa.ArrowException, OSError, ValueError) as error:
-        raise ProgramError(
-            f"{changelog} is damaged ({error}). Put it back from a copy. Or move the checkpoint and the lake away (use "
-            "mv, delete nothing): then the whole topic is read into a new lake."
-        ) from None
+        raise ProgramError(f"{changelog} is damaged ({error}). Put it back from a copy. {_OR_READ_AGAIN}") from None
 
 
 def _int(content: bytes, at: int) -> int:
