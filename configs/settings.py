@@ -80,6 +80,10 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _none_is_empty(value: object) -> object:
+    return "" if value is None else _text(value)
+
+
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -102,7 +106,7 @@ class Postgres(_Section):
     port: Port
     db: Text
     user: Text
-    password: Annotated[str, BeforeValidator(lambda value: "" if value is None else _text(value))]  # empty: "trust"
+    password: Annotated[str, BeforeValidator(_none_is_empty)]  # empty: "trust"
     table: Text
 
     @model_validator(mode="after")
@@ -189,11 +193,29 @@ class Cdc(_Section):
 _MASTER = r"^(local|local\[(\d+|\*)(,\d+)?\]|yarn|(spark|k8s|mesos)://\S+)$"
 
 
+_Memory = Annotated[str, Field(pattern=r"^\d+[mg]$")]
+
+
 class Spark(_Section):
-    """What spark-submit gets for each of the two programs."""
+    """What spark-submit gets for each of the two programs. `cores` and `executor_memory` are for a cluster only."""
 
     master: Annotated[str, Field(pattern=_MASTER)] = "local[2]"
-    driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "640m"
+    driver_memory: _Memory = "640m"
+    cores: Annotated[int, Field(ge=1)] = 1
+    executor_memory: _Memory = "640m"
+
+
+class S3(_Section):
+    """How a lake at s3a:// is reached. `endpoint` empty: AWS's own. Keys empty: those of the environment.
+
+    The environment's are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+    """
+
+    endpoint: Annotated[str, BeforeValidator(_none_is_empty), Field(pattern=r"^(https?://[^\s/]+/?)?$")] = ""
+    region: Text = "us-east-1"
+    access_key: Annotated[str, BeforeValidator(_none_is_empty)] = ""
+    secret_key: Annotated[str, BeforeValidator(_none_is_empty)] = ""
+    path_style: bool = True
 
 
 class Rounds(_Section):
@@ -214,6 +236,7 @@ class Settings(_Section):
     streaming: Streaming
     cdc: Cdc = Cdc()
     spark: Spark = Spark()
+    s3: S3 = S3()
     rounds: Rounds = Rounds()
 
     @property
@@ -234,6 +257,8 @@ _ALLOWED = {
     "kafka.topic": "letters, digits, '.', '_' and '-', at most 249",
     "spark.master": "local, local[2], local[*], yarn, or an address such as spark://host:7077",
     "spark.driver_memory": "a number and m or g, such as 640m",
+    "spark.executor_memory": "a number and m or g, such as 640m",
+    "s3.endpoint": "empty, or an address such as http://127.0.0.1:9000",
 }
 
 
@@ -447,7 +472,7 @@ def _problems(error: ValidationError, source: Path, values: dict[str, Any], line
         elif isinstance(problem["input"], dict):
             lines.append(f"{place}: {key}: {allowed}")
         else:
-            shown = "***" if key == "postgres.password" else repr(problem["input"])
+            shown = "***" if key in ("postgres.password", "s3.secret_key") else repr(problem["input"])
             lines.append(f"{place}: {key} is {shown}; allowed: {allowed}")
     return lines
 

@@ -48,10 +48,16 @@ class Broker:
     host: str
     port: int
     controller: int
+    count: int = 1
+
+    @property
+    def folder(self) -> str:
+        """Below the stack's home. What one broker alone has written, a cluster cannot use, and the other way round."""
+        return NAME if self.count == 1 else f"{NAME}_{self.number}_of_{self.count}"
 
     @property
     def name(self) -> str:
-        """Of its pid file, its log and its folder."""
+        """Of its pid file and its log."""
         return NAME if self.number == 1 else f"{NAME}_{self.number}"
 
     @property
@@ -63,7 +69,9 @@ def brokers(stack: Stack) -> tuple[Broker, ...]:
     """The brokers that the config names. Their controllers use the ports after the highest of theirs."""
     addresses = stack.settings.kafka.addresses
     highest = max(port for _, port in addresses)
-    return tuple(Broker(number, host, port, highest + number) for number, (host, port) in enumerate(addresses, 1))
+    return tuple(
+        Broker(number, host, port, highest + number, len(addresses)) for number, (host, port) in enumerate(addresses, 1)
+    )
 
 
 def admin_client(settings: KafkaSettings) -> AdminClient:
@@ -159,7 +167,7 @@ def _pids(processes: Iterable[psutil.Process | None]) -> str:
 
 
 def _launch(stack: Stack, node: Broker) -> psutil.Process:
-    folder = stack.home / node.name
+    folder = stack.home / node.folder
     found = require_java()
     java = [str(found.executable), *MEMORY, *((QUICK_START,) if stack.short_lived else ())]
     java += [*archive_options(KAFKA, found, spark_package()), f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"]
@@ -205,7 +213,7 @@ def _end_without_majority(processes: Sequence[psutil.Process], count: int) -> No
 def remove(stack: Stack) -> None:
     """Remove the data of stopped brokers."""
     for node in brokers(stack):
-        shutil.rmtree(stack.home / node.name, ignore_errors=True)
+        shutil.rmtree(stack.home / node.folder, ignore_errors=True)
 
 
 def _write_properties(folder: Path, node: Broker, nodes: Sequence[Broker]) -> Path:
@@ -247,7 +255,7 @@ def _cluster_id(stack: Stack) -> str:
     """The id that the brokers have in common: a new one, if none of them has data yet."""
     for node in brokers(stack):
         with contextlib.suppress(OSError):
-            lines = (stack.home / node.name / "data" / META).read_text(encoding="utf-8").splitlines()
+            lines = (stack.home / node.folder / "data" / META).read_text(encoding="utf-8").splitlines()
             return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
