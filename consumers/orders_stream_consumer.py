@@ -37,6 +37,7 @@ from configs.program import (
 )
 from configs.settings import Settings
 from configs.spark_session import start_session
+from configs.storage import StorageUnreachableError
 from configs.wording import counted
 from consumers.order_events import REASON, with_reasons
 
@@ -51,7 +52,7 @@ NAME = "orders_stream_consumer"
 LAKE = "lake"
 COUNTS, REJECTED = "messages", "rejected"  # what the stream counts in each batch
 STOP_TIMEOUT = 6.0  # seconds: 10 s after the signal the program must be gone
-TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
+TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError, StorageUnreachableError)
 # Errors that trying again cannot fix: a part of Spark's message, and what to report.
 _GONE = (
     "Kafka no longer has messages that come after the checkpoint {checkpoint}: {error}. They were removed from the "
