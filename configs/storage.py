@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SCHEME = "s3a"
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_TRIES = 3  # of a request
+_TRIES = 5  # of a request
 _CONNECT_TIMEOUT, _REQUEST_TIMEOUT = 3.0, 20.0  # seconds
 _REFUSALS = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_CLIENT_TOKEN_ID")
 _PARALLEL = 16  # requests to S3 at once; a disk needs no more than there are cores
@@ -264,7 +264,7 @@ def filesystem(s3: S3) -> fs.FileSystem:
         force_virtual_addressing=not s3.path_style,
         connect_timeout=_CONNECT_TIMEOUT,
         request_timeout=_REQUEST_TIMEOUT,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_TRIES),
+        retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=_TRIES),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from configs.contract import COLUMN_NAMES
 from configs.settings import SettingsError, local_path
-from configs.storage import SCHEME, Place, S3Path, place, require_answer
+from configs.storage import SCHEME, Place, S3Path, place
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.config import Config
 from grader.evidence.lake_format import is_data, table_format
@@ -83,14 +83,12 @@ def locate(config: Config) -> Locations:
 
     A quarantine is none of these.
     """
-    lake_on_s3 = _lake_on_s3(config)
-    if lake_on_s3 is not None:
-        require_answer(lake_on_s3)
+    on_s3 = lake_on_s3(config)
     places = _named(config)
     nowhere = config.root / "no rounds"
     if config.boundary is None:
         return Locations(
-            lake_on_s3 or places["lake"],
+            on_s3 or places["lake"],
             places["checkpoint"],
             places["state"],
             places["rounds"] or nowhere,
@@ -104,7 +102,7 @@ def locate(config: Config) -> Locations:
     }
     assumptions = list(config.assumptions)
     lost = [name for name, path in places.items() if not _is_right(name, path, config.boundary)]
-    if lake_on_s3 is not None:
+    if on_s3 is not None:
         lost.remove("lake")
     elif config.settings is not None and config.settings.datalake.path.startswith(f"{SCHEME}:"):
         assumptions.append(
@@ -133,12 +131,12 @@ def locate(config: Config) -> Locations:
             f"lake: its {SINK_LOG} was moved out of it; found at {shown_log}, because it names its files"
         )
     return Locations(
-        lake=lake_on_s3 or places["lake"],
+        lake=on_s3 or places["lake"],
         checkpoint=places["checkpoint"],
         state=places["state"],
         rounds=places["rounds"] or nowhere,
         sink_log=sink_log,
-        other_data=None if lake_on_s3 is not None or _exists(places["lake"]) else _other_data(config.boundary),
+        other_data=None if on_s3 is not None or _exists(places["lake"]) else _other_data(config.boundary),
         assumptions=tuple(assumptions),
     )
 
@@ -219,7 +217,7 @@ def _named(config: Config) -> dict[str, Path | None]:
     }
 
 
-def _lake_on_s3(config: Config) -> S3Path | None:
+def lake_on_s3(config: Config) -> S3Path | None:
     """The lake of the config, if it is on S3 and may be asked for."""
     if config.settings is None or not config.is_trusted:
         return None

@@ -54,6 +54,7 @@ EXCLUDED = (
     ".ci/",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "configs/cluster.yml",
     "configs/course.yml",
     "consumers/order_id_store.py",
     "docs/",

@@ -57,8 +57,8 @@ class Reader:
         self._topic = Part(self._watched.ends, f"Kafka does not answer at {settings.kafka.brokers}")
         self._state = Part(lambda: _state(settings), "the state file is not read in time")
         self._batches = Part(lambda: _batches(settings), "the checkpoint is not read in time")
-        self._lake = Part(_lake_reader(lake_place(settings)), "the lake is not read in time")
-        self._quarantine = Part(_quarantine_reader(quarantine_place(settings)), "the quarantine is not read in time")
+        self._lake = Part(_lake_reader(settings), "the lake is not read in time")
+        self._quarantine = Part(_quarantine_reader(settings), "the quarantine is not read in time")
 
     def read(self, patience: float) -> Snapshot:
         """Everything as it is now; what takes longer than `patience` seconds is as it was, or as Part says."""
@@ -156,7 +156,7 @@ def _batches(settings: Settings) -> Batches:
     )
 
 
-def _lake_reader(place: Place) -> Callable[[], LakeFigures]:
+def _lake_reader(settings: Settings) -> Callable[[], LakeFigures]:
     def rows(folder: Place, path: str) -> int | None:
         footer = read_footer(folder, path)
         return None if footer.error else footer.rows
@@ -164,7 +164,7 @@ def _lake_reader(place: Place) -> Callable[[], LakeFigures]:
     watch: FolderWatch[int] = FolderWatch(rows)
 
     def read() -> LakeFigures:
-        found = watch.contents(place)
+        found = watch.contents(lake_place(settings))
         if found is None:
             return LakeFigures(())
         days: dict[str, list[int]] = {}
@@ -181,7 +181,7 @@ def _lake_reader(place: Place) -> Callable[[], LakeFigures]:
     return read
 
 
-def _quarantine_reader(place: Place) -> Callable[[], Mapping[str, int] | None]:
+def _quarantine_reader(settings: Settings) -> Callable[[], Mapping[str, int] | None]:
     def reasons(folder: Place, path: str) -> Counter[str] | None:
         try:
             table = read_table(folder, path, ("reason",))
@@ -193,7 +193,7 @@ def _quarantine_reader(place: Place) -> Callable[[], Mapping[str, int] | None]:
     watch: FolderWatch[Counter[str]] = FolderWatch(reasons)
 
     def read() -> Mapping[str, int] | None:
-        found = watch.contents(place)
+        found = watch.contents(quarantine_place(settings))
         if found is None:
             return None
         counts = sum((count for count in found.facts.values() if count is not None), Counter[str]())

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import fs
 
 from configs import storage
-from configs.settings import S3, load_settings
+from configs.settings import S3, SettingsError, load_settings
 from configs.storage import S3Path, StorageError, StorageUnreachableError, lake_place, require_answer
 from grader.api import grade
 from grader.builder import CONFIG, LAKE, QUARANTINE, Submission
@@ -152,7 +152,7 @@ def test_keys_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     bare = S3(endpoint="http://127.0.0.1:9000")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
-    with pytest.raises(storage.SettingsError, match="There are no keys for S3"):
+    with pytest.raises(SettingsError, match="There are no keys for S3"):
         storage.keys(bare)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
