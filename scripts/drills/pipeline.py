@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -15,9 +16,11 @@ from typing import TypeVar
 import psutil
 import psycopg2
 import psycopg2.extensions
+from confluent_kafka import KafkaException
 
 from configs.contract import state_file
-from configs.settings import local_path
+from configs.settings import ENVIRONMENT_PREFIX, local_path
+from configs.storage import lake_place
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.sink_log import FOLDER as SINK_LOG
 from grader.evidence.sink_log import SinkLog
@@ -25,11 +28,12 @@ from scripts.drills.errors import DrillError
 from scripts.pipeline import position, programs
 from scripts.pipeline.orders import NewOrder, insert_orders
 from scripts.pipeline.position import StreamPosition
+from scripts.pipeline.services import services_of
 from scripts.pipeline.table import require_table
 from scripts.pipeline.topic import TopicWatch
 from scripts.pipeline.writers import Writers, writers
-from scripts.services import kafka, postgres
-from scripts.services.processes import last_lines
+from scripts.services import kafka, postgres, spark_cluster
+from scripts.services.processes import begin_stop, last_lines
 from scripts.services.stack import CONSUMER as CONSUMER
 from scripts.services.stack import PRODUCER as PRODUCER
 from scripts.services.stack import PROGRAM_NAMES, Stack
@@ -43,6 +47,7 @@ JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 WAIT_TIMEOUT = 90.0
 STOP_LIMIT = 10.0  # seconds from SIGTERM to the end of a program
 MAX_TRIES = 40
+S3_ENDPOINT = f"{ENVIRONMENT_PREFIX}S3__ENDPOINT"
 _PREPARED = "drill"
 SCANS_OF_A_POLL = 3  # of the orders table
 
@@ -68,7 +73,7 @@ class Pipeline:
         self._table = ""
         self._fault_file = stack.home / "fault_point"
         self.checkpoint = local_path(self.settings.streaming.checkpoint_location)
-        self.lake = local_path(self.settings.datalake.path)
+        self.lake = lake_place(self.settings)
 
     def begin(self, seed: int) -> None:
         """Forget the counts of the last drill."""
@@ -103,6 +108,22 @@ class Pipeline:
         self.note(f"second {name}")
         return second
 
+    def start_consumer_elsewhere(self) -> str:
+        """Start a second consumer as on another machine, where the lock of the first does not hold; return its name."""
+        second, elsewhere = f"second_{CONSUMER}", self.stack.home / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        checkpoint = elsewhere / self.checkpoint.name
+        if not checkpoint.is_symlink():
+            checkpoint.symlink_to(self.checkpoint)
+        streaming = self.settings.streaming
+        places = {
+            "CHECKPOINT_LOCATION": str(checkpoint),
+            "QUARANTINE_CHECKPOINT_LOCATION": streaming.quarantine_checkpoint_location,
+        }
+        self._launch(CONSUMER, second, {f"{ENVIRONMENT_PREFIX}STREAMING__{key}": path for key, path in places.items()})
+        self.note(f"second {CONSUMER} on another machine")
+        return second
+
     def start_unsupervised(self, name: str) -> None:
         """Start a program that may refuse to run. If it ends, it is not started again and not reported."""
         self._launch(name, name, {})
@@ -112,7 +133,11 @@ class Pipeline:
         self._supervised[name] = {}
 
     def _launch(self, program: str, name: str, environment: Mapping[str, str]) -> None:
-        programs.launch(self.stack, program, name=name, environment=self._environment(environment))
+        stack, endpoint = self.stack, environment.get(S3_ENDPOINT)
+        if endpoint:  # what spark-submit gets must name it too
+            s3 = self.settings.s3.model_copy(update={"endpoint": endpoint})
+            stack = replace(stack, settings=self.settings.model_copy(update={"s3": s3}))
+        programs.launch(stack, program, name=name, environment=self._environment(environment))
 
     def stop(self, name: str) -> None:
         """Ask a program to stop, as `make stop` does.
@@ -189,6 +214,63 @@ class Pipeline:
             "JAVA_TOOL_OPTIONS": JAVA_OPTIONS,
             **more,
         }
+
+    # -- a cluster
+
+    def kill_executors(self, name: str) -> None:
+        """kill -9 of the executors of a program.
+
+        Raises:
+            DrillError: it has none.
+        """
+        found = spark_cluster.cluster(self.stack)
+        ids = {one.id for one in (found.applications if found else ()) if one.name.endswith(name)}
+        killed = []
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "--app-id" in words and words[words.index("--app-id") + 1] in ids and "--executor-id" in words:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+                    killed.append(process)
+        if not killed:
+            raise DrillError(f"the {name} has no executor that could be killed")
+        psutil.wait_procs(killed, timeout=WAIT_TIMEOUT)
+        self.note(f"kill -9 executor of the {name}")
+
+    def kill_service(self, name: str) -> None:
+        """kill -9 of a service, by the name of its pid file.
+
+        Raises:
+            DrillError: it does not run.
+        """
+        process = self.stack.pid_file(name).process()
+        if process is None:
+            raise DrillError(f"{name} does not run, so it cannot be killed")
+        process.kill()
+        psutil.wait_procs([process], timeout=WAIT_TIMEOUT)
+        self.note(f"kill -9 {name}")
+
+    def stop_service(self, name: str) -> None:
+        """Stop a service in an orderly way, by the name of its pid file."""
+        begin_stop(self.stack.pid_file(name), timeout=kafka.STOP_TIMEOUT)()
+        self.note(f"{name} stops")
+
+    def start_services(self) -> None:
+        """Start each service that does not run."""
+        services_of(self.stack).up()
+
+    def wait_for_replicas(self) -> None:
+        """Wait until every broker has all of the topic."""
+        count, name = len(self.settings.kafka.addresses), self.settings.kafka.topic
+
+        def are_complete() -> bool:
+            try:
+                topic = kafka.admin_client(self.settings.kafka).list_topics(name, timeout=5).topics[name]
+            except KafkaException:
+                return False
+            return all(len(partition.isrs) == count for partition in topic.partitions.values())
+
+        self.wait(are_complete, f"all of the topic on {count} brokers")
 
     # -- waiting, always for evidence
 
@@ -276,6 +358,16 @@ class Pipeline:
         # Postgres counts a session when it ends, so one that had begun earlier counts too.
         self.wait(lambda: self._scans() > before + count * SCANS_OF_A_POLL, f"{count} more polls of the producer")
 
+    def wait_for_batches(self, count: int) -> None:
+        """Wait until the consumer has planned `count` more batches."""
+        planned = self.last_planned_batch()
+        self.wait(lambda: self.last_planned_batch() >= planned + count, f"{count} more batches", timeout=180)
+
+    def wait_for_log(self, name: str, what: str) -> None:
+        """Wait until the program has written to its log."""
+        size = self.log_size(name)
+        self.wait(lambda: self.log_size(name) > size, f"the {name} {what}")
+
     def settle(self, timeout: float = WAIT_TIMEOUT) -> None:
         """Wait until the state has reached the newest row and the consumer has finished all of the topic.
 
@@ -344,6 +436,7 @@ class Pipeline:
 
     def has_data_file_since(self, moment: int) -> bool:
         """Whether the lake has a Parquet file that is not empty, written at or after `moment` (ns since 1970)."""
+        assert isinstance(self.lake, Path)
         for day in self.lake.glob("date=*"):
             with contextlib.suppress(OSError), os.scandir(day) as entries:
                 for entry in entries:

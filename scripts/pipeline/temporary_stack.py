@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from configs.settings import DEFAULT_CONFIG, load_settings
+from configs.storage import SCHEME as S3_SCHEME
 from scripts.pipeline import remove
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table
@@ -45,6 +46,32 @@ def temporary_stack(
         if stack is not None:
             remove.reset(stack)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+CLUSTER_BUCKET = "food-delivery"
+
+
+@contextlib.contextmanager
+def temporary_cluster(
+    changes: Changes | None = None,
+    *,
+    rollnumber: str = "2025test01",
+    programs: Programs = OURS,
+    short_lived: bool = True,
+) -> Iterator[Stack]:
+    """As `temporary_stack`, with three brokers, a Spark cluster and a lake on S3."""
+    with held_ports(6) as kafka, held_ports(4) as spark, held_ports(1) as s3:
+        lake = f"{S3_SCHEME}://{CLUSTER_BUCKET}/{rollnumber}/orders"
+        sections: dict[str, dict[str, Any]] = {
+            "kafka": {"brokers": ",".join(f"127.0.0.1:{kafka + number}" for number in range(3))},
+            "datalake": {"path": lake, "quarantine_path": f"{lake}_quarantine"},
+            "s3": {"endpoint": f"http://127.0.0.1:{s3}", "access_key": "temporary", "secret_key": "temporary_secret"},
+            "spark": {"master": f"spark://127.0.0.1:{spark}"},
+        }
+        for section, keys in (changes or {}).items():
+            sections.setdefault(section, {}).update(keys)
+        with temporary_stack(sections, rollnumber=rollnumber, programs=programs, short_lived=short_lived) as stack:
+            yield stack
 
 
 def bring_up(stack: Stack) -> None:

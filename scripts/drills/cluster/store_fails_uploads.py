@@ -1,0 +1,12 @@
+from scripts.drills.faulty_store import Fault
+from scripts.drills.model import drill
+from scripts.drills.pipeline import Pipeline
+from scripts.drills.uploads import every_third_put
+
+
+@drill(
+    withstands="The S3 client tries an upload again. If that fails too, the batch is tried again.",
+)
+def store_fails_uploads(pipeline: Pipeline) -> None:
+    """S3 answers 500 to every third PUT, of data files and of the lake's log, while two writers insert."""
+    every_third_put(pipeline, Fault(status=500))

@@ -1,0 +1,13 @@
+from scripts.drills.faulty_store import Fault
+from scripts.drills.model import drill
+from scripts.drills.pipeline import Pipeline
+from scripts.drills.uploads import every_third_put
+
+
+@drill(
+    withstands="A refused upload fails the task and with it the batch, which is tried again. Nothing is committed that "
+    "was not written.",
+)
+def store_refuses_uploads(pipeline: Pipeline) -> None:
+    """S3 answers 403 to every third PUT, of data files and of the lake's log, while two writers insert."""
+    every_third_put(pipeline, Fault(status=403))
