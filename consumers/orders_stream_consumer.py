@@ -36,7 +36,7 @@ from configs.program import (
     wait_for_services,
 )
 from configs.settings import Settings
-from configs.spark_session import start_session
+from configs.spark_session import require_session, start_session, wait_for_executor
 from configs.storage import StorageUnreachableError
 from configs.wording import counted
 from consumers.order_events import REASON, with_reasons
@@ -230,6 +230,7 @@ def run_stream(spark: SparkSession, settings: Settings, stop: StopSignal, log: l
         except TRANSIENT as error:
             if stop.is_set():
                 break
+            require_session(spark)
             meaning = next((text for words, text in PERMANENT.items() if words in str(error)), None)
             if meaning is not None:
                 raise ProgramError(
@@ -265,6 +266,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
         spark = start_session(NAME, session_options(settings))
         stop.install()
         wait_for_services(stop)
+        wait_for_executor(spark, stop, log)
         try:
             run_stream(spark, settings, stop, log)
         finally:

@@ -32,14 +32,15 @@ fi
 # The venv's Spark, whatever else there is, and without Spark's own search for it, which a blank in a path breaks.
 export JAVA_HOME=$PROGRAM_JAVA_HOME SPARK_HOME=$PROGRAM_SPARK_HOME PATH="$kit/.venv/bin:$PATH"
 export PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1 TZ=${PROGRAM_TZ:-UTC}
-if [[ $PROGRAM_MASTER == local* ]]; then export SPARK_LOCAL_IP=127.0.0.1; fi
+if [ -n "${PROGRAM_LOCAL_IP:-}" ]; then export SPARK_LOCAL_IP=$PROGRAM_LOCAL_IP; fi
 
 # Not in /tmp, where it stays if the program is killed. Spark takes a comma in a path for the end of it.
 rm -rf "$PROGRAM_SCRATCH"
 if [[ $PROGRAM_SCRATCH != *,* ]] && mkdir -p "$PROGRAM_SCRATCH" 2>/dev/null; then
     export SPARK_LOCAL_DIRS=$PROGRAM_SCRATCH TMPDIR=$PROGRAM_SCRATCH
     quoted=${PROGRAM_SCRATCH//\\/\\\\}
-    PROGRAM_JAVA_OPTIONS+=" -Djava.io.tmpdir=\"${quoted//\"/\\\"}\""
+    temporary=" -Djava.io.tmpdir=\"${quoted//\"/\\\"}\""
+    PROGRAM_JAVA_OPTIONS+=$temporary
 fi
 
 # In a student's kit any program can stand in these folders. One that configs.program runs listens for both signals.
@@ -48,9 +49,12 @@ case $program in "$kit"/producers/* | "$kit"/consumers/*) if grep -q run_program
 
 run() {
     if ! $is_ours && ! grep -q pyspark "$program"; then exec "$kit/.venv/bin/python" "$program" "$@"; fi
-    # On the driver's own class path an archive can hold the classes of the jars too. Only other machines need --jars.
-    jars=(--driver-class-path "${PROGRAM_JARS//,/:}")
-    if [[ $PROGRAM_MASTER != local* ]]; then jars+=(--jars "$PROGRAM_JARS"); fi
+    cluster=()
+    while IFS= read -r option; do
+        # Executors of this machine write in the same folder.
+        case $option in spark.executor.defaultJavaOptions=*) if [ -n "$PROGRAM_LOCAL_IP" ]; then option+=${temporary:-}; fi ;; esac
+        if [ -n "$option" ]; then cluster+=(--conf "$option"); fi
+    done <<< "${PROGRAM_CLUSTER_OPTIONS:-}"
     # Spark's own defaults are for a cluster: 200 partitions for a handful of rows, and two processes for each file that
     # is renamed. A batch of five rows takes 20 s with them. What a program sets itself wins.
     defaults=()
@@ -60,7 +64,8 @@ run() {
         defaults+=(--conf "spark.sql.streaming.checkpointFileManagerClass=$streaming.FileSystemBasedCheckpointFileManager")
     fi
     exec "$SPARK_HOME/bin/spark-submit" --master "$PROGRAM_MASTER" --driver-memory "$PROGRAM_DRIVER_MEMORY" \
-        "${jars[@]}" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
+        --driver-class-path "${PROGRAM_JARS//,/:}" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
+        ${cluster[@]+"${cluster[@]}"} \
         ${defaults[@]+"${defaults[@]}"} \
         --conf spark.ui.enabled="${SPARK_UI:-false}" "$program" "$@"
 }

@@ -7,20 +7,23 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 import psutil
 
 from configs.errors import KitError
 from configs.settings import Settings
-from scripts.services import kafka, postgres
-from scripts.services.outcome import Outcome
+from configs.spark_master import SCHEME
+from scripts.services import kafka, postgres, spark_cluster
+from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import Listener, find_listener, is_free
 from scripts.services.stack import Stack
 
+SPARK = "Spark's cluster"
 COMPOSE_FILE = Path(__file__).with_name("docker-compose.yml")
 
 
@@ -45,7 +48,7 @@ class ServiceStatus:
 
 
 class Services(Protocol):
-    """Postgres and Kafka of one stack. Each call may be repeated."""
+    """Postgres, Kafka and, if the config names one, Spark's cluster of one stack. Each call may be repeated."""
 
     def up(self) -> list[Outcome]:
         """Start each service that does not run.
@@ -87,16 +90,22 @@ class Embedded:
     stack: Stack
 
     def up(self) -> list[Outcome]:
-        """Both start side by side. If one cannot, the other is stopped, unless it was up before."""
+        """All start side by side. If one cannot, the others are stopped, unless they were up before."""
         others = [(port, listener) for port, listener in self.foreign() if listener.folder is not None]
         if others:
             raise KitError(explain_foreign(self.stack, others))
-        for service in (postgres, kafka):
+        # Java takes longest. So Kafka and Spark are launched first, and Spark's workers need a master that answers.
+        launched = [kafka, *([spark_cluster] if spark_cluster.nodes(self.stack) else []), postgres]
+        for service in launched:
             service.require_startable(self.stack)
-        starts = {kafka: kafka.begin_up(self.stack)}  # first: Java takes longest
+        starts: dict[ModuleType, Start] = {}
         try:
-            starts[postgres] = postgres.begin_up(self.stack)
-            return [starts[service].wait() for service in (postgres, kafka)]
+            for service in launched:
+                starts[service] = service.begin_up(self.stack)
+            outcomes = {service: starts[service].wait() for service in reversed(launched)}
+            lines = [outcomes[service] for service in (postgres, kafka, spark_cluster) if service in outcomes]
+            is_ours = spark_cluster in launched
+            return lines if is_ours else lines + _spark_answers(self.stack.settings, "as the config names it")
         except BaseException:
             for service, start in starts.items():
                 if start.is_new:
@@ -104,25 +113,34 @@ class Embedded:
             raise
 
     def down(self) -> list[str]:
-        waits = {"Kafka": kafka.begin_down(self.stack), "Postgres": postgres.begin_down(self.stack)}
-        return [f"{name} {'has stopped' if wait() else 'was not running'}" for name, wait in waits.items()]
+        services = {"Kafka": kafka, "Postgres": postgres, SPARK: spark_cluster}
+        waits = {name: service.begin_down(self.stack) for name, service in services.items()}
+        stopped = {name: wait() for name, wait in waits.items()}
+        if not spark_cluster.nodes(self.stack) and not stopped[SPARK]:
+            del stopped[SPARK]  # most configs name none
+        return [f"{name} {'has stopped' if was_up else 'was not running'}" for name, was_up in stopped.items()]
 
     def remove(self) -> None:
-        kafka.remove(self.stack)
-        postgres.remove(self.stack)
+        for service in (kafka, postgres, spark_cluster):
+            service.remove(self.stack)
 
     def ports(self) -> tuple[Port, ...]:
         ports = [Port("Postgres", postgres.NAME, self.stack.settings.postgres.port, "postgres.port")]
         for node in kafka.brokers(self.stack):
             ports.append(Port(node.title, node.name, node.port, "kafka.brokers"))
             ports.append(Port("Kafka's controller", node.name, node.controller, "kafka.brokers"))
+        for part in spark_cluster.nodes(self.stack):
+            ports += [Port(part.title, part.name, number, "spark.master") for number in part.ports]
         return tuple(ports)
 
     def status(self) -> tuple[ServiceStatus, ...]:
         settings = self.stack.settings.postgres
         addresses = {postgres.NAME: f"{settings.host}:{settings.port}"}
         addresses |= {node.name: f"{node.host}:{node.port}" for node in kafka.brokers(self.stack)}
-        return _statuses(self.stack, addresses, "down")
+        parts = spark_cluster.nodes(self.stack)
+        addresses |= {part.name: f"http://{spark_cluster.HOST}:{part.web}" for part in parts}
+        elsewhere = () if parts else _statuses(self.stack, _spark_address(self.stack.settings), "external")
+        return (*_statuses(self.stack, addresses, "down"), *elsewhere)
 
     def foreign(self) -> list[tuple[Port, Listener]]:
         ports = [port for port in self.ports() if self.stack.pid_file(port.name).process() is None]
@@ -210,10 +228,24 @@ def _require_answers(stack: Stack, where: str) -> list[Outcome]:
     with contextlib.closing(postgres.require_connection(settings.postgres)):
         pass
     kafka.require_broker(settings.kafka)
-    return [
+    answers = [
         Outcome(f"Postgres answers at {settings.postgres.host}:{settings.postgres.port}, {where}", changed=False),
         Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False),
     ]
+    return answers + _spark_answers(settings, where)
+
+
+def _spark_answers(settings: Settings, where: str) -> list[Outcome]:
+    """A line for a cluster that the kit does not start.
+
+    Raises:
+        KitError: it does not answer.
+    """
+    address = settings.spark.master
+    if not address.startswith(SCHEME):
+        return []
+    spark_cluster.require_master(settings.spark)
+    return [Outcome(f"Spark answers at {address}, {where}", changed=False)]
 
 
 def _may_listen(port: int) -> bool:
@@ -261,13 +293,28 @@ def _other_ports(settings: Settings) -> str:
     addresses = settings.kafka.addresses
     first = max(port for _, port in addresses) + 2
     old = settings.postgres.port
-    new = next(port for port in range(old + 1, 65_000) if _may_listen(port))
+    new = _free_ports(1, old + 1, ())
     needed = 2 * len(addresses)  # each broker's, then each controller's
-    at = next(p for p in range(first, 65_000) if all(q != new and _may_listen(q) for q in range(p, p + needed)))
+    at = _free_ports(needed, first, {new})
     brokers = ",".join(f"{host}:{at + number}" for number, (host, _) in enumerate(addresses))
+    spark = ""
+    if spark_cluster.is_local(settings.spark):
+        count = 2 + spark_cluster.WORKERS  # the master's own, and one for the pages of each part
+        taken = {new, *range(at, at + needed)}
+        at = _free_ports(count, spark_cluster.port(settings.spark) + count, taken)
+        spark = f"\n  spark:\n    master: spark://{spark_cluster.HOST}:{at}"
     return (
         f"  postgres:\n    jdbc_url: {settings.postgres.jdbc_url.replace(f':{old}/', f':{new}/')}\n    port: {new}\n"
-        f"  kafka:\n    brokers: {brokers}"
+        f"  kafka:\n    brokers: {brokers}{spark}"
+    )
+
+
+def _free_ports(count: int, first: int, taken: Collection[int]) -> int:
+    """The first of `count` ports in a row, from `first` on, which are free now and not `taken`."""
+    return next(
+        port
+        for port in range(first, 65_000)
+        if all(each not in taken and _may_listen(each) for each in range(port, port + count))
     )
 
 
@@ -276,7 +323,12 @@ def _addresses(settings: Settings) -> Mapping[str, str]:
     return {
         postgres.NAME: f"{settings.postgres.host}:{settings.postgres.port}",
         kafka.NAME: settings.kafka.brokers,
+        **_spark_address(settings),
     }
+
+
+def _spark_address(settings: Settings) -> Mapping[str, str]:
+    return {spark_cluster.MASTER: settings.spark.master} if settings.spark.is_cluster else {}
 
 
 def _statuses(stack: Stack, addresses: Mapping[str, str], otherwise: str) -> tuple[ServiceStatus, ...]:
