@@ -92,21 +92,22 @@ class S3Path:
         return f"{self.bucket}/{self.key}"
 
     @property
-    def _files(self) -> fs.FileSystem:
+    def filesystem(self) -> fs.FileSystem:
+        """pyarrow's, which asks S3 with these keys."""
         return filesystem(self.s3)
 
     def exists(self) -> bool:
-        return bool(self._files.get_file_info(self.in_bucket).type)
+        return bool(self.filesystem.get_file_info(self.in_bucket).type)
 
     def is_dir(self) -> bool:
         from pyarrow import fs
 
-        return bool(self._files.get_file_info(self.in_bucket).type == fs.FileType.Directory)
+        return bool(self.filesystem.get_file_info(self.in_bucket).type == fs.FileType.Directory)
 
     def is_file(self) -> bool:
         from pyarrow import fs
 
-        return bool(self._files.get_file_info(self.in_bucket).type == fs.FileType.File)
+        return bool(self.filesystem.get_file_info(self.in_bucket).type == fs.FileType.File)
 
     def is_symlink(self) -> bool:
         return False
@@ -117,7 +118,7 @@ class S3Path:
         Raises:
             FileNotFoundError: there is none.
         """
-        info = self._files.get_file_info(self.in_bucket)
+        info = self.filesystem.get_file_info(self.in_bucket)
         if not info.is_file:
             raise FileNotFoundError(str(self))
         return Status(info.size, (info.mtime_ns or 0) / 1e9)
@@ -128,7 +129,7 @@ class S3Path:
 
         selector = fs.FileSelector(self.in_bucket, allow_not_found=True, recursive=recursive)
         start = len(self.in_bucket) + 1
-        for info in self._files.get_file_info(selector):
+        for info in self.filesystem.get_file_info(selector):
             yield info.path[start:], info.size if info.is_file else None
 
     def iterdir(self) -> Iterator[S3Path]:
@@ -144,11 +145,11 @@ class S3Path:
         Raises:
             OSError: it is not there, or cannot be read.
         """
-        opened: io.IOBase = self._files.open_input_file(self.in_bucket)
+        opened: io.IOBase = self.filesystem.open_input_file(self.in_bucket)
         return opened
 
     def read_bytes(self) -> bytes:
-        with self._files.open_input_stream(self.in_bucket) as stream:
+        with self.filesystem.open_input_stream(self.in_bucket) as stream:
             content: bytes = stream.read()
         return content
 
@@ -157,12 +158,12 @@ class S3Path:
 
     def move(self, target: S3Path) -> None:
         """Copy the object to another key, where it appears whole, then delete it here."""
-        self._files.move(self.in_bucket, target.in_bucket)
+        self.filesystem.move(self.in_bucket, target.in_bucket)
 
     def delete_tree(self) -> None:
         """Delete all objects of the folder, if there are any."""
         if self.is_dir():
-            self._files.delete_dir(self.in_bucket)
+            self.filesystem.delete_dir(self.in_bucket)
 
 
 Place: TypeAlias = Path | S3Path
@@ -299,5 +300,6 @@ def require_answer(where: Place) -> None:
 
 
 def _reason(error: OSError) -> str:
-    """The last part of pyarrow's message, which begins with its own calls."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rpartition("AWS Error ")[2][:200]
+    """The cause in pyarrow's message, which begins with its own calls and ends with details."""
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return first.rpartition("AWS Error ")[2].partition("; Details")[0].partition(". Detail")[0][:120]

@@ -58,18 +58,23 @@ def temporary_cluster(
     rollnumber: str = "2025test01",
     programs: Programs = OURS,
     short_lived: bool = True,
+    brokers: int = 3,
+    with_spark: bool = True,
+    with_s3: bool = True,
 ) -> Iterator[Stack]:
-    """As `temporary_stack`, with three brokers, a Spark cluster and a lake on S3."""
-    with held_ports(6) as kafka, held_ports(4) as spark, held_ports(1) as s3:
-        lake = f"{S3_SCHEME}://{CLUSTER_BUCKET}/{rollnumber}/orders"
-        sections: dict[str, dict[str, Any]] = {
-            "kafka": {"brokers": ",".join(f"127.0.0.1:{kafka + number}" for number in range(3))},
-            "datalake": {"path": lake, "quarantine_path": f"{lake}_quarantine"},
-            "s3": {"endpoint": f"http://127.0.0.1:{s3}", "access_key": "temporary", "secret_key": "temporary_secret"},
-            "spark": {"master": f"spark://127.0.0.1:{spark}"},
-        }
-        for section, keys in (changes or {}).items():
-            sections.setdefault(section, {}).update(keys)
+    """As `temporary_stack`, with several brokers, a Spark cluster and a lake on S3, or only some of these."""
+    with held_ports(2 * brokers) as kafka, held_ports(4) as spark, held_ports(1) as s3:
+        addresses = ",".join(f"127.0.0.1:{kafka + number}" for number in range(brokers))
+        sections: dict[str, dict[str, Any]] = {"kafka": {"brokers": addresses}}
+        if with_spark:
+            sections["spark"] = {"master": f"spark://127.0.0.1:{spark}"}
+        if with_s3:
+            lake = f"{S3_SCHEME}://{CLUSTER_BUCKET}/{rollnumber}/orders"
+            sections["datalake"] = {"path": lake, "quarantine_path": f"{lake}_quarantine"}
+            keys = {"access_key": "temporary", "secret_key": "temporary_secret"}
+            sections["s3"] = {"endpoint": f"http://127.0.0.1:{s3}", **keys}
+        for section, values in (changes or {}).items():
+            sections.setdefault(section, {}).update(values)
         with temporary_stack(sections, rollnumber=rollnumber, programs=programs, short_lived=short_lived) as stack:
             yield stack
 
