@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from scripts.services import kafka, postgres
+from scripts.services import kafka, postgres, s3
 from scripts.services.processes import last_lines
-from scripts.services.stack import PROGRAM_NAMES, Stack
+from scripts.services.stack import PROGRAM_NAMES, Stack, has_own_s3
 
 
 def names(stack: Stack) -> tuple[str, ...]:
     """All that runs for a stack, by the names of pid files and logs."""
-    return (postgres.NAME, *(node.name for node in kafka.brokers(stack)), *PROGRAM_NAMES)
+    own_s3 = [s3.NAME] if has_own_s3(stack.settings) else []
+    return (postgres.NAME, *(node.name for node in kafka.brokers(stack)), *own_s3, *PROGRAM_NAMES)
 
 
 def status(stack: Stack) -> str:

@@ -16,10 +16,11 @@ import psutil
 
 from configs.errors import KitError
 from configs.settings import Settings
-from scripts.services import kafka, postgres
-from scripts.services.outcome import Outcome
+from scripts.services import kafka, postgres, s3
+from scripts.services.optional_jars import require_optional_jars
+from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import Listener, find_listener, is_free
-from scripts.services.stack import Stack
+from scripts.services.stack import Stack, has_own_s3
 
 COMPOSE_FILE = Path(__file__).with_name("docker-compose.yml")
 
@@ -45,7 +46,7 @@ class ServiceStatus:
 
 
 class Services(Protocol):
-    """Postgres and Kafka of one stack. Each call may be repeated."""
+    """Postgres, Kafka and, for a lake at s3a://, S3 of one stack. Each call may be repeated."""
 
     def up(self) -> list[Outcome]:
         """Start each service that does not run.
@@ -80,49 +81,78 @@ def services_of(stack: Stack) -> Services:
     return kinds[stack.services](stack)
 
 
+class _Service(Protocol):
+    """A module of scripts.services that runs one on this machine."""
+
+    NAME: str
+
+    def require_startable(self, stack: Stack) -> None: ...
+    def begin_up(self, stack: Stack) -> Start: ...
+    def down(self, stack: Stack) -> bool: ...
+    def begin_down(self, stack: Stack) -> Callable[[], bool]: ...
+    def remove(self, stack: Stack) -> None: ...
+
+
 @dataclass(frozen=True)
 class Embedded:
-    """Run by the kit itself, on this machine."""
+    """Run by the kit itself, on this machine. S3 only where its endpoint is on this machine."""
 
     stack: Stack
 
+    def _services(self) -> dict[str, _Service]:
+        """The title of each -> what runs it. The first to start is the one that takes longest."""
+        own_s3: dict[str, _Service] = {"S3": s3} if has_own_s3(self.stack.settings) else {}
+        return {"Kafka": kafka, **own_s3, "Postgres": postgres}
+
     def up(self) -> list[Outcome]:
-        """Both start side by side. If one cannot, the other is stopped, unless it was up before."""
+        """All start side by side. If one cannot, the others are stopped, unless they were up before."""
         others = [(port, listener) for port, listener in self.foreign() if listener.folder is not None]
         if others:
             raise KitError(explain_foreign(self.stack, others))
-        for service in (postgres, kafka):
+        services = self._services()
+        for service in reversed(services.values()):
             service.require_startable(self.stack)
-        starts = {kafka: kafka.begin_up(self.stack)}  # first: Java takes longest
+        answers = [_require_s3(self.stack)] if self._uses_other_s3 else []
+        starts: dict[str, Start] = {}
         try:
-            starts[postgres] = postgres.begin_up(self.stack)
-            return [starts[service].wait() for service in (postgres, kafka)]
+            for title, service in services.items():
+                starts[title] = service.begin_up(self.stack)
+            return [*(starts[title].wait() for title in reversed(services)), *answers]
         except BaseException:
-            for service, start in starts.items():
+            for title, start in starts.items():
                 if start.is_new:
-                    service.down(self.stack)
+                    services[title].down(self.stack)
             raise
 
+    @property
+    def _uses_other_s3(self) -> bool:
+        return self.stack.settings.on_s3 and not has_own_s3(self.stack.settings)
+
     def down(self) -> list[str]:
-        waits = {"Kafka": kafka.begin_down(self.stack), "Postgres": postgres.begin_down(self.stack)}
+        waits = {title: service.begin_down(self.stack) for title, service in self._services().items()}
         return [f"{name} {'has stopped' if wait() else 'was not running'}" for name, wait in waits.items()]
 
     def remove(self) -> None:
-        kafka.remove(self.stack)
-        postgres.remove(self.stack)
+        for service in self._services().values():
+            service.remove(self.stack)
 
     def ports(self) -> tuple[Port, ...]:
         ports = [Port("Postgres", postgres.NAME, self.stack.settings.postgres.port, "postgres.port")]
         for node in kafka.brokers(self.stack):
             ports.append(Port(node.title, node.name, node.port, "kafka.brokers"))
             ports.append(Port("Kafka's controller", node.name, node.controller, "kafka.brokers"))
+        if has_own_s3(self.stack.settings):
+            ports.append(Port("S3", s3.NAME, s3.port_of(self.stack.settings), "s3.endpoint"))
         return tuple(ports)
 
     def status(self) -> tuple[ServiceStatus, ...]:
         settings = self.stack.settings.postgres
         addresses = {postgres.NAME: f"{settings.host}:{settings.port}"}
         addresses |= {node.name: f"{node.host}:{node.port}" for node in kafka.brokers(self.stack)}
-        return _statuses(self.stack, addresses, "down")
+        of_s3 = _s3_address(self.stack.settings)
+        if self._uses_other_s3:
+            return (*_statuses(self.stack, addresses, "down"), *_statuses(self.stack, of_s3, "external"))
+        return _statuses(self.stack, {**addresses, **of_s3}, "down")
 
     def foreign(self) -> list[tuple[Port, Listener]]:
         ports = [port for port in self.ports() if self.stack.pid_file(port.name).process() is None]
@@ -213,7 +243,23 @@ def _require_answers(stack: Stack, where: str) -> list[Outcome]:
     return [
         Outcome(f"Postgres answers at {settings.postgres.host}:{settings.postgres.port}, {where}", changed=False),
         Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False),
+        *([_require_s3(stack)] if settings.on_s3 else []),
     ]
+
+
+def _require_s3(stack: Stack) -> Outcome:
+    """The answer of an S3 that the kit does not run.
+
+    Raises:
+        KitError: none, or the jars for it are missing.
+    """
+    require_optional_jars(stack.settings)
+    s3.require_answer(stack.settings)
+    return Outcome(f"S3 answers at {s3.address(stack.settings)}, as the config names it", changed=False)
+
+
+def _s3_address(settings: Settings) -> Mapping[str, str]:
+    return {s3.NAME: s3.address(settings)} if settings.on_s3 else {}
 
 
 def _may_listen(port: int) -> bool:
@@ -265,9 +311,14 @@ def _other_ports(settings: Settings) -> str:
     needed = 2 * len(addresses)  # each broker's, then each controller's
     at = next(p for p in range(first, 65_000) if all(q != new and _may_listen(q) for q in range(p, p + needed)))
     brokers = ",".join(f"{host}:{at + number}" for number, (host, _) in enumerate(addresses))
+    own_s3 = ""
+    if has_own_s3(settings):
+        first = max(s3.port_of(settings), at + needed - 1) + 1
+        free = next(port for port in range(first, 65_000) if port != new and _may_listen(port))
+        own_s3 = f"\n  s3:\n    endpoint: http://127.0.0.1:{free}"
     return (
         f"  postgres:\n    jdbc_url: {settings.postgres.jdbc_url.replace(f':{old}/', f':{new}/')}\n    port: {new}\n"
-        f"  kafka:\n    brokers: {brokers}"
+        f"  kafka:\n    brokers: {brokers}{own_s3}"
     )
 
 
@@ -276,6 +327,7 @@ def _addresses(settings: Settings) -> Mapping[str, str]:
     return {
         postgres.NAME: f"{settings.postgres.host}:{settings.postgres.port}",
         kafka.NAME: settings.kafka.brokers,
+        **_s3_address(settings),
     }
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import struct
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -27,6 +26,7 @@ from scripts.services.java import QUICK_START, require_java
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
 from scripts.services.processes import begin_stop, kill_all, last_lines, wait_until
+from scripts.services.properties_file import write_properties
 from scripts.services.stack import Stack, require_local
 
 NAME = "kafka"
@@ -237,18 +237,7 @@ def _write_properties(folder: Path, node: Broker, nodes: Sequence[Broker]) -> Pa
         "offsets.topic.num.partitions": "1",  # the default of 50 makes 50 logs when the first group commits
         "log.retention.ms": "-1",  # only `make reset` removes data
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    properties = folder / "server.properties"
-    properties.write_text("".join(f"{key}={escaped(value)}\n" for key, value in values.items()), encoding="ascii")
-    return properties
-
-
-def escaped(value: str) -> str:
-    """A value as Java reads it from a properties file: in Latin-1, with a backslash for what is special."""
-    return "".join(
-        f"\\u{unit:04x}" if unit > 126 else f"\\{chr(unit)}" if chr(unit) == "\\" else chr(unit)
-        for unit in struct.unpack(f"<{len(value.encode('utf-16-le')) // 2}H", value.encode("utf-16-le"))
-    )
+    return write_properties(folder / "server.properties", values)
 
 
 def _cluster_id(stack: Stack) -> str:
