@@ -33,6 +33,10 @@ fi
 export JAVA_HOME=$PROGRAM_JAVA_HOME SPARK_HOME=$PROGRAM_SPARK_HOME PATH="$kit/.venv/bin:$PATH"
 export PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1 TZ=${PROGRAM_TZ:-UTC}
 if [[ $PROGRAM_MASTER == local* ]]; then export SPARK_LOCAL_IP=127.0.0.1; fi
+if [ -n "${PROGRAM_S3A_JARS:-}" ]; then
+    # The end of Spark's class path: an archive of classes fits its beginning only.
+    export SPARK_DIST_CLASSPATH=$PROGRAM_S3A_JARS AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+fi
 
 # Not in /tmp, where it stays if the program is killed. Spark takes a comma in a path for the end of it.
 rm -rf "$PROGRAM_SCRATCH"
@@ -54,9 +58,12 @@ run() {
     # Spark's own defaults are for a cluster: 200 partitions for a handful of rows, and two processes for each file that
     # is renamed. A batch of five rows takes 20 s with them. What a program sets itself wins.
     defaults=()
-    if ! $is_ours; then
+    if ! $is_ours; then defaults+=(--conf spark.sql.shuffle.partitions=2); fi
+    if [ -n "${PROGRAM_S3A_JARS:-}" ]; then
+        while read -r option; do defaults+=(--conf "$option"); done <<<"$PROGRAM_S3A_OPTIONS"
+        if [[ $PROGRAM_MASTER != local* ]]; then defaults+=(--conf "spark.executor.extraClassPath=$PROGRAM_S3A_JARS"); fi
+    elif ! $is_ours; then
         streaming=org.apache.spark.sql.execution.streaming
-        defaults+=(--conf spark.sql.shuffle.partitions=2)
         defaults+=(--conf "spark.sql.streaming.checkpointFileManagerClass=$streaming.FileSystemBasedCheckpointFileManager")
     fi
     exec "$SPARK_HOME/bin/spark-submit" --master "$PROGRAM_MASTER" --driver-memory "$PROGRAM_DRIVER_MEMORY" \

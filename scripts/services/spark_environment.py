@@ -11,6 +11,7 @@ from configs.settings import Settings, load_settings
 from scripts.services.class_archive import SPARK, archive_options, spark_package
 from scripts.services.jars import jar_paths
 from scripts.services.java import QUICK_START, require_java
+from scripts.services.s3a import s3a_environment
 from scripts.services.spark_home import spark_home
 from scripts.services.stack import Stack, remove_unused_scratch
 
@@ -26,13 +27,13 @@ JAVA_OPTIONS = (
 
 def spark_environment(settings: Settings, *, short_lived: bool = False) -> dict[str, str]:
     """The variables: Java and Spark, the master, the driver's memory, the jars (comma-separated paths), Java's options,
-    the folder for scratch.
+    the folder for scratch; and what a lake at s3a:// needs.
 
     `short_lived`: Java compiles for a quick start, not for speed in the long run. spark-submit splits the options at
     blanks and reads quotes, as a shell does.
 
     Raises:
-        KitError: there is no Java 17, or a jar is missing.
+        KitError: there is no Java 17, or a jar or a key is missing.
     """
     java, package = require_java(), spark_package()
     options = [*JAVA_OPTIONS, *((QUICK_START,) if short_lived else ()), *archive_options(SPARK, java, package)]
@@ -44,6 +45,7 @@ def spark_environment(settings: Settings, *, short_lived: bool = False) -> dict[
         "PROGRAM_JARS": ",".join(str(jar) for jar in jar_paths("spark")),
         "PROGRAM_JAVA_OPTIONS": shlex.join(options),
         "PROGRAM_SCRATCH": str(Stack(settings).scratch),
+        **s3a_environment(settings),
     }
 
 
