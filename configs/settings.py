@@ -23,6 +23,7 @@ from configs.yaml_lines import YamlFile, read_yaml
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT / "configs" / "orders_stream.yml"
 ENVIRONMENT_PREFIX = "ORDERS_"
+S3_SCHEME = "s3a://"
 
 
 class SettingsError(KitError):
@@ -243,6 +244,11 @@ class Settings(_Section):
     spark: Spark = Spark()
     s3: S3 = S3()
     rounds: Rounds = Rounds()
+
+    @property
+    def on_s3(self) -> bool:
+        """Whether the lake and the quarantine are on S3."""
+        return self.datalake.path.startswith(S3_SCHEME)
 
     @property
     def rounds_folder(self) -> Path:

@@ -76,7 +76,11 @@ PERMANENT = {
 def session_options(settings: Settings) -> dict[str, str]:
     """Keep the order_ids in RocksDB, outside the heap. At the end of a batch only its changes are written."""
     store, execution = "spark.sql.streaming.stateStore", "org.apache.spark.sql.execution.streaming"
+    # Spark's default starts two processes (readlink) for each file that it renames: 40 ms a batch. It is made for HDFS;
+    # on a local disk both rename in the same way. For a lake on S3 the default is the one that was seen to be safe.
+    manager = {"spark.sql.streaming.checkpointFileManagerClass": f"{execution}.FileSystemBasedCheckpointFileManager"}
     return {
+        **({} if settings.on_s3 else manager),
         "spark.sql.shuffle.partitions": str(settings.streaming.state_partitions),
         f"{store}.providerClass": f"{execution}.state.RocksDBStateStoreProvider",
         f"{store}.rocksdb.changelogCheckpointing.enabled": "true",
@@ -84,9 +88,6 @@ def session_options(settings: Settings) -> dict[str, str]:
         f"{store}.rocksdb.writeBufferSizeMB": "8",  # a batch's ids; a search in 64 MB is slower, and takes the memory
         # As many dates in one batch are written without being sorted first.
         "spark.sql.maxConcurrentOutputFileWriters": "16",
-        # The default starts two processes (readlink) for each file that it renames: 40 ms a batch. It is made for HDFS;
-        # on a local disk both rename in the same way.
-        "spark.sql.streaming.checkpointFileManagerClass": f"{execution}.FileSystemBasedCheckpointFileManager",
         "spark.sql.streaming.metricsEnabled": "false",
         # Write times before 1900 as they are. By default Spark would fail the batch, at every try.
         "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",

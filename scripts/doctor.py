@@ -15,7 +15,8 @@ from configs.errors import KitError
 from configs.settings import PROJECT
 from scripts.pipeline.services import services_of
 from scripts.services import java, postgres
-from scripts.services.jars import cache_folder, jar_paths
+from scripts.services.jars import DEFAULT, cache_folder, jar_paths
+from scripts.services.optional_jars import optional_groups, require_optional_jars
 from scripts.services.ports import require_free_port
 from scripts.services.processes import is_root
 from scripts.services.stack import Stack
@@ -39,7 +40,7 @@ def examine(stack: Stack) -> list[Diagnosis]:
         Diagnosis("Python", sys.version.split()[0]),
         *_packages(),
         _java(),
-        _jars(),
+        _jars(stack),
         *_ports(stack),
         _memory(),
         _disk(),
@@ -80,9 +81,10 @@ def _java() -> Diagnosis:
     return Diagnosis("Java 17", f"{found.version} ({found.origin}: {found.home})")
 
 
-def _jars() -> Diagnosis:
+def _jars(stack: Stack) -> Diagnosis:
     try:
-        count = len(jar_paths("kafka")) + len(jar_paths("spark"))
+        require_optional_jars(stack.settings)
+        count = sum(len(jar_paths(group)) for group in (*DEFAULT, *optional_groups(stack.settings)))
     except KitError as error:
         return Diagnosis("jars", "incomplete", str(error))
     return Diagnosis("jars", f"{count} in {cache_folder()}")

@@ -79,6 +79,17 @@ def compile_imported() -> None:
     subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, check=False)
 
 
+def config_may_be_on_s3() -> bool:
+    """Whether the config, or the environment, mentions s3a://. Only then is it read whole, which takes a while."""
+    config = Path(os.environ.get("CONFIG") or PROJECT / "configs" / "orders_stream.yml").expanduser()
+    try:
+        text = config.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    variables = [value for name, value in os.environ.items() if name.startswith("ORDERS_")]
+    return any("s3a://" in value for value in (text, *variables))
+
+
 def set_up() -> int:
     started = time.monotonic()
     step(1, f"Python {sys.version.split()[0]} in .venv")
@@ -110,6 +121,10 @@ def set_up() -> int:
         class_archive.start_making(PYTHON)
         print("      in the background, once for each user: archives of Java classes, for quicker starts", flush=True)
     shutil.copyfile(REQUIREMENTS, INSTALLED)
+    if config_may_be_on_s3():
+        done = subprocess.run([str(PYTHON), "-m", "scripts.services.optional_jars"], cwd=PROJECT, check=False)
+        if done.returncode:
+            return done.returncode
     print(f"Setup finished in {time.monotonic() - started:.0f} s.")
     return 0
 

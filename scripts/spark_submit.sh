@@ -33,6 +33,10 @@ fi
 export JAVA_HOME=$PROGRAM_JAVA_HOME SPARK_HOME=$PROGRAM_SPARK_HOME PATH="$kit/.venv/bin:$PATH"
 export PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1 TZ=${PROGRAM_TZ:-UTC}
 if [ -n "${PROGRAM_LOCAL_IP:-}" ]; then export SPARK_LOCAL_IP=$PROGRAM_LOCAL_IP; fi
+if [ -n "${PROGRAM_S3A_JARS:-}" ]; then
+    # The end of Spark's class path: an archive of classes fits its beginning only.
+    export SPARK_DIST_CLASSPATH=$PROGRAM_S3A_JARS AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+fi
 
 # Not in /tmp, where it stays if the program is killed. Spark takes a comma in a path for the end of it.
 rm -rf "$PROGRAM_SCRATCH"
@@ -49,24 +53,25 @@ case $program in "$kit"/producers/* | "$kit"/consumers/*) if grep -q run_program
 
 run() {
     if ! $is_ours && ! grep -q pyspark "$program"; then exec "$kit/.venv/bin/python" "$program" "$@"; fi
-    cluster=()
+    options=()
     while IFS= read -r option; do
         # Executors of this machine write in the same folder.
         case $option in spark.executor.defaultJavaOptions=*) if [ -n "$PROGRAM_LOCAL_IP" ]; then option+=${temporary:-}; fi ;; esac
-        if [ -n "$option" ]; then cluster+=(--conf "$option"); fi
-    done <<< "${PROGRAM_CLUSTER_OPTIONS:-}"
+        if [ -n "$option" ]; then options+=(--conf "$option"); fi
+    done <<< "${PROGRAM_OPTIONS:-}"
     # Spark's own defaults are for a cluster: 200 partitions for a handful of rows, and two processes for each file that
     # is renamed. A batch of five rows takes 20 s with them. What a program sets itself wins.
-    defaults=()
     if ! $is_ours; then
+        options+=(--conf spark.sql.shuffle.partitions=2)
         streaming=org.apache.spark.sql.execution.streaming
-        defaults+=(--conf spark.sql.shuffle.partitions=2)
-        defaults+=(--conf "spark.sql.streaming.checkpointFileManagerClass=$streaming.FileSystemBasedCheckpointFileManager")
+        # On S3 only Spark's own choice is safe.
+        if [ -z "${PROGRAM_S3A_JARS:-}" ]; then
+            options+=(--conf "spark.sql.streaming.checkpointFileManagerClass=$streaming.FileSystemBasedCheckpointFileManager")
+        fi
     fi
     exec "$SPARK_HOME/bin/spark-submit" --master "$PROGRAM_MASTER" --driver-memory "$PROGRAM_DRIVER_MEMORY" \
         --driver-class-path "${PROGRAM_JARS//,/:}" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
-        ${cluster[@]+"${cluster[@]}"} \
-        ${defaults[@]+"${defaults[@]}"} \
+        ${options[@]+"${options[@]}"} \
         --conf spark.ui.enabled="${SPARK_UI:-false}" "$program" "$@"
 }
 

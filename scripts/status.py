@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from scripts.services import kafka, postgres, spark_cluster
+from scripts.services import kafka, postgres, s3, spark_cluster
 from scripts.services.processes import last_lines
-from scripts.services.stack import PROGRAM_NAMES, Stack
+from scripts.services.stack import PROGRAM_NAMES, Stack, has_own_s3
 
 
 def names(stack: Stack) -> tuple[str, ...]:
     """All that runs for a stack, by the names of pid files and logs."""
+    own_s3 = [s3.NAME] if has_own_s3(stack.settings) else []
     brokers = (node.name for node in kafka.brokers(stack))
-    return (postgres.NAME, *brokers, *(node.name for node in spark_cluster.nodes(stack)), *PROGRAM_NAMES)
+    spark = (node.name for node in spark_cluster.nodes(stack))
+    return (postgres.NAME, *brokers, *spark, *own_s3, *PROGRAM_NAMES)
 
 
 def status(stack: Stack) -> str:

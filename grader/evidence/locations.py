@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from configs.contract import COLUMN_NAMES
 from configs.settings import SettingsError, local_path
-from configs.storage import SCHEME, Place, S3Path, place
+from configs.storage import Place, S3Path, place
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.config import Config
 from grader.evidence.lake_format import is_data, table_format
@@ -104,7 +104,7 @@ def locate(config: Config) -> Locations:
     lost = [name for name, path in places.items() if not _is_right(name, path, config.boundary)]
     if on_s3 is not None:
         lost.remove("lake")
-    elif config.settings is not None and config.settings.datalake.path.startswith(f"{SCHEME}:"):
+    elif config.settings is not None and config.settings.on_s3:
         assumptions.append(
             f"lake: {config.settings.datalake.path} is on S3, and nothing asks an address that only a submission "
             "names. To read it, grade with --config and a config of yours that names it"

@@ -12,6 +12,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -102,8 +103,7 @@ def measure_batches(batches: int) -> tuple[list[float], list[float]]:
                 publish_orders(stack.settings.kafka, BATCH_ROWS, turn * BATCH_ROWS)
                 for at, (one, consumer) in enumerate(pairs):
                     with pairs[1 - at][1].paused():
-                        settings = one.settings
-                        consumer.wait(lambda settings=settings: is_consumed(settings), "the batch", TIMEOUT)
+                        consumer.wait(partial(is_consumed, one.settings), "the batch", TIMEOUT)
             local, remote = (_seconds(one, batches) for one, _ in pairs)
     return local, remote
 
@@ -130,13 +130,14 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"batch: {fast:.3f} s on a disk, {slow:.3f} s on S3", flush=True)
     local, remote = measure_grader(Plan(options.rows, options.files, DAYS), options.times)
     graded, batch = remote.seconds / local.seconds, slow / fast
+    is_graded = graded <= MAX_GRADER_RATIO and remote.peak <= MAX_GRADER_BYTES
     rows = (
         (
             f"grading {options.rows:,} rows in {options.files:,} files",
             f"{local.seconds:.2f} s, {local.peak >> 20} MiB",
             f"{remote.seconds:.2f} s, {remote.peak >> 20} MiB",
             f"{graded:.2f}",
-            f"{MAX_GRADER_RATIO:g} times, 1024 MiB: {_met(graded <= MAX_GRADER_RATIO and remote.peak <= MAX_GRADER_BYTES)}",
+            f"{MAX_GRADER_RATIO:g} times, 1024 MiB: {_met(is_graded)}",
         ),
         (
             f"a batch of {BATCH_ROWS:,} rows, median of {options.batches}",

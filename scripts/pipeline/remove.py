@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from configs.contract import LOAD_RECORD, TOPIC_FILE, seen_file, state_file
 from configs.program import lock_file
@@ -13,7 +12,7 @@ from configs.settings import PROJECT, local_path
 from configs.storage import Place, S3Path, lake_place, quarantine_place, remove_tree, require_answer
 from scripts.pipeline import programs
 from scripts.pipeline.services import services_of
-from scripts.services.stack import LOCAL_HOSTS, PROGRAM_NAMES, Stack, remove_unused_scratch
+from scripts.services.stack import PROGRAM_NAMES, Stack, has_own_s3, remove_unused_scratch
 
 REPORTS = ("report.json", "report.html", "report.xml", "report.md", "results.json")
 CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache")
@@ -50,10 +49,8 @@ def reset(stack: Stack) -> list[str]:
     services = services_of(stack)
     lines = [*programs.stop(stack)]
     # The kit's own S3 goes with its data. In another, the lake is removed as on a disk.
-    settings, is_own_store = (
-        stack.settings,
-        stack.services == "embedded" and urlsplit(stack.settings.s3.endpoint).hostname in LOCAL_HOSTS,
-    )
+    settings = stack.settings
+    is_own_store = stack.services == "embedded" and has_own_s3(settings)
     places: list[Place] = [place(settings) for place in (lake_place, quarantine_place)]
     for place in places:
         if isinstance(place, S3Path) and not is_own_store:

@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Protocol
 
 import psutil
@@ -18,10 +17,11 @@ import psutil
 from configs.errors import KitError
 from configs.settings import Settings
 from configs.spark_master import SCHEME
-from scripts.services import kafka, postgres, spark_cluster
+from scripts.services import kafka, postgres, s3, spark_cluster
+from scripts.services.optional_jars import require_optional_jars
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import Listener, find_listener, is_free
-from scripts.services.stack import Stack
+from scripts.services.stack import Stack, has_own_s3
 
 SPARK = "Spark's cluster"
 COMPOSE_FILE = Path(__file__).with_name("docker-compose.yml")
@@ -48,7 +48,7 @@ class ServiceStatus:
 
 
 class Services(Protocol):
-    """Postgres, Kafka and, if the config names one, Spark's cluster of one stack. Each call may be repeated."""
+    """Postgres, Kafka and, where the config names them, Spark's cluster and S3. Each call may be repeated."""
 
     def up(self) -> list[Outcome]:
         """Start each service that does not run.
@@ -83,45 +83,71 @@ def services_of(stack: Stack) -> Services:
     return kinds[stack.services](stack)
 
 
+class _Service(Protocol):
+    """A module of scripts.services that runs one on this machine."""
+
+    def require_startable(self, stack: Stack) -> None: ...
+    def begin_up(self, stack: Stack) -> Start: ...
+    def down(self, stack: Stack) -> bool: ...
+    def begin_down(self, stack: Stack) -> Callable[[], bool]: ...
+    def remove(self, stack: Stack) -> None: ...
+
+
 @dataclass(frozen=True)
 class Embedded:
-    """Run by the kit itself, on this machine."""
+    """Run by the kit itself, on this machine. Spark's cluster and S3 only where their addresses are."""
 
     stack: Stack
+
+    def _services(self) -> dict[str, _Service]:
+        """The title of each -> what runs it. The first to start is the one that takes longest."""
+        own_s3: dict[str, _Service] = {"S3": s3} if has_own_s3(self.stack.settings) else {}
+        spark: dict[str, _Service] = {SPARK: spark_cluster} if spark_cluster.nodes(self.stack) else {}
+        return {"Kafka": kafka, **spark, **own_s3, "Postgres": postgres}
 
     def up(self) -> list[Outcome]:
         """All start side by side. If one cannot, the others are stopped, unless they were up before."""
         others = [(port, listener) for port, listener in self.foreign() if listener.folder is not None]
         if others:
             raise KitError(explain_foreign(self.stack, others))
-        # Java takes longest. So Kafka and Spark are launched first, and Spark's workers need a master that answers.
-        launched = [kafka, *([spark_cluster] if spark_cluster.nodes(self.stack) else []), postgres]
-        for service in launched:
+        services = self._services()
+        for service in reversed(services.values()):
             service.require_startable(self.stack)
-        starts: dict[ModuleType, Start] = {}
+        answers = [_require_s3(self.stack)] if self._uses_other_s3 else []
+        if SPARK not in services:
+            answers += _spark_answers(self.stack.settings, "as the config names it")
+        starts: dict[str, Start] = {}
         try:
-            for service in launched:
-                starts[service] = service.begin_up(self.stack)
-            outcomes = {service: starts[service].wait() for service in reversed(launched)}
-            lines = [outcomes[service] for service in (postgres, kafka, spark_cluster) if service in outcomes]
-            is_ours = spark_cluster in launched
-            return lines if is_ours else lines + _spark_answers(self.stack.settings, "as the config names it")
+            for title, service in services.items():
+                starts[title] = service.begin_up(self.stack)
+            return [*(starts[title].wait() for title in reversed(services)), *answers]
         except BaseException:
-            for service, start in starts.items():
+            for title, start in starts.items():
                 if start.is_new:
-                    service.down(self.stack)
+                    services[title].down(self.stack)
             raise
 
+    @property
+    def _uses_other_s3(self) -> bool:
+        return self.stack.settings.on_s3 and not has_own_s3(self.stack.settings)
+
     def down(self) -> list[str]:
-        services = {"Kafka": kafka, "Postgres": postgres, SPARK: spark_cluster}
-        waits = {name: service.begin_down(self.stack) for name, service in services.items()}
-        stopped = {name: wait() for name, wait in waits.items()}
-        if not spark_cluster.nodes(self.stack) and not stopped[SPARK]:
-            del stopped[SPARK]  # most configs name none
-        return [f"{name} {'has stopped' if was_up else 'was not running'}" for name, was_up in stopped.items()]
+        named = self._services()
+        services: dict[str, _Service] = {
+            **named,
+            "S3": s3,
+            SPARK: spark_cluster,
+        }  # also what an earlier config has named
+        waits = {title: service.begin_down(self.stack) for title, service in services.items()}
+        stopped = {title: wait() for title, wait in waits.items()}
+        return [
+            f"{title} {'has stopped' if was_up else 'was not running'}"
+            for title, was_up in stopped.items()
+            if was_up or title in named
+        ]
 
     def remove(self) -> None:
-        for service in (kafka, postgres, spark_cluster):
+        for service in (kafka, postgres, s3, spark_cluster):
             service.remove(self.stack)
 
     def ports(self) -> tuple[Port, ...]:
@@ -131,6 +157,8 @@ class Embedded:
             ports.append(Port("Kafka's controller", node.name, node.controller, "kafka.brokers"))
         for part in spark_cluster.nodes(self.stack):
             ports += [Port(part.title, part.name, number, "spark.master") for number in part.ports]
+        if has_own_s3(self.stack.settings):
+            ports.append(Port("S3", s3.NAME, s3.port_of(self.stack.settings), "s3.endpoint"))
         return tuple(ports)
 
     def status(self) -> tuple[ServiceStatus, ...]:
@@ -139,8 +167,12 @@ class Embedded:
         addresses |= {node.name: f"{node.host}:{node.port}" for node in kafka.brokers(self.stack)}
         parts = spark_cluster.nodes(self.stack)
         addresses |= {part.name: f"http://{spark_cluster.HOST}:{part.web}" for part in parts}
-        elsewhere = () if parts else _statuses(self.stack, _spark_address(self.stack.settings), "external")
-        return (*_statuses(self.stack, addresses, "down"), *elsewhere)
+        elsewhere = {} if parts else dict(_spark_address(self.stack.settings))
+        if self._uses_other_s3:
+            elsewhere |= _s3_address(self.stack.settings)
+        else:
+            addresses |= _s3_address(self.stack.settings)
+        return (*_statuses(self.stack, addresses, "down"), *_statuses(self.stack, elsewhere, "external"))
 
     def foreign(self) -> list[tuple[Port, Listener]]:
         ports = [port for port in self.ports() if self.stack.pid_file(port.name).process() is None]
@@ -231,6 +263,7 @@ def _require_answers(stack: Stack, where: str) -> list[Outcome]:
     answers = [
         Outcome(f"Postgres answers at {settings.postgres.host}:{settings.postgres.port}, {where}", changed=False),
         Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False),
+        *([_require_s3(stack)] if settings.on_s3 else []),
     ]
     return answers + _spark_answers(settings, where)
 
@@ -246,6 +279,21 @@ def _spark_answers(settings: Settings, where: str) -> list[Outcome]:
         return []
     spark_cluster.require_master(settings.spark)
     return [Outcome(f"Spark answers at {address}, {where}", changed=False)]
+
+
+def _require_s3(stack: Stack) -> Outcome:
+    """The answer of an S3 that the kit does not run.
+
+    Raises:
+        KitError: none, or the jars for it are missing.
+    """
+    require_optional_jars(stack.settings)
+    s3.require_answer(stack.settings)
+    return Outcome(f"S3 answers at {s3.address(stack.settings)}, as the config names it", changed=False)
+
+
+def _s3_address(settings: Settings) -> Mapping[str, str]:
+    return {s3.NAME: s3.address(settings)} if settings.on_s3 else {}
 
 
 def _may_listen(port: int) -> bool:
@@ -297,15 +345,18 @@ def _other_ports(settings: Settings) -> str:
     needed = 2 * len(addresses)  # each broker's, then each controller's
     at = _free_ports(needed, first, {new})
     brokers = ",".join(f"{host}:{at + number}" for number, (host, _) in enumerate(addresses))
-    spark = ""
+    more = ""
     if spark_cluster.is_local(settings.spark):
         count = 2 + spark_cluster.WORKERS  # the master's own, and one for the pages of each part
         taken = {new, *range(at, at + needed)}
-        at = _free_ports(count, spark_cluster.port(settings.spark) + count, taken)
-        spark = f"\n  spark:\n    master: spark://{spark_cluster.HOST}:{at}"
+        port = _free_ports(count, spark_cluster.port(settings.spark) + count, taken)
+        more = f"\n  spark:\n    master: spark://{spark_cluster.HOST}:{port}"
+    if has_own_s3(settings):
+        port = _free_ports(1, max(s3.port_of(settings), at + needed - 1) + 1, {new})
+        more += f"\n  s3:\n    endpoint: http://127.0.0.1:{port}"
     return (
         f"  postgres:\n    jdbc_url: {settings.postgres.jdbc_url.replace(f':{old}/', f':{new}/')}\n    port: {new}\n"
-        f"  kafka:\n    brokers: {brokers}{spark}"
+        f"  kafka:\n    brokers: {brokers}{more}"
     )
 
 
@@ -324,6 +375,7 @@ def _addresses(settings: Settings) -> Mapping[str, str]:
         postgres.NAME: f"{settings.postgres.host}:{settings.postgres.port}",
         kafka.NAME: settings.kafka.brokers,
         **_spark_address(settings),
+        **_s3_address(settings),
     }
 
 

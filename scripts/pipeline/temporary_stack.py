@@ -12,8 +12,7 @@ from typing import Any
 
 import yaml
 
-from configs.settings import DEFAULT_CONFIG, load_settings
-from configs.storage import SCHEME as S3_SCHEME
+from configs.settings import DEFAULT_CONFIG, S3_SCHEME, load_settings
 from scripts.pipeline import remove
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table
@@ -69,7 +68,7 @@ def temporary_cluster(
         if with_spark:
             sections["spark"] = {"master": f"spark://127.0.0.1:{spark}"}
         if with_s3:
-            lake = f"{S3_SCHEME}://{CLUSTER_BUCKET}/{rollnumber}/orders"
+            lake = f"{S3_SCHEME}{CLUSTER_BUCKET}/{rollnumber}/orders"
             sections["datalake"] = {"path": lake, "quarantine_path": f"{lake}_quarantine"}
             keys = {"access_key": "temporary", "secret_key": "temporary_secret"}
             sections["s3"] = {"endpoint": f"http://127.0.0.1:{s3}", **keys}

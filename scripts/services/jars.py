@@ -1,4 +1,6 @@
-"""The jars of Kafka and of Spark's connectors: resolved once by pyspark's Ivy, kept in the user's cache, and pinned.
+"""The jars of Kafka, of Spark's connectors and of S3: resolved once by pyspark's Ivy, kept in the user's cache, pinned.
+
+Setup fetches the jars of Kafka and of Spark's connectors. Those of S3 are fetched only for a config that needs them.
 
 Standard library only: setup runs this before any package is installed.
 """
@@ -12,7 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from configs.errors import KitError
@@ -22,6 +24,14 @@ from scripts.services.truststore import trust_options
 IVY_MODULE = Path(__file__).with_name("jars.xml")
 _PROBLEM = re.compile(r"exception|refused|unknown host|timed? ?out|not found|error", re.IGNORECASE)
 PINS = Path(__file__).with_name("jars.sha256")
+KAFKA, SPARK, S3PROXY, S3A = "kafka", "spark", "s3proxy", "s3a"
+DEFAULT = KAFKA, SPARK
+CONTENTS = {
+    KAFKA: "Kafka",
+    SPARK: "Spark's connectors",
+    S3PROXY: "S3Proxy (18 MB)",
+    S3A: "Spark's connector to S3 (282 MB)",
+}
 
 
 def cache_folder() -> Path:
@@ -30,19 +40,26 @@ def cache_folder() -> Path:
     return Path(base).expanduser() / "food-orders-kit" / "jars"
 
 
-def pinned() -> dict[str, str]:
+def pinned(groups: Sequence[str] = DEFAULT) -> dict[str, str]:
     """Path below the cache folder -> sha256, from the committed jars.sha256 (the format of sha256sum)."""
     pairs = (line.split(maxsplit=1) for line in PINS.read_text(encoding="utf-8").splitlines())
-    return {path.strip(): digest for digest, path in pairs}
+    wanted = tuple(f"{group}/" for group in groups)
+    return {path.strip(): digest for digest, path in pairs if path.startswith(wanted)}
+
+
+def missing_jars(groups: Sequence[str]) -> list[str]:
+    """The paths, below the cache folder, of jars that are not there."""
+    folder = cache_folder()
+    return [path for path in pinned(groups) if not (folder / path).is_file()]
 
 
 def jar_paths(group: str) -> list[Path]:
-    """The jars of "kafka" or "spark", in the order of jars.sha256.
+    """The jars of a group, in the order of jars.sha256.
 
     Raises:
         KitError: one is not in the cache.
     """
-    paths = [cache_folder() / path for path in pinned() if path.startswith(group + "/")]
+    paths = [cache_folder() / path for path in pinned([group])]
     absent = next((path for path in paths if not path.is_file()), None)
     if absent:
         raise KitError(f"{absent} is missing. Run `make setup`: it downloads and checks the jars.")
@@ -57,8 +74,8 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def ensure_jars(java: Path, ivy: Path, on_progress: Callable[[str], None]) -> int:
-    """Check every pinned jar in the cache and download those that are missing; return how many.
+def ensure_jars(java: Path, ivy: Path, on_progress: Callable[[str], None], groups: Sequence[str] = DEFAULT) -> int:
+    """Check every pinned jar of the groups in the cache and download those that are missing; return how many.
 
     Ivy keeps what it has downloaded: after an interruption the next run continues from there.
 
@@ -69,16 +86,19 @@ def ensure_jars(java: Path, ivy: Path, on_progress: Callable[[str], None]) -> in
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        missing = [path for path in pinned() if not (folder / path).is_file()]
-        for path, expected in pinned().items():
+        pins = pinned(groups)
+        missing = missing_jars(groups)
+        for path, expected in pins.items():
             if path not in missing:
                 _compare(folder / path, expected)
         if missing:
+            incomplete = [group for group in CONTENTS if any(path.startswith(f"{group}/") for path in missing)]
+            contents = " and ".join(CONTENTS[group] for group in incomplete)
             on_progress(
-                f"{counted(len(missing), 'jar')} missing: downloading the jars of Kafka and of Spark's connectors "
+                f"{counted(len(missing), 'jar')} missing: downloading the jars of {contents} "
                 "(about a minute, once per user)"
             )
-            _fetch(java, ivy, folder, missing, on_progress)
+            _fetch(java, ivy, folder, incomplete, missing, on_progress)
     return len(missing)
 
 
@@ -92,7 +112,15 @@ def _compare(path: Path, expected: str) -> None:
         )
 
 
-def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], on_progress: Callable[[str], None]) -> None:
+def _fetch(
+    java: Path,
+    ivy: Path,
+    folder: Path,
+    groups: list[str],
+    missing: list[str],
+    on_progress: Callable[[str], None],
+) -> None:
+    pins = pinned(groups)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as fetched:
         command = [
             str(java),
@@ -103,7 +131,7 @@ def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], on_progress:
             str(IVY_MODULE),
             "-m2compatible",
         ]
-        command += ["-cache", str(folder / ".ivy"), "-confs", "kafka", "spark", "-types", "jar", "bundle"]
+        command += ["-cache", str(folder / ".ivy"), "-confs", *groups, "-types", "jar", "bundle"]
         command += ["-retrieve", f"{fetched}/[conf]/[artifact]-[revision].[ext]"]
         last_lines: list[str] = []
         arrived = 0
@@ -114,9 +142,7 @@ def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], on_progress:
                 done = re.search(r"\[SUCCESSFUL ?\] (\S+?)!", line)
                 if done:
                     arrived += 1
-                    on_progress(
-                        f"downloaded {arrived} of {len(pinned())}: {done[1].rpartition('#')[2].replace(';', ' ')}"
-                    )
+                    on_progress(f"downloaded {arrived} of {len(pins)}: {done[1].rpartition('#')[2].replace(';', ' ')}")
         if process.returncode:
             problem = next((line.strip() for line in last_lines if _PROBLEM.search(line)), last_lines[-1:] or "nothing")
             raise KitError(
@@ -127,7 +153,7 @@ def _fetch(java: Path, ivy: Path, folder: Path, missing: list[str], on_progress:
             source = Path(fetched) / path
             if not source.is_file():
                 raise KitError(f"Ivy did not download {path}, which jars.sha256 pins. Run `make setup` again.")
-            _compare(source, pinned()[path])
+            _compare(source, pins[path])
             target = folder / path
             target.parent.mkdir(exist_ok=True)
             source.replace(target)

@@ -237,7 +237,6 @@ def _write_properties(folder: Path, node: Broker, nodes: Sequence[Broker]) -> Pa
         "offsets.topic.num.partitions": "1",  # the default of 50 makes 50 logs when the first group commits
         "log.retention.ms": "-1",  # only `make reset` removes data
     }
-    folder.mkdir(parents=True, exist_ok=True)
     return write_properties(folder / "server.properties", values)
 
 

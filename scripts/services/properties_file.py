@@ -1,15 +1,19 @@
-"""Files of settings as Java reads them."""
+"""Java's properties files."""
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 
 
-def write_properties(path: Path, values: Mapping[str, str]) -> Path:
-    """Write key=value lines to a properties file; return its path."""
-    path.write_text("".join(f"{key}={escaped(value)}\n" for key, value in values.items()), encoding="ascii")
+def write_properties(path: Path, values: Mapping[str, str], *, mode: int = 0o644) -> Path:
+    """Write a properties file, and return its path. `mode`: who may read it, from its first byte."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii") as stream:
+        stream.writelines(f"{key}={escaped(value)}\n" for key, value in values.items())
     return path
 
 

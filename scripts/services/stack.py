@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -128,6 +129,11 @@ def open_stack(config: Path | str | None = None, services: str | None = None, pr
 
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
+
+
+def has_own_s3(settings: Settings) -> bool:
+    """Whether the S3 of the config is the kit's own: its lake is on S3, at an address of this machine."""
+    return settings.on_s3 and urlsplit(settings.s3.endpoint).hostname in LOCAL_HOSTS
 
 
 def require_local(host: str, key: str) -> None:

@@ -10,7 +10,6 @@ import yaml
 
 from configs.errors import KitError
 from configs.settings import HAND_OUT, HandedIn, Settings, SettingsError, load_handed_in, local_path
-from configs.storage import is_on_s3
 from grader.evidence.config import CONFIG_NAME, find_config
 from scripts.pipeline.rendered_config import own_values, rendered
 from scripts.services.stack import Stack
@@ -36,7 +35,7 @@ def locations(settings: Settings) -> Locations:
     Raises:
         SettingsError: one is not on this machine's file system.
     """
-    if is_on_s3(settings):
+    if settings.on_s3:
         raise SettingsError(
             f"{settings.datalake.path}: what you hand in contains the lake, and this one is on S3. Run the rounds with "
             "a config that has a local lake, such as configs/orders_stream.yml, and submit that."

@@ -10,7 +10,7 @@ from pyarrow import fs
 
 from configs import storage
 from configs.settings import S3, SettingsError, load_settings
-from configs.storage import S3Path, StorageError, StorageUnreachableError, lake_place, require_answer
+from configs.storage import Keys, S3Path, StorageError, StorageUnreachableError, keys_of, lake_place, require_answer
 from grader.api import grade
 from grader.builder import CONFIG, LAKE, QUARANTINE, Submission
 from grader.model import Report, Status
@@ -148,13 +148,10 @@ def test_a_path_on_s3(buckets: Path) -> None:
     assert (buckets / BUCKET / "a").exists()
 
 
-def test_keys_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_the_environment() -> None:
     bare = S3(endpoint="http://127.0.0.1:9000")
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
     with pytest.raises(SettingsError, match="There are no keys for S3"):
-        storage.keys(bare)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    assert storage.keys(bare) == ("mine", "secret")
-    assert storage.keys(SETTINGS) == ("key", "secret")
+        keys_of(bare, {"AWS_ACCESS_KEY_ID": "mine"})
+    theirs = {"AWS_ACCESS_KEY_ID": "mine", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
+    assert keys_of(bare, theirs).environment() == theirs
+    assert keys_of(SETTINGS, theirs) == Keys("key", "secret")
