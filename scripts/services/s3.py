@@ -7,7 +7,6 @@ that was interrupted replaces nothing. It calls no fsync: objects survive its ki
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from configs.errors import KitError
-from configs.object_store import Keys, bucket_of, file_system, keys_of
+from configs.object_store import UNFINISHED, Keys, bucket_of, file_system, keys_of
 from configs.settings import Settings
 from scripts.services.jars import S3PROXY, jar_paths
 from scripts.services.java import QUICK_START, require_java
@@ -48,8 +47,6 @@ LOGGING = (
         }.items()
     ),
 )
-# What S3Proxy has of a PUT before it is whole: the object's name, and after it a random UUID.
-_UNFINISHED = re.compile(r".-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 _WHOLE = "user.user.content-md5"  # an attribute of the file, which S3Proxy writes last
 
 
@@ -197,7 +194,7 @@ def _launch(stack: Stack, keys: Keys) -> psutil.Process:
 def unfinished_files(data: Path) -> Iterator[Path]:
     """What a killed server has left of PUTs that it had not finished. A listing would show them as objects."""
     for folder, _, names in os.walk(data):
-        for name in filter(_UNFINISHED.search, names):
+        for name in filter(UNFINISHED.search, names):
             path = Path(folder, name)
             try:
                 if _WHOLE not in os.listxattr(path):
