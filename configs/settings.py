@@ -319,7 +319,35 @@ def load_settings(path: Path | str | None = None, environment: Mapping[str, str]
             f"{_place(source, file.lines, 'streaming.checkpoint_location')}: streaming.checkpoint_location is the same "
             "folder as datalake.path. Spark would take the checkpoint's files for data. Give each its own folder"
         )
+    misplaced = [f"{_place(source, file.lines, key)}: {key} {what}" for key, what in _misplaced(settings)]
+    if misplaced:
+        raise SettingsError("\n".join(misplaced))
     return settings
+
+
+def _misplaced(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Locations on S3 that cannot work, or that can lose rows."""
+    lake, streaming = settings.datalake, settings.streaming
+    for key, location in (("path", lake.path), ("quarantine_path", lake.quarantine_path)):
+        parts = urlsplit(location)
+        if parts.scheme in ("s3", "s3n"):
+            yield f"datalake.{key}", f"is {location!r}; Spark's name for S3 is s3a://{parts.netloc}{parts.path}"
+        elif parts.scheme == "s3a" and not (parts.netloc and parts.path.strip("/")):
+            yield f"datalake.{key}", f"is {location!r}; on S3 it is a bucket and a prefix, as in s3a://bucket/orders"
+    if lake.quarantine_path.startswith(S3_SCHEME) != settings.on_s3:
+        here, there = ("on S3", "is not") if settings.on_s3 else ("not on S3", "is")
+        yield "datalake.quarantine_path", f"{there} on S3, and datalake.path is {here}. Put both on S3, or neither"
+    for key in (*_STREAMING_LOCATIONS, "quarantine_checkpoint_location"):
+        location = getattr(streaming, key)
+        if urlsplit(location).scheme in ("s3", "s3a", "s3n"):
+            yield (
+                f"streaming.{key}",
+                f"is {location!r}. A checkpoint or a state on S3 is slow, and Spark 3.5 can lose rows there. Name a "
+                "folder of a file system that all executors share, such as checkpoints/food",
+            )
+    host = urlsplit(settings.s3.endpoint).hostname or ""
+    if settings.on_s3 and not settings.s3.path_style and re.fullmatch(r"localhost|[\d.]+", host):
+        yield "s3.path_style", f"is false, but there is no host such as bucket.{host}. Write true"
 
 
 def _place(source: Path, lines: Mapping[str, int], key: str) -> str:

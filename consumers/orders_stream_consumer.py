@@ -46,7 +46,7 @@ from consumers.order_id_store import KEY, KEY_OF_ORDER_ID, close_store
 
 # END NOT IN STARTER
 from consumers.quarantine import Quarantine
-from consumers.start_checks import check_start, finished_ends
+from consumers.start_checks import FILE_MANAGER, check_file_manager, check_start, finished_ends
 
 NAME = "orders_stream_consumer"
 LAKE = "lake"
@@ -78,7 +78,7 @@ def session_options(settings: Settings) -> dict[str, str]:
     store, execution = "spark.sql.streaming.stateStore", "org.apache.spark.sql.execution.streaming"
     # Spark's default starts two processes (readlink) for each file that it renames: 40 ms a batch. It is made for HDFS;
     # on a local disk both rename in the same way. For a lake on S3 the default is the one that was seen to be safe.
-    manager = {"spark.sql.streaming.checkpointFileManagerClass": f"{execution}.FileSystemBasedCheckpointFileManager"}
+    manager = {FILE_MANAGER: f"{execution}.FileSystemBasedCheckpointFileManager"}
     return {
         **({} if settings.on_s3 else manager),
         "spark.sql.shuffle.partitions": str(settings.streaming.state_partitions),
@@ -269,6 +269,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
         wait_for_services(stop)
         wait_for_executor(spark, stop, log)
         try:
+            check_file_manager(settings, spark.conf.get(FILE_MANAGER, "") or "")
             run_stream(spark, settings, stop, log)
         finally:
             with contextlib.suppress(Py4JError, OSError):

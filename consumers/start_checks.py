@@ -18,6 +18,23 @@ from consumers.order_id_store import require_store_of_lake
 # END NOT IN STARTER
 
 
+FILE_MANAGER = "spark.sql.streaming.checkpointFileManagerClass"
+
+
+def check_file_manager(settings: Settings, name: str) -> None:
+    """Refuse a file manager that loses rows of a lake on S3. `name`: of its class, from Spark's configuration.
+
+    Raises:
+        ProgramError: it is the abortable one.
+    """
+    if settings.on_s3 and "Abortable" in name:
+        raise ProgramError(
+            f"{FILE_MANAGER} is {name}. For a lake on S3 it loses rows: if S3 refuses a file of the sink's log, Spark "
+            "3.5 reports no error, and the batch counts as written. Remove that setting, from spark-defaults.conf for "
+            "example. Spark's default is safe."
+        )
+
+
 def check_start(settings: Settings) -> str:
     """Compare lake, checkpoint and topic; note the topic's id in a new checkpoint. Returns the topic's id.
 

@@ -48,8 +48,8 @@ LOGGING = (
         }.items()
     ),
 )
-# What S3Proxy has of a PUT before it is whole: the object's name, and after it a random UUID.
-_UNFINISHED = re.compile(r".-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+# What S3Proxy has of a PUT that it has not finished: the object's name, and after it a random UUID.
+UNFINISHED = re.compile(r".-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 _WHOLE = "user.user.content-md5"  # an attribute of the file, which S3Proxy writes last
 
 
@@ -183,7 +183,7 @@ def _launch(stack: Stack, keys: Keys) -> psutil.Process:
 def unfinished_files(data: Path) -> Iterator[Path]:
     """What a killed server has left of PUTs that it had not finished. A listing would show them as objects."""
     for folder, _, names in os.walk(data):
-        for name in filter(_UNFINISHED.search, names):
+        for name in filter(UNFINISHED.search, names):
             path = Path(folder, name)
             try:
                 if _WHOLE not in os.listxattr(path):

@@ -7,7 +7,10 @@ from scripts.drills.pipeline import Pipeline
     "partitions of the third.",
 )
 def broker_killed(pipeline: Pipeline) -> None:
-    """kill -9 of one of three brokers while two writers insert. Later it is started again."""
+    """kill -9 of one of three brokers.
+
+    Two writers insert meanwhile. When two more batches are in the lake, the broker is started again.
+    """
     with pipeline.writers(2):
         pipeline.wait(pipeline.is_batch_under_way, "a batch that is planned and not finished")
         pipeline.kill_service("kafka_2")

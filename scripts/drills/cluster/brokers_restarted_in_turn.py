@@ -6,7 +6,10 @@ from scripts.drills.pipeline import Pipeline
     withstands="Two of three brokers are up at any time, which is enough to publish and to read.",
 )
 def brokers_restarted_in_turn(pipeline: Pipeline) -> None:
-    """All three brokers are restarted one after the other, as for an upgrade, while two writers insert."""
+    """All three brokers are restarted one after the other, as for an upgrade.
+
+    Two writers insert meanwhile. The next broker is stopped when all of the topic is on three brokers again.
+    """
     with pipeline.writers(2):
         for name in ("kafka_3", "kafka_2", "kafka"):
             pipeline.stop_service(name)

@@ -7,7 +7,10 @@ from scripts.drills.pipeline import CONSUMER, Pipeline
     "The store of order_ids takes the changes of one attempt only.",
 )
 def executor_killed(pipeline: Pipeline) -> None:
-    """kill -9 of the consumer's executor in the middle of a batch, twice, while two writers insert."""
+    """kill -9 of the consumer's executor in the middle of a batch.
+
+    Twice, while two writers insert.
+    """
     with pipeline.writers(2):
         for _ in range(2):
             pipeline.wait(pipeline.is_batch_under_way, "a batch that is planned and not finished")

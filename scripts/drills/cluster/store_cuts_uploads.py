@@ -8,5 +8,8 @@ from scripts.drills.uploads import every_third_put
     withstands="An object appears when its upload is whole. One that was cut leaves nothing, and is tried again.",
 )
 def store_cuts_uploads(pipeline: Pipeline) -> None:
-    """Every third PUT of data files and of the lake's log is cut in mid-body, while two writers insert."""
+    """Every third PUT to S3 is cut in the middle of its body.
+
+    Of data files and of the lake's log, while two writers insert, until a dozen were cut.
+    """
     every_third_put(pipeline, Fault(is_cut=True))

@@ -8,5 +8,8 @@ from scripts.drills.uploads import every_third_put
     withstands="The S3 client tries an upload again. If that fails too, the batch is tried again.",
 )
 def store_fails_uploads(pipeline: Pipeline) -> None:
-    """S3 answers 500 to every third PUT, of data files and of the lake's log, while two writers insert."""
+    """S3 answers 500 to every third PUT.
+
+    Of data files and of the lake's log, while two writers insert, until a dozen have failed.
+    """
     every_third_put(pipeline, Fault(status=500))

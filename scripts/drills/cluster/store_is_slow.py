@@ -8,5 +8,8 @@ from scripts.drills.uploads import every_third_put
     withstands="Batches take longer, and so hold more rows.",
 )
 def store_is_slow(pipeline: Pipeline) -> None:
-    """Every third PUT waits for two seconds, while two writers insert."""
+    """Every third PUT to S3 waits for two seconds.
+
+    Of data files and of the lake's log, while two writers insert, until a dozen have waited.
+    """
     every_third_put(pipeline, Fault(seconds=2.0))

@@ -7,7 +7,10 @@ from scripts.drills.pipeline import CONSUMER, Pipeline
     "was confirmed.",
 )
 def store_killed_in_batch(pipeline: Pipeline) -> None:
-    """kill -9 of S3 in the middle of a batch, twice, while two writers insert. Each time it is started again."""
+    """kill -9 of S3 in the middle of a batch.
+
+    Twice, while two writers insert. It is started again when the consumer has reported the failure.
+    """
     with pipeline.writers(2):
         for _ in range(2):
             pipeline.wait(pipeline.is_batch_under_way, "a batch that is planned and not finished")

@@ -9,5 +9,8 @@ from scripts.drills.uploads import every_third_put
     "was not written.",
 )
 def store_refuses_uploads(pipeline: Pipeline) -> None:
-    """S3 answers 403 to every third PUT, of data files and of the lake's log, while two writers insert."""
+    """S3 answers 403 to every third PUT.
+
+    Of data files and of the lake's log, while two writers insert, until a dozen were refused.
+    """
     every_third_put(pipeline, Fault(status=403))
