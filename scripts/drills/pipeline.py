@@ -45,6 +45,7 @@ MAX_ENDS = 3  # a program that ends by itself this often in one drill is not sta
 # Compile less, because a program lives only for seconds: on a machine with few cores it then starts much faster.
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 WAIT_TIMEOUT = 90.0
+CLUSTER_PATIENCE = 2.0  # times as long; its programs start executors first
 STOP_LIMIT = 10.0  # seconds from SIGTERM to the end of a program
 MAX_TRIES = 40
 S3_ENDPOINT = f"{ENVIRONMENT_PREFIX}S3__ENDPOINT"
@@ -74,6 +75,7 @@ class Pipeline:
         self._fault_file = stack.home / "fault_point"
         self.checkpoint = local_path(self.settings.streaming.checkpoint_location)
         self.lake = lake_place(self.settings)
+        self._patience = CLUSTER_PATIENCE if self.settings.spark.is_cluster else 1.0
 
     def begin(self, seed: int) -> None:
         """Forget the counts of the last drill."""
@@ -281,6 +283,7 @@ class Pipeline:
             GivenUpError: a program has ended too often.
             DrillError: the condition did not hold within `timeout` seconds.
         """
+        timeout *= self._patience
         deadline = time.monotonic() + timeout
         while not condition():
             self._supervise()
@@ -361,7 +364,7 @@ class Pipeline:
     def wait_for_batches(self, count: int) -> None:
         """Wait until the consumer has planned `count` more batches."""
         planned = self.last_planned_batch()
-        self.wait(lambda: self.last_planned_batch() >= planned + count, f"{count} more batches", timeout=180)
+        self.wait(lambda: self.last_planned_batch() >= planned + count, f"{count} more batches")
 
     def wait_for_log(self, name: str, what: str) -> None:
         """Wait until the program has written to its log."""

@@ -24,6 +24,7 @@ from scripts.services.ports import Listener, find_listener, is_free
 from scripts.services.stack import Stack, has_own_s3
 
 SPARK = "Spark's cluster"
+_AS_NAMED = "as the config names it"
 COMPOSE_FILE = Path(__file__).with_name("docker-compose.yml")
 
 
@@ -95,7 +96,7 @@ class _Service(Protocol):
 
 @dataclass(frozen=True)
 class Embedded:
-    """Run by the kit itself, on this machine. Spark's cluster and S3 only where their addresses are."""
+    """Run by the kit itself, on this machine. Kafka, Spark's cluster and S3 only if their addresses are here."""
 
     stack: Stack
 
@@ -103,7 +104,8 @@ class Embedded:
         """The title of each -> what runs it. The first to start is the one that takes longest."""
         own_s3: dict[str, _Service] = {"S3": s3} if has_own_s3(self.stack.settings) else {}
         spark: dict[str, _Service] = {SPARK: spark_cluster} if spark_cluster.nodes(self.stack) else {}
-        return {"Kafka": kafka, **spark, **own_s3, "Postgres": postgres}
+        own_kafka: dict[str, _Service] = {"Kafka": kafka} if kafka.brokers(self.stack) else {}
+        return {**own_kafka, **spark, **own_s3, "Postgres": postgres}
 
     def up(self) -> list[Outcome]:
         """All start side by side. If one cannot, the others are stopped, unless they were up before."""
@@ -114,8 +116,10 @@ class Embedded:
         for service in reversed(services.values()):
             service.require_startable(self.stack)
         answers = [_require_s3(self.stack)] if self._uses_other_s3 else []
+        if "Kafka" not in services:
+            answers.append(_require_kafka(self.stack.settings, _AS_NAMED))
         if SPARK not in services:
-            answers += _spark_answers(self.stack.settings, "as the config names it")
+            answers += _spark_answers(self.stack.settings, _AS_NAMED)
         starts: dict[str, Start] = {}
         try:
             for title, service in services.items():
@@ -135,9 +139,9 @@ class Embedded:
         named = self._services()
         services: dict[str, _Service] = {
             **named,
-            "S3": s3,
+            "S3": s3,  # these two also where only an earlier config has named them
             SPARK: spark_cluster,
-        }  # also what an earlier config has named
+        }
         waits = {title: service.begin_down(self.stack) for title, service in services.items()}
         stopped = {title: wait() for title, wait in waits.items()}
         return [
@@ -168,6 +172,8 @@ class Embedded:
         parts = spark_cluster.nodes(self.stack)
         addresses |= {part.name: f"http://{spark_cluster.HOST}:{part.web}" for part in parts}
         elsewhere = {} if parts else dict(_spark_address(self.stack.settings))
+        if not kafka.brokers(self.stack):
+            elsewhere[kafka.NAME] = self.stack.settings.kafka.brokers
         if self._uses_other_s3:
             elsewhere |= _s3_address(self.stack.settings)
         else:
@@ -186,7 +192,7 @@ class External:
     stack: Stack
 
     def up(self) -> list[Outcome]:
-        return _require_answers(self.stack, "as the config names it")
+        return _require_answers(self.stack, _AS_NAMED)
 
     def down(self) -> list[str]:
         return ["Postgres and Kafka are external: the kit does not stop them"]
@@ -259,13 +265,22 @@ def _require_answers(stack: Stack, where: str) -> list[Outcome]:
     settings = stack.settings
     with contextlib.closing(postgres.require_connection(settings.postgres)):
         pass
-    kafka.require_broker(settings.kafka)
     answers = [
         Outcome(f"Postgres answers at {settings.postgres.host}:{settings.postgres.port}, {where}", changed=False),
-        Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False),
+        _require_kafka(settings, where),
         *([_require_s3(stack)] if settings.on_s3 else []),
     ]
     return answers + _spark_answers(settings, where)
+
+
+def _require_kafka(settings: Settings, where: str) -> Outcome:
+    """The answer of a Kafka that the kit does not run.
+
+    Raises:
+        KitError: none.
+    """
+    kafka.require_broker(settings.kafka)
+    return Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False)
 
 
 def _spark_answers(settings: Settings, where: str) -> list[Outcome]:
