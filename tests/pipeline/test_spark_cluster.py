@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
+import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -20,7 +24,7 @@ from scripts.pipeline.temporary_stack import bring_up, held_ports, temporary_sta
 from scripts.rounds.run import _causes
 from scripts.services import spark_cluster
 from scripts.services.postgres import connect
-from scripts.services.processes import family, wait_until
+from scripts.services.processes import LOCAL, PidFile, family, wait_until
 from scripts.services.stack import CONSUMER, PRODUCER, Stack
 from scripts.watch.processes import ProcessWatch
 
@@ -28,24 +32,38 @@ pytestmark = pytest.mark.services
 BASE_ROWS = 10
 LINE = re.compile(r"batch (\d+): read (\d+) messages?, wrote (\d+) rows?, dropped (\d+) repeats?, rejected (\d+)")
 
+NAMES = {PRODUCER: "orders_cdc_producer", CONSUMER: "orders_stream_consumer"}
+HIDING = ("bwrap", "--die-with-parent", "--dev-bind", "/", "/")
+
 
 @pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Stack]:
     folder = tmp_path / "with a blank"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    with (
-        held_ports(2 + spark_cluster.WORKERS) as port,
-        temporary_stack({"spark": {"master": f"spark://127.0.0.1:{port}"}}) as made,
-    ):
-        yield made
+    cores: int = getattr(request, "param", 1)
+    with held_ports(2 + spark_cluster.WORKERS) as port:
+        spark = {"master": f"spark://127.0.0.1:{port}", "cores": cores}
+        with temporary_stack({"spark": spark}) as made:
+            yield made
+
+
+@dataclass(frozen=True)
+class OtherDisk:
+    """Starts Spark's worker 2 where an empty folder is in the place of `folder`, as on a machine with another disk."""
+
+    folder: Path
+
+    def launch(self, command: Sequence[str | Path], *, pid_file: PidFile, **rest: Any) -> psutil.Process:
+        is_second = pid_file.path.stem == "spark_worker_2"
+        before: list[str | Path] = [*HIDING, "--tmpfs", self.folder] if is_second else []
+        return LOCAL.launch([*before, *command], pid_file=pid_file, **rest)
 
 
 def executors(stack: Stack, program: str) -> list[psutil.Process]:
     """The JVMs of a program's executors, below the workers."""
     cluster = spark_cluster.cluster(stack)
-    name = {PRODUCER: "orders_cdc_producer", CONSUMER: "orders_stream_consumer"}[program]
-    ids = [one.id for one in (cluster.applications if cluster else ()) if one.name == name]
+    ids = [one.id for one in (cluster.applications if cluster else ()) if one.name == NAMES[program]]
     workers = [stack.pid_file(node.name).process() for node in spark_cluster.nodes(stack)[1:]]
     found = []
     for process in (member for worker in workers if worker is not None for member in family(worker)[1:]):
@@ -132,3 +150,33 @@ def test_a_lost_executor_worker_and_master_are_made_up_for(stack: Stack) -> None
     assert len(members) == 2
     services_of(stack).down()  # while both programs run
     assert psutil.wait_procs(members, timeout=0)[1] == []
+
+
+def can_hide() -> bool:
+    """Whether this machine lets bubblewrap make a folder of its own."""
+    if shutil.which("bwrap") is None:
+        return False
+    return subprocess.run([*HIDING, "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_hide(), reason="bubblewrap is missing, or may not make a namespace")
+@pytest.mark.parametrize("stack", [2], indirect=True)  # so the consumer gets an executor on each of the two workers
+def test_an_executor_that_does_not_see_the_lake_is_refused_before_a_row_is_lost(stack: Stack) -> None:
+    lakes = stack.settings.root / "datalake"
+    lakes.mkdir()
+    hidden = replace(stack, launcher=OtherDisk(lakes))
+    bring_up(hidden)
+    programs.start(stack, [PRODUCER])
+    assert wait_until(lambda: position.state_text(stack.settings) is not None, timeout=60), log(stack, PRODUCER)
+    programs.stop(stack)
+    programs.start(stack, [CONSUMER])
+    assert wait_until(lambda: not programs.is_running(stack, CONSUMER), timeout=90), log(stack, CONSUMER)
+    assert re.search(r"ERROR .*Executor \d on 127.0.0.1 does not share the folder .*/datalake/", log(stack, CONSUMER))
+    assert list(lakes.rglob("*")) == [], "the probe leaves nothing behind"
+    assert list(Path(stack.settings.streaming.checkpoint_location).glob("*")) == []
+
+    services_of(stack).down()
+    services_of(stack).up()  # both workers with this disk
+    programs.start(stack)
+    assert lake_has(stack, BASE_ROWS), log(stack, CONSUMER)
+    assert not list(lakes.rglob("_probe-*"))
