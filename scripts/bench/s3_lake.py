@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from scripts.bench.page import record, section
 from scripts.bench.subject import running_program
 from scripts.pipeline import position
 from scripts.pipeline.services import services_of
+from scripts.pipeline.store_proxy import behind, store_proxy
 from scripts.pipeline.temporary_stack import temporary_cluster
 from scripts.pipeline.topic import make_topic
 from scripts.services import s3
@@ -36,6 +38,7 @@ from scripts.services.stack import CONSUMER, Stack
 
 ROWS, FILES, DAYS = 20_000_000, 1_000, 25
 BATCH_ROWS, BATCHES, WARM_UP = 1_000, 30, 10
+COUNTED = 20  # batches; every tenth compacts the lake's log
 TIMEOUT = 300.0
 MAX_GRADER_RATIO, MAX_GRADER_BYTES, MAX_BATCH_RATIO = 12.0, 2**30, 1.6  # the targets
 
@@ -108,6 +111,22 @@ def measure_batches(batches: int) -> tuple[list[float], list[float]]:
     return local, remote
 
 
+def measure_requests(batches: int) -> Counter[str]:
+    """Requests to S3 of that many batches of BATCH_ROWS messages, by kind."""
+    with temporary_cluster(brokers=1, with_spark=False, rollnumber="2025bench06") as stack:
+        services_of(stack).up()
+        make_topic(stack.settings.kafka)
+        with store_proxy(stack.settings.s3.endpoint) as (store, address):
+            changed, variables = behind(stack, address)
+            with running_program(changed, CONSUMER, variables) as consumer:
+                for turn in range(WARM_UP + batches):
+                    if turn == WARM_UP:
+                        before = store.requests.copy()
+                    publish_orders(stack.settings.kafka, BATCH_ROWS, turn * BATCH_ROWS)
+                    consumer.wait(partial(is_consumed, stack.settings), "the batch", TIMEOUT)
+            return store.requests - before
+
+
 def _seconds(stack: Stack, count: int) -> list[float]:
     """From plan to commit, of the last batches."""
     checkpoint = local_path(stack.settings.streaming.checkpoint_location)
@@ -149,7 +168,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     headers = ("work", "lake on a disk", "lake on S3", "times", "target, at most")
     command = f"python -m scripts.bench.s3_lake --rows {options.rows} --files {options.files}"
-    measured = section("A lake on S3", command, headers, rows, NOTES)
+    requests = measure_requests(COUNTED)
+    counts = ", ".join(f"{count / COUNTED:.1f} {kind}" for kind, count in sorted(requests.items()))
+    note = f"Requests to S3 for a batch of {BATCH_ROWS:,} rows of one date, mean of {COUNTED}: {counts}."
+    measured = section("A lake on S3", command, headers, rows, (*NOTES, note))
     print(measured.table())
     if not options.dry_run:
         record("s3_lake", measured)

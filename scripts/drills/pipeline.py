@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +28,7 @@ from scripts.pipeline import position, programs
 from scripts.pipeline.orders import NewOrder, insert_orders
 from scripts.pipeline.position import StreamPosition
 from scripts.pipeline.services import services_of
+from scripts.pipeline.store_proxy import behind
 from scripts.pipeline.table import require_table
 from scripts.pipeline.topic import TopicWatch
 from scripts.pipeline.writers import Writers, writers
@@ -48,7 +48,6 @@ WAIT_TIMEOUT = 90.0
 CLUSTER_PATIENCE = 2.0  # times as long; its programs start executors first
 STOP_LIMIT = 10.0  # seconds from SIGTERM to the end of a program
 MAX_TRIES = 40
-S3_ENDPOINT = f"{ENVIRONMENT_PREFIX}S3__ENDPOINT"
 _PREPARED = "drill"
 SCANS_OF_A_POLL = 3  # of the orders table
 
@@ -61,7 +60,7 @@ class Pipeline:
     """A stack with both programs, seen from a drill. Postgres and Kafka run when a drill begins and when it ends."""
 
     def __init__(self, stack: Stack) -> None:
-        self.stack = stack
+        self.stack = self._behind = stack
         self.settings = stack.settings
         self.rng = random.Random(0)
         self.faults: list[str] = []
@@ -103,6 +102,20 @@ class Pipeline:
         self._supervised[name] = dict(environment or {})
         self._launch(name, name, self._supervised[name])
 
+    @contextlib.contextmanager
+    def consumer_behind(self, address: str) -> Iterator[None]:
+        """Let the consumer reach S3 at another address during the block: it is started again at both ends."""
+        self.stop(CONSUMER)
+        self._behind, variables = behind(self.stack, address)
+        self.start(CONSUMER, variables)
+        try:
+            yield
+            self.settle()
+        finally:
+            self.stop(CONSUMER)
+            self._behind = self.stack
+            self.start(CONSUMER)
+
     def start_second(self, name: str) -> str:
         """Start a program next to the one that runs; return its name. It is not supervised."""
         second = f"second_{name}"
@@ -135,11 +148,7 @@ class Pipeline:
         self._supervised[name] = {}
 
     def _launch(self, program: str, name: str, environment: Mapping[str, str]) -> None:
-        stack, endpoint = self.stack, environment.get(S3_ENDPOINT)
-        if endpoint:  # what spark-submit gets must name it too
-            s3 = self.settings.s3.model_copy(update={"endpoint": endpoint})
-            stack = replace(stack, settings=self.settings.model_copy(update={"s3": s3}))
-        programs.launch(stack, program, name=name, environment=self._environment(environment))
+        programs.launch(self._behind, program, name=name, environment=self._environment(environment))
 
     def stop(self, name: str) -> None:
         """Ask a program to stop, as `make stop` does.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from scripts.drills.faulty_store import Fault, faulty_store
-from scripts.drills.pipeline import CONSUMER, Pipeline
+from scripts.drills.pipeline import Pipeline
+from scripts.pipeline.store_proxy import Fault, store_proxy
 
 _ENOUGH = 12  # faults
 
@@ -21,16 +21,11 @@ def every_third_put(pipeline: Pipeline, fault: Fault) -> None:
     def decide(method: str, path: str) -> Fault | None:
         return fault if method == "PUT" and next(puts) % 3 == 0 else None
 
-    pipeline.stop(CONSUMER)
-    with faulty_store(pipeline.settings.s3.endpoint) as (store, address):
-        pipeline.start(CONSUMER, {"ORDERS_S3__ENDPOINT": address})
+    with store_proxy(pipeline.settings.s3.endpoint) as (store, address), pipeline.consumer_behind(address):
         with pipeline.writers(2):
             pipeline.wait(pipeline.is_batch_under_way, "a batch through the proxy")
             store.decide = decide
-            pipeline.wait(lambda: store.hit >= _ENOUGH, f"{_ENOUGH} uploads that met the fault", timeout=180)
+            pipeline.wait(lambda: store.hit >= _ENOUGH, f"{_ENOUGH} uploads that met the fault")
             store.decide = lambda method, path: None
         for _ in range(store.hit):
             pipeline.note(str(fault))
-        pipeline.settle()
-        pipeline.stop(CONSUMER)
-    pipeline.start(CONSUMER)

@@ -1,7 +1,7 @@
-from scripts.drills.faulty_store import Fault
 from scripts.drills.model import drill
 from scripts.drills.pipeline import Pipeline
 from scripts.drills.uploads import every_third_put
+from scripts.pipeline.store_proxy import Fault
 
 
 @drill(

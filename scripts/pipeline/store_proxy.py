@@ -1,4 +1,4 @@
-"""A proxy in front of S3 that refuses, fails, waits or cuts connections when a drill asks for it.
+"""A proxy in front of S3 that counts requests, and refuses, fails, delays or cuts those that a drill names.
 
 It hands every request on as it is, with its Host header, so signatures hold. A fault is decided request by request.
 """
@@ -10,11 +10,15 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
+
+from configs.settings import ENVIRONMENT_PREFIX
+from scripts.services.stack import Stack
 
 _CHUNK = 1 << 16
 _TIMEOUT = 60.0  # seconds
@@ -35,23 +39,28 @@ Decide = Callable[[str, str], Fault | None]
 
 
 @dataclass
-class FaultyStore:
-    """The proxy. `decide` may be replaced at any time; `hit` counts the requests that met a fault."""
+class StoreProxy:
+    """The proxy. `decide` may be replaced at any time.
+
+    `hit` counts the requests that met a fault; `requests` all, by kind (see `kind_of`).
+    """
 
     target: str
     decide: Decide = field(default=lambda method, path: None)
     hit: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
 
     def apply(self, method: str, path: str) -> Fault | None:
         fault = self.decide(method, path)
+        self.requests[kind_of(method, path)] += 1
         self.hit += fault is not None
         return fault
 
 
 @contextlib.contextmanager
-def faulty_store(target: str) -> Iterator[tuple[FaultyStore, str]]:
+def store_proxy(target: str) -> Iterator[tuple[StoreProxy, str]]:
     """A running proxy in front of the store at `target`, and its own address. Its threads end with the block."""
-    store = FaultyStore(target)
+    store = StoreProxy(target)
 
     class Handler(_Handler):
         proxied = store
@@ -67,9 +76,21 @@ def faulty_store(target: str) -> Iterator[tuple[FaultyStore, str]]:
             thread.join()
 
 
+def kind_of(method: str, path: str) -> str:
+    """The request as S3's price list names it: a LIST is a GET with a query."""
+    return "LIST" if method == "GET" and ("list-type" in path or "prefix=" in path) else method
+
+
+def behind(stack: Stack, address: str) -> tuple[Stack, Mapping[str, str]]:
+    """The stack with S3 at another address, to start its programs with, and the variables that they need then."""
+    s3 = stack.settings.s3.model_copy(update={"endpoint": address})
+    changed = replace(stack, settings=stack.settings.model_copy(update={"s3": s3}))
+    return changed, {f"{ENVIRONMENT_PREFIX}S3__ENDPOINT": address}
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    proxied: FaultyStore
+    proxied: StoreProxy
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a drill reports what it has injected."""
