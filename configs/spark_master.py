@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,15 @@ def addresses(master: str) -> tuple[tuple[str, int], ...]:
         return ()
     parts = (part.rpartition(":") for part in master.removeprefix(SCHEME).split(","))
     return tuple((host, int(port)) for host, _, port in parts if port.isdigit())
+
+
+def answers(master: str) -> bool:
+    """Whether one of the masters that a spark:// address names takes connections."""
+    for address in addresses(master):
+        with contextlib.suppress(OSError):
+            socket.create_connection(address, timeout=TIMEOUT).close()
+            return True
+    return False
 
 
 def web_port(port: int) -> int:
