@@ -62,8 +62,14 @@ class Cluster:
         return ", ".join(held) or "no application"
 
 
-def why_waiting(cluster: Cluster) -> str:
-    """Why an application gets no cores, and what to do."""
+def why_waiting(cluster: Cluster, application_id: str = "") -> str:
+    """Why an application has no executor, and what to do. `application_id` empty: of one that has no cores."""
+    cores = next((one.cores for one in cluster.applications if one.id == application_id), 0)
+    if cores:
+        return (
+            f"it has {counted(cores, 'core')}, but its executor has not started. If it does not within a minute, its "
+            "log says why: `make logs`"
+        )
     if not cluster.alive:
         return "no worker is alive. `make up` starts those of this machine"
     if cluster.free_cores:

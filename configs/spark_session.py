@@ -121,7 +121,7 @@ class Executors:
                 self._log.info("the cluster has given this program %s, continuing", counted(count, "executor"))
             self._report_at, self._is_reported = now + REPORT_AFTER, False
         elif now >= self._report_at:
-            self._log.warning("%s", waiting_for_cores(_master(self._session)))
+            self._log.warning("%s", _waiting_for_cores(self._session))
             self._report_at, self._is_reported = now + REPORT_INTERVAL, True
         return count > 0
 
@@ -131,13 +131,13 @@ def executor_count(session: SparkSession) -> int:
     return int(_context(session).getExecutorMemoryStatus().size()) - 1
 
 
-def waiting_for_cores(master: str) -> str:
-    """That a program waits for cores of this master, who has them, and what to do."""
+def _waiting_for_cores(session: SparkSession) -> str:
+    """That a program waits for an executor, who has the cores, and what to do."""
+    master = _master(session)
     found = find_cluster(master)
-    if found is None:
-        why = "its pages do not answer. Is it up? `make status` shows it, `make up` starts one of this machine"
-    else:
-        why = why_waiting(found)
+    why = "its pages do not answer. Is it up? `make status` shows it, `make up` starts one of this machine"
+    if found is not None:
+        why = why_waiting(found, session.sparkContext.applicationId)
     return f"waiting for cores of {master}; nothing is lost, rows wait too: {why}"
 
 

@@ -121,5 +121,12 @@ def test_cores_that_are_free_and_not_given_point_to_the_memory() -> None:
     assert "spark.executor_memory" in text
 
 
+def test_an_executor_that_does_not_start_is_not_taken_for_a_lack_of_cores() -> None:
+    text = why_waiting(Cluster((worker(),), (PRODUCER, WAITING)), PRODUCER.id)
+    assert "it has 1 core, but its executor has not started" in text
+    assert "`make logs`" in text
+    assert "all cores are taken" in why_waiting(Cluster((worker(),), (PRODUCER, WAITING)), WAITING.id)
+
+
 def test_without_a_worker_the_next_step_is_up() -> None:
     assert "no worker is alive. `make up`" in why_waiting(Cluster((worker("DEAD", free=1),), (WAITING,)))

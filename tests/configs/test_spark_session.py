@@ -27,7 +27,9 @@ class Session:
         self.is_stopped = False
         memory = SimpleNamespace(size=lambda: 1 + self.executors)  # the driver counts too
         context = SimpleNamespace(getExecutorMemoryStatus=lambda: memory, isStopped=lambda: self.is_stopped)
-        self.sparkContext = SimpleNamespace(master=master, _jsc=SimpleNamespace(sc=lambda: context))
+        self.sparkContext = SimpleNamespace(
+            master=master, applicationId="app-1", _jsc=SimpleNamespace(sc=lambda: context)
+        )
 
     @property
     def as_session(self) -> SparkSession:
