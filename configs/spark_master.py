@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -61,8 +62,14 @@ class Cluster:
         return ", ".join(held) or "no application"
 
 
-def why_waiting(cluster: Cluster) -> str:
-    """Why an application gets no cores, and what to do."""
+def why_waiting(cluster: Cluster, application_id: str = "") -> str:
+    """Why an application has no executor, and what to do. `application_id` empty: of one that has no cores."""
+    cores = next((one.cores for one in cluster.applications if one.id == application_id), 0)
+    if cores:
+        return (
+            f"it has {counted(cores, 'core')}, but its executor has not started. If it does not within a minute, its "
+            "log says why: `make logs`"
+        )
     if not cluster.alive:
         return "no worker is alive. `make up` starts those of this machine"
     if cluster.free_cores:
@@ -82,6 +89,15 @@ def addresses(master: str) -> tuple[tuple[str, int], ...]:
         return ()
     parts = (part.rpartition(":") for part in master.removeprefix(SCHEME).split(","))
     return tuple((host, int(port)) for host, _, port in parts if port.isdigit())
+
+
+def answers(master: str) -> bool:
+    """Whether one of the masters that a spark:// address names takes connections."""
+    for address in addresses(master):
+        with contextlib.suppress(OSError):
+            socket.create_connection(address, timeout=TIMEOUT).close()
+            return True
+    return False
 
 
 def web_port(port: int) -> int:

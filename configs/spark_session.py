@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from py4j.protocol import Py4JError
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from configs.program import ProgramError, StopSignal
-from configs.spark_master import SCHEME, find_cluster, why_waiting
+from configs.settings import Spark
+from configs.spark_master import SCHEME, answers, find_cluster, why_waiting
 from configs.wording import counted
 
 SHARED = {
@@ -45,6 +47,25 @@ def start_session(name: str, options: Mapping[str, str]) -> SparkSession:
     java = jvm.java.util
     java.TimeZone.setDefault(java.TimeZone.getTimeZone("UTC"))
     return session
+
+
+def wait_for_master(spark: Spark, stop: StopSignal, log: logging.Logger) -> bool:
+    """Where a program is submitted to a Spark master, wait until that answers; False if the stop signal came first.
+
+    By itself Spark would try for a minute, with nothing but traces, and then end the application.
+    """
+    if not spark.master.startswith(SCHEME):
+        return True
+    SparkContext._ensure_initialized()
+    master = SparkConf().get("spark.master") or ""  # that of the submit command, whatever the config says
+    report_at = time.monotonic()
+    while master.startswith(SCHEME) and not answers(master):
+        if time.monotonic() >= report_at:
+            log.warning("waiting for Spark: no master answers at %s. `make up` starts one of this machine", master)
+            report_at += REPORT_INTERVAL
+        if stop.wait(_LATER_INTERVAL):
+            return False
+    return True
 
 
 def require_session(session: SparkSession) -> None:
@@ -100,7 +121,7 @@ class Executors:
                 self._log.info("the cluster has given this program %s, continuing", counted(count, "executor"))
             self._report_at, self._is_reported = now + REPORT_AFTER, False
         elif now >= self._report_at:
-            self._log.warning("%s", waiting_for_cores(_master(self._session)))
+            self._log.warning("%s", _waiting_for_cores(self._session))
             self._report_at, self._is_reported = now + REPORT_INTERVAL, True
         return count > 0
 
@@ -110,13 +131,13 @@ def executor_count(session: SparkSession) -> int:
     return int(_context(session).getExecutorMemoryStatus().size()) - 1
 
 
-def waiting_for_cores(master: str) -> str:
-    """That a program waits for cores of this master, who has them, and what to do."""
+def _waiting_for_cores(session: SparkSession) -> str:
+    """That a program waits for an executor, who has the cores, and what to do."""
+    master = _master(session)
     found = find_cluster(master)
-    if found is None:
-        why = "its pages do not answer. Is it up? `make status` shows it, `make up` starts one of this machine"
-    else:
-        why = why_waiting(found)
+    why = "its pages do not answer. Is it up? `make status` shows it, `make up` starts one of this machine"
+    if found is not None:
+        why = why_waiting(found, session.sparkContext.applicationId)
     return f"waiting for cores of {master}; nothing is lost, rows wait too: {why}"
 
 

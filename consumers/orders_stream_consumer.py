@@ -36,7 +36,7 @@ from configs.program import (
     wait_for_services,
 )
 from configs.settings import Settings
-from configs.spark_session import require_session, start_session, wait_for_executor
+from configs.spark_session import require_session, start_session, wait_for_executor, wait_for_master
 from configs.storage import StorageUnreachableError
 from configs.wording import counted
 
@@ -284,6 +284,8 @@ def _finish_batch(query: StreamingQuery) -> None:
 def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
     with exclusive(settings, "consumer"):
         log.info("starting; topic %s, a batch every %g s", settings.kafka.topic, settings.streaming.batch_interval)
+        if not wait_for_master(settings.spark, stop, log):
+            return
         spark = start_session(NAME, session_options(settings))
         stop.install()
         wait_for_services(stop)

@@ -37,7 +37,7 @@ from configs.program import (
     wait_for_services,
 )
 from configs.settings import Settings, local_path
-from configs.spark_session import require_session, start_session, wait_for_executor
+from configs.spark_session import require_session, start_session, wait_for_executor, wait_for_master
 from configs.topic import require_topic
 from configs.wording import counted
 from producers import too_large
@@ -251,6 +251,8 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
     state = state_file(local_path(settings.streaming.last_processed_timestamp_location))
     with exclusive(settings, "producer"):
         log.info("starting; state %s", format_timestamp(_last_published(settings, state)))
+        if not wait_for_master(settings.spark, stop, log):
+            return
         spark = start_session(NAME, {"spark.sql.shuffle.partitions": "1"})
         stop.install()
         wait_for_services(stop)

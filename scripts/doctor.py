@@ -14,7 +14,7 @@ from tabulate import tabulate
 from configs.errors import KitError
 from configs.settings import PROJECT
 from scripts.pipeline.services import services_of
-from scripts.services import java, postgres
+from scripts.services import java, postgres, spark_cluster
 from scripts.services.jars import DEFAULT, cache_folder, jar_paths
 from scripts.services.optional_jars import optional_groups, require_optional_jars
 from scripts.services.ports import require_free_port
@@ -22,6 +22,7 @@ from scripts.services.processes import is_root
 from scripts.services.stack import Stack
 
 MEMORY_NEEDED = 3 * 2**30  # bytes, of services and both programs together
+CLUSTER_MEMORY = 2 * 2**30  # in addition, of Spark's master and workers and of an executor for each program
 DISK_NEEDED = 1 * 2**30  # bytes, for the data of a course, in addition to what setup installed
 
 
@@ -42,7 +43,7 @@ def examine(stack: Stack) -> list[Diagnosis]:
         _java(),
         _jars(stack),
         *_ports(stack),
-        _memory(),
+        _memory(stack),
         _disk(),
         _writable(stack),
         *_abandoned(),
@@ -109,11 +110,15 @@ def _ports(stack: Stack) -> list[Diagnosis]:
     return diagnoses
 
 
-def _memory() -> Diagnosis:
+def _memory(stack: Stack) -> Diagnosis:
     available = psutil.virtual_memory().available
+    needed = MEMORY_NEEDED + (CLUSTER_MEMORY if spark_cluster.nodes(stack) else 0)
     found = f"{available / 2**30:.1f} GiB available"
-    lacking = "services and both programs need up to 3 GiB: close other programs, or lower spark.driver_memory"
-    return Diagnosis("memory", found, "" if available >= MEMORY_NEEDED else lacking)
+    lacking = (
+        f"services and both programs need up to {needed / 2**30:.0f} GiB: close other programs, or lower "
+        "spark.driver_memory"
+    )
+    return Diagnosis("memory", found, "" if available >= needed else lacking)
 
 
 def _disk() -> Diagnosis:

@@ -12,9 +12,11 @@ from configs.errors import KitError
 from configs.storage import lake_place, require_answer
 from grader.evidence.lake import Lake
 from scripts.clients.arguments import arguments
+from scripts.services.spark_cluster import is_local
 from scripts.services.spark_environment import spark_environment
 from scripts.services.stack import Stack
 
+ON_THIS_MACHINE = "local[2]"
 STARTUP = Path(__file__).with_name("spark_shell_startup.py")
 
 
@@ -36,10 +38,14 @@ def run_spark_shell(stack: Stack) -> NoReturn:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.catalogImplementation": "in-memory",  # Hive's would leave a metastore_db in the current folder
     }
-    words = ["--master", values["PROGRAM_MASTER"], "--driver-memory", values["PROGRAM_DRIVER_MEMORY"]]
+    # The cores of the kit's own cluster are for the two programs: a third would wait for ever.
+    master = ON_THIS_MACHINE if is_local(settings.spark) else values["PROGRAM_MASTER"]
+    words = ["--master", master, "--driver-memory", values["PROGRAM_DRIVER_MEMORY"]]
     words += ["--driver-class-path", values["PROGRAM_JARS"].replace(",", ":")]  # as in spark_submit.sh
     words += ["--jars", values["PROGRAM_JARS"], "--driver-java-options", values["PROGRAM_JAVA_OPTIONS"]]
-    words += [word for key, value in options.items() for word in ("--conf", f"{key}={value}")]
+    for_cluster = [] if master == ON_THIS_MACHINE else values["PROGRAM_CLUSTER_OPTIONS"].splitlines()
+    settings_of_spark = [*for_cluster, *(f"{key}={value}" for key, value in options.items())]
+    words += [word for setting in settings_of_spark for word in ("--conf", setting)]
     environment = {
         **os.environ,
         "JAVA_HOME": values["PROGRAM_JAVA_HOME"],
@@ -50,7 +56,7 @@ def run_spark_shell(stack: Stack) -> NoReturn:
         "PYTHONSTARTUP": str(STARTUP),
         "TZ": "UTC",
     }
-    if settings.spark.master.startswith("local"):
-        environment["SPARK_LOCAL_IP"] = "127.0.0.1"
+    if values["PROGRAM_LOCAL_IP"]:
+        environment["SPARK_LOCAL_IP"] = values["PROGRAM_LOCAL_IP"]
     # -i: Python runs PYTHONSTARTUP also if its input is a pipe.
     os.execve(sys.executable, [sys.executable, "-i"], environment)

@@ -18,6 +18,7 @@ from configs.errors import KitError
 from configs.settings import Settings
 from configs.spark_master import SCHEME
 from scripts.services import kafka, postgres, s3, spark_cluster
+from scripts.services.jars import cache_folder
 from scripts.services.optional_jars import require_optional_jars
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import Listener, find_listener, is_free
@@ -244,6 +245,7 @@ class Docker:
             "KAFKA_HOST": settings.kafka.first_broker[0],
             "KAFKA_PORT": str(settings.kafka.first_broker[1]),
             "KIT_FOLDER": str(settings.root),
+            "JARS_FOLDER": str(cache_folder()),
         }
 
     def foreign(self) -> list[tuple[Port, Listener]]:

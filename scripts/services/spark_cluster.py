@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import psutil
 
 from configs.errors import KitError
 from configs.settings import Spark
-from configs.spark_master import SCHEME, Cluster, addresses, find_cluster, read_cluster, web_port, why_waiting
+from configs.spark_master import SCHEME, Cluster, addresses, answers, find_cluster, read_cluster, web_port, why_waiting
 from scripts.services.class_archive import SPARK, archive_options, class_path, spark_package
 from scripts.services.java import QUICK_START, require_java
 from scripts.services.outcome import Outcome, Start
@@ -143,7 +142,7 @@ def begin_up(stack: Stack) -> Start:
     if master in missing:
         started[master] = _launch(stack, master)
 
-    def answers(alive: int) -> bool:
+    def has(alive: int) -> bool:
         for node, process in started.items():
             if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
                 log = stack.log(node.name)
@@ -152,7 +151,7 @@ def begin_up(stack: Stack) -> Start:
         return found is not None and found.alive >= alive
 
     def wait_for(alive: int) -> None:
-        if not wait_until(lambda: answers(alive), timeout=START_TIMEOUT):
+        if not wait_until(lambda: has(alive), timeout=START_TIMEOUT):
             raise KitError(
                 f"Spark's cluster is not up {where} after {START_TIMEOUT:.0f} s. See {stack.log(master.name)} and "
                 f"{stack.log(workers[0].name)}."
@@ -196,20 +195,11 @@ def require_master(spark: Spark) -> None:
     Raises:
         KitError: none does.
     """
-    masters = addresses(spark.master)
-    if not wait_until(lambda: any(map(_answers, masters)), timeout=ANSWER_TIMEOUT):
+    if not wait_until(lambda: answers(spark.master), timeout=ANSWER_TIMEOUT):
         raise KitError(
             f"No Spark master answers at {spark.master}. Start it, or correct {KEY}. An address of this machine, such "
             f"as {SCHEME}{HOST}:7077, is started by `make up`."
         )
-
-
-def _answers(address: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(address, timeout=1.0).close()
-    except OSError:
-        return False
-    return True
 
 
 def down(stack: Stack) -> bool:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
+from confluent_kafka import Producer
 
 from scripts.pipeline import position, programs
 from scripts.pipeline.orders import insert_orders
@@ -30,7 +32,11 @@ from scripts.watch.processes import ProcessWatch
 
 pytestmark = pytest.mark.services
 BASE_ROWS = 10
-LINE = re.compile(r"batch (\d+): read (\d+) messages?, wrote (\d+) rows?, dropped (\d+) repeats?, rejected (\d+)")
+LINE = re.compile(
+    r"batch \d+: read (?:at most )?(\d+) messages?, wrote (\d+) rows?, dropped (\d+) repeats?, "
+    r"rejected (?:at most )?(\d+)"
+)
+BAD = 30  # messages that are no orders, each time that something is killed
 
 NAMES = {PRODUCER: "orders_cdc_producer", CONSUMER: "orders_stream_consumer"}
 HIDING = ("bwrap", "--die-with-parent", "--dev-bind", "/", "/")
@@ -77,8 +83,26 @@ def insert(stack: Stack, rows: int) -> None:
         insert_orders(connection, require_table(connection, stack.settings).name, rows)
 
 
+def send_bad_messages(stack: Stack) -> None:
+    kafka = stack.settings.kafka
+    producer = Producer({"bootstrap.servers": kafka.brokers, "log_level": 0})
+    for number in range(BAD):
+        producer.produce(kafka.topic, value=b"no order", partition=number % kafka.partitions)
+    assert producer.flush(30) == 0
+
+
+def rejected_rows(stack: Stack) -> int:
+    files = Path(stack.settings.datalake.quarantine_path).glob("*.parquet")
+    return sum(pq.read_metadata(file).num_rows for file in files)
+
+
 def lake_has(stack: Stack, rows: int, timeout: float = 120) -> bool:
     return wait_until(lambda: position.lake_rows(stack.settings) == rows, timeout=timeout)
+
+
+def is_batch_under_way(stack: Stack) -> bool:
+    stream = position.lake_stream(stack.settings)
+    return stream.planned != stream.finished
 
 
 def log(stack: Stack, program: str) -> str:
@@ -86,7 +110,7 @@ def log(stack: Stack, program: str) -> str:
 
 
 def batches(stack: Stack) -> list[tuple[int, ...]]:
-    """Of each line of the consumer's log about a batch: its id, read, written, dropped and rejected."""
+    """Of each line of the consumer's log about a batch: read, written, dropped and rejected."""
     return [tuple(map(int, found.groups())) for found in LINE.finditer(log(stack, CONSUMER))]
 
 
@@ -96,18 +120,21 @@ def test_a_lost_executor_worker_and_master_are_made_up_for(stack: Stack) -> None
     assert lake_has(stack, BASE_ROWS), log(stack, CONSUMER)
 
     rows = BASE_ROWS
-    for name in (CONSUMER, PRODUCER):
+    for name in (CONSUMER, PRODUCER, CONSUMER):
         (executor,) = executors(stack, name)
+        send_bad_messages(stack)
         insert(stack, 2000)
-        time.sleep(1)
+        rows += 2000
+        under_way = wait_until(lambda: is_batch_under_way(stack), timeout=60, interval=0.01)
+        assert under_way
+        time.sleep(0.3)  # in the first stage or between the two
         executor.kill()
-        insert(stack, 10)
-        rows += 2010
-    assert lake_has(stack, rows), log(stack, CONSUMER)
+        assert lake_has(stack, rows), log(stack, CONSUMER)
 
     (executor,) = executors(stack, CONSUMER)
     worker = executor.parent()
     assert worker is not None
+    send_bad_messages(stack)
     insert(stack, 2000)
     rows += 2000
     worker.kill()
@@ -141,10 +168,13 @@ def test_a_lost_executor_worker_and_master_are_made_up_for(stack: Stack) -> None
     assert lake_has(stack, rows), "the new master gives an executor in the place of one that is lost"
 
     assert set(position.lake_id_counts(stack.settings).values()) == {1}
-    assert wait_until(lambda: sum(written for _, _, written, _, _ in batches(stack)) == rows, timeout=20)
-    wrong = [found for found in batches(stack) if found[1] - found[2] - found[3] - found[4] or found[4]]
-    assert wrong == [], log(stack, CONSUMER)
-    assert position.quarantine_ends(stack.settings) == position.committed_ends(stack.settings)
+    assert wait_until(lambda: sum(written for _, written, _, _ in batches(stack)) == rows, timeout=20)
+    lines = batches(stack)
+    assert [line for line in lines if line[0] != sum(line[1:])] == [], log(stack, CONSUMER)
+    assert sum(rejected for *_, rejected in lines) == 4 * BAD, log(stack, CONSUMER)
+    ends = position.committed_ends(stack.settings)
+    assert wait_until(lambda: position.quarantine_ends(stack.settings) == ends, timeout=60)
+    assert rejected_rows(stack) == 4 * BAD
 
     members = [process for name in ("producer", "consumer") for process in executors(stack, name)]
     assert len(members) == 2
