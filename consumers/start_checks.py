@@ -28,8 +28,8 @@ def check_file_manager(settings: Settings, name: str) -> None:
     """
     if settings.on_s3 and "Abortable" in name:
         raise ProgramError(
-            f"{FILE_MANAGER} is {name}. For a lake on S3 it loses rows: if S3 refuses a file of the sink's log, Spark 3.5 "
-            "reports no error, and the batch counts as written. Remove that setting, from spark-defaults.conf for "
+            f"{FILE_MANAGER} is {name}. For a lake on S3 it loses rows: if S3 refuses a file of the sink's log, Spark "
+            "3.5 reports no error, and the batch counts as written. Remove that setting, from spark-defaults.conf for "
             "example. Spark's default is safe."
         )
 
