@@ -205,6 +205,11 @@ class Spark(_Section):
     cores: Annotated[int, Field(ge=1)] = 1
     executor_memory: _Memory = "640m"
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether tasks run in executors, and not in the program's own JVM."""
+        return not self.master.startswith("local")
+
 
 class S3(_Section):
     """How a lake at s3a:// is reached. `endpoint` empty: AWS's own. Keys empty: those of the environment.

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from configs.program import ProgramError
+from configs.storage import Place
 
 _COMPACT_INTERVAL = 10  # Spark's default: the log of batches 9, 19, ... repeats all earlier ones
 _READ_AGAIN = (
@@ -24,7 +25,7 @@ _READ_AGAIN = (
 )
 
 
-def require_whole_files(lake: Path, checkpoint: Path) -> None:
+def require_whole_files(lake: Place, checkpoint: Path) -> None:
     """Make sure that the stream can go on from these files.
 
     Raises:
@@ -36,12 +37,12 @@ def require_whole_files(lake: Path, checkpoint: Path) -> None:
         raise ProgramError(f"{path} {what}. {remedy.format(checkpoint=checkpoint, lake=lake)}")
 
 
-def last_batch(folder: Path) -> int | None:
+def last_batch(folder: Place) -> int | None:
     """The greatest batch that has a file in a folder of Spark's log; None for none."""
     return max(_batches(folder), default=None)
 
 
-def _damages(lake: Path, checkpoint: Path) -> Iterator[tuple[Path, str, str]]:
+def _damages(lake: Place, checkpoint: Path) -> Iterator[tuple[Place, str, str]]:
     """Each file that is not whole, what is wrong, and the remedy."""
     log = lake / "_spark_metadata"
     logged, planned, finished = (last_batch(folder) for folder in (log, checkpoint / "offsets", checkpoint / "commits"))
@@ -74,7 +75,7 @@ def _damages(lake: Path, checkpoint: Path) -> Iterator[tuple[Path, str, str]]:
         # END NOT IN STARTER
 
 
-def _damages_of_log(log: Path) -> Iterator[tuple[Path, str]]:
+def _damages_of_log(log: Place) -> Iterator[tuple[Place, str]]:
     names = {path.name for path in log.iterdir()} if log.is_dir() else set()
     compact = max((int(name.removesuffix(".compact")) for name in names if name.endswith(".compact")), default=None)
     last = last_batch(log)
@@ -119,14 +120,14 @@ def _damages_of_snapshot(partition: Path, path: Path) -> Iterator[tuple[Path, st
             yield table, what
 
 
-def _wrong_size(path: Path) -> str | None:
+def _wrong_size(path: Place) -> str | None:
     try:
         return None if path.stat().st_size else "is empty"
     except FileNotFoundError:
         return "is missing"
 
 
-def _wrong_json_lines(path: Path, *, version: bool = True) -> str | None:
+def _wrong_json_lines(path: Place, *, version: bool = True) -> str | None:
     """What is wrong with a file that has a line "v1" (if `version`) and lines of JSON; None for nothing."""
     if what := _wrong_size(path):
         return what
@@ -142,7 +143,7 @@ def _wrong_json_lines(path: Path, *, version: bool = True) -> str | None:
     return None
 
 
-def _batches(folder: Path) -> Iterator[int]:
+def _batches(folder: Place) -> Iterator[int]:
     if folder.is_dir():
         names = (path.name.removesuffix(".compact") for path in folder.iterdir())
         yield from (int(name) for name in names if name.isdigit())

@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import SparkSession
 
 from configs.program import ProgramError
+from configs.storage import Place, parquet_source
 
 # The order_id with its four bytes in reverse, as the upper half of a BIGINT. RocksDB sorts keys by their bytes, and
 # Spark stores the lowest byte of a number first. In reverse, neighbours are neighbours in the store too. Orders arrive
@@ -52,7 +53,7 @@ def close_store(spark: SparkSession) -> None:
     getattr(getattr(package, "StateStore$"), "MODULE$").stop()
 
 
-def require_store_of_lake(lake: Path, checkpoint: Path, finished: int | None) -> None:
+def require_store_of_lake(lake: Place, checkpoint: Path, finished: int | None) -> None:
     """Compare a batch's rows in the lake with what it added to the store: the last one that the lake's log has alone.
 
     A store of another run would drop orders that the lake does not have, or let repeats in.
@@ -129,14 +130,16 @@ def _decompressed(content: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _files(lake: Path, log: Path) -> list[Path]:
+def _files(lake: Place, log: Place) -> list[Place]:
     """The batch's files, where the lake is now: the log has the path that it had then."""
     entries = [json.loads(line)["path"] for line in log.read_text(encoding="utf-8").splitlines()[1:] if line]
     return [lake.joinpath(*Path(unquote(urlsplit(path).path)).parts[-2:]) for path in entries]
 
 
-def _order_ids(path: Path) -> list[int]:
+def _order_ids(path: Place) -> list[int]:
     import pyarrow.parquet as pq
 
-    order_ids: list[int] = pq.read_table(path, columns=["order_id"], partitioning=None).column("order_id").to_pylist()
+    order_ids: list[int] = (
+        pq.read_table(parquet_source(path), columns=["order_id"], partitioning=None).column("order_id").to_pylist()
+    )
     return order_ids

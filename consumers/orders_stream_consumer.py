@@ -36,22 +36,29 @@ from configs.program import (
     wait_for_services,
 )
 from configs.settings import Settings
-from configs.spark_session import start_session
+from configs.spark_session import require_session, start_session, wait_for_executor
+from configs.storage import StorageUnreachableError
 from configs.wording import counted
-from consumers.order_events import REASON, with_reasons
 
 # BEGIN NOT IN STARTER
+from consumers.message_counts import count_messages
+from consumers.order_events import REASON, with_reasons
 from consumers.order_id_store import KEY, KEY_OF_ORDER_ID, close_store
 
 # END NOT IN STARTER
 from consumers.quarantine import Quarantine
+
+# BEGIN NOT IN STARTER
+from consumers.shared_folders import SharedFolders
+
+# END NOT IN STARTER
 from consumers.start_checks import FILE_MANAGER, check_file_manager, check_start, finished_ends
 
 NAME = "orders_stream_consumer"
 LAKE = "lake"
 COUNTS, REJECTED = "messages", "rejected"  # what the stream counts in each batch
 STOP_TIMEOUT = 6.0  # seconds: 10 s after the signal the program must be gone
-TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError)
+TRANSIENT = (KafkaException, PySparkException, Py4JError, OSError, StorageUnreachableError)
 # Errors that trying again cannot fix: a part of Spark's message, and what to report.
 _GONE = (
     "Kafka no longer has messages that come after the checkpoint {checkpoint}: {error}. They were removed from the "
@@ -156,46 +163,54 @@ class Progress:
         found = False
         # Only now, because this list is costly to fetch.
         for progress in query.recentProgress:
-            if progress["batchId"] > self._reported and progress["numInputRows"]:
-                found, self._reported = True, progress["batchId"]
-                self._report(progress)
-            # A batch without a row can move the offsets too, over what a transaction has left.
             source = progress["sources"][0]
             begin, ends = (_offsets(source[key], self._topic) for key in ("startOffset", "endOffset"))
-            self._quarantine.cover(ends, _rejected(progress), begin)
+            offsets = sum(end - begin.get(partition, 0) for partition, end in ends.items())
+            if progress["batchId"] > self._reported and progress["numInputRows"]:
+                found, self._reported = True, progress["batchId"]
+                self._report(progress, offsets)
+            # A batch without a row can move the offsets too, over what a transaction has left.
+            self._quarantine.cover(ends, _rejected(progress, offsets), begin)
         self._seen = last["timestamp"]  # only now: if the quarantine could not be written, it is tried again
         return found
 
-    def _report(self, progress: dict[str, Any]) -> None:
+    def _report(self, progress: dict[str, Any], offsets: int) -> None:
         batch, seconds = progress["batchId"], progress["durationMs"].get("triggerExecution", 0) / 1000
         # BEGIN NOT IN STARTER
-        store = progress["stateOperators"][0]
+        counts = count_messages(progress, progress["observedMetrics"][COUNTS][REJECTED], offsets)
+        at_most = "" if counts.are_exact or not counts.rejected else "at most "
         self._log.info(
-            "lake batch %d: read %s, wrote %s, dropped %s, rejected %d (%.2f s)",
+            "lake batch %d: read %s%s, wrote %s, dropped %s, rejected %s%d (%.2f s)",
             batch,
-            counted(progress["numInputRows"], "message"),
-            counted(store["numRowsUpdated"], "row"),
-            counted(store.get("customMetrics", {}).get("numDroppedDuplicateRows", 0), "repeat"),
-            _rejected(progress),
+            at_most,
+            counted(counts.read, "message"),
+            counted(counts.wrote, "row"),
+            counted(counts.repeats, "repeat"),
+            at_most,
+            counts.rejected,
             seconds,
         )
-        if store["numRowsDroppedByWatermark"]:
+        if counts.too_old:
             self._log.warning(
                 "lake batch %d: %s NOT written to the lake: older than streaming.duplicates_window allows, "
                 "counted back from the newest created_at",
                 batch,
-                counted(store["numRowsDroppedByWatermark"], "row"),
+                counted(counts.too_old, "row"),
             )
         # STARTER read = counted(progress["numInputRows"], "message")
         # STARTER self._log.info("lake batch %d: read %s (%.2f s)", batch, read, seconds)
         # END NOT IN STARTER
 
 
-def _rejected(progress: dict[str, Any]) -> int | None:
-    """How many messages the batch rejected; None if the stream does not count them."""
+def _rejected(progress: dict[str, Any], offsets: int) -> int | None:
+    """How many messages the batch rejected; None if that is not known. `offsets`: how many it covered."""
     if not progress["numInputRows"]:
         return 0
     counts: dict[str, int] | None = progress["observedMetrics"].get(COUNTS)
+    # BEGIN NOT IN STARTER
+    if counts is not None and not count_messages(progress, counts[REJECTED], offsets).are_exact:
+        return None
+    # END NOT IN STARTER
     return None if counts is None else counts[REJECTED]
 
 
@@ -213,9 +228,15 @@ def run_stream(spark: SparkSession, settings: Settings, stop: StopSignal, log: l
     """
     quarantine, backoff = Quarantine(spark, settings), Backoff()
     progress = Progress(settings.kafka.topic, quarantine, log)
+    # BEGIN NOT IN STARTER
+    shared_folders = SharedFolders(spark, settings)
+    # END NOT IN STARTER
     query: StreamingQuery | None = None
     while not stop.is_set():
         try:
+            # BEGIN NOT IN STARTER
+            shared_folders.check()
+            # END NOT IN STARTER
             if query is None:
                 quarantine.open(check_start(settings))
                 quarantine.cover(finished_ends(settings))
@@ -230,6 +251,7 @@ def run_stream(spark: SparkSession, settings: Settings, stop: StopSignal, log: l
         except TRANSIENT as error:
             if stop.is_set():
                 break
+            require_session(spark)
             meaning = next((text for words, text in PERMANENT.items() if words in str(error)), None)
             if meaning is not None:
                 raise ProgramError(
@@ -265,6 +287,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
         spark = start_session(NAME, session_options(settings))
         stop.install()
         wait_for_services(stop)
+        wait_for_executor(spark, stop, log)
         try:
             check_file_manager(settings, spark.conf.get(FILE_MANAGER, "") or "")
             run_stream(spark, settings, stop, log)

@@ -11,9 +11,7 @@ when it is whole. So each message is in the quarantine exactly once, whenever th
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
 import pyarrow.parquet as pq
@@ -23,6 +21,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that everybody g
 from configs.program import ProgramError
 from configs.quarantine_position import FILE, Ends, NextFile, QuarantinePosition, read_position
 from configs.settings import Settings, local_path
+from configs.storage import move_file, parquet_source, quarantine_place, remove_tree
 from configs.wording import counted
 from consumers.order_events import BYTES, RAW, REASON, with_reasons
 
@@ -33,7 +32,7 @@ class Quarantine:
     def __init__(self, spark: SparkSession, settings: Settings) -> None:
         self._spark = spark
         self._kafka = settings.kafka
-        self._folder = local_path(settings.datalake.quarantine_path)
+        self._folder = quarantine_place(settings)
         self._checkpoint = local_path(settings.streaming.quarantine_checkpoint_location)
         self._position: QuarantinePosition | None = None
 
@@ -97,13 +96,13 @@ class Quarantine:
         rejected = self._rejected(position.ends, file.ends)
         target = self._folder / file.name
         writing = self._folder / f"_{file.name}.writing"
-        shutil.rmtree(writing, ignore_errors=True)
+        remove_tree(writing)
         rejected.coalesce(1).write.parquet(str(writing))
         (written,) = writing.glob("part-*.parquet")
-        has_rows = pq.read_metadata(written).num_rows > 0  # none, if the count was not known
+        has_rows = pq.read_metadata(parquet_source(written)).num_rows > 0  # none, if the count was not known
         if has_rows:
-            written.replace(target)
-        shutil.rmtree(writing)
+            move_file(written, target)
+        remove_tree(writing)
         self._position = replace(position, ends=file.ends, files=position.files + has_rows)
         self._position.store(self._checkpoint)
 
@@ -123,8 +122,8 @@ class Quarantine:
         messages = with_reasons(reader.load()).where(F.col(REASON).isNotNull())
         return messages.select(REASON, "topic", "partition", "offset", RAW, BYTES)
 
-    def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("rejected-*.parquet"))
+    def _files(self) -> list[str]:
+        return sorted(path.name for path in self._folder.glob("rejected-*.parquet"))
 
     def _stored(self) -> QuarantinePosition | None:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.contract import TOPIC_FILE
 from configs.program import ProgramError
 from configs.settings import Kafka, Settings, local_path
+from configs.storage import Place, lake_place, require_answer
 from configs.topic import require_topic
 from consumers.checkpoint_files import last_batch, require_whole_files
 
@@ -41,7 +42,8 @@ def check_start(settings: Settings) -> str:
         ProgramError: they do not belong together.
         KafkaException, ConnectionError: no broker answers.
     """
-    lake, checkpoint = local_path(settings.datalake.path), local_path(settings.streaming.checkpoint_location)
+    lake, checkpoint = lake_place(settings), local_path(settings.streaming.checkpoint_location)
+    require_answer(lake)
     check_lake(lake, checkpoint)
     require_whole_files(lake, checkpoint)
     # BEGIN NOT IN STARTER
@@ -50,7 +52,7 @@ def check_start(settings: Settings) -> str:
     return _check_topic(settings.kafka, checkpoint, lake)
 
 
-def check_lake(lake: Path, checkpoint: Path) -> None:
+def check_lake(lake: Place, checkpoint: Path) -> None:
     """Find a lake or a checkpoint that was deleted or restored without the other: Spark would lose rows.
 
     - The lake's log is ahead of the checkpoint: Spark believes that every batch up to that id is written, and skips it.
@@ -83,7 +85,7 @@ def check_lake(lake: Path, checkpoint: Path) -> None:
     # END SOLUTION
 
 
-def _check_topic(kafka: Kafka, checkpoint: Path, lake: Path) -> str:
+def _check_topic(kafka: Kafka, checkpoint: Path, lake: Place) -> str:
     now = {"topic": kafka.topic, "id": require_topic(kafka)}
     remedy = (
         f"To read the new topic from its beginning, move the checkpoint {checkpoint} and the lake {lake} away (use mv, "

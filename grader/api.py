@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from configs.errors import KitError
+from configs.storage import require_answer
 from grader.archive import SUFFIXES, ArchiveError, Opened, archives_in, is_archive, opened, stem
 from grader.checks import all_checks
 from grader.evidence import Evidence
 from grader.evidence.config import Config, own_config, submitted_config
 from grader.evidence.database import Database
-from grader.evidence.locations import locate
+from grader.evidence.locations import lake_on_s3, locate
 from grader.evidence.several_submissions import several_submissions
 from grader.grading import OnError, judge_checks, ungraded
 from grader.limits import NO_LIMITS, Limits, OnStep, limited, step_limit
@@ -72,8 +73,8 @@ def grade(
         on_error: gets the traceback if the grader itself broke.
 
     Raises:
-        KitError: `root`, `config` or `rubric` is not there or cannot be used. A mistake in a submission never raises:
-            it is a finding.
+        KitError: `root`, `config` or `rubric` is not there or cannot be used, or the lake's S3 does not answer. A
+            mistake in a submission never raises: it is a finding.
     """
     if config is not None and not config.is_file():
         raise UsageError(f"{config}: no such config file. Name one with --config path")
@@ -84,6 +85,9 @@ def grade(
         checks = all_checks()
         marks = rubric if isinstance(rubric, Rubric) else load_rubric(rubric, checks)
         found = _config(submission, config)
+        lake = lake_on_s3(found)
+        if lake is not None:
+            require_answer(lake)
         evidence = Evidence(found, _database(database, found, is_config_given=config is not None))
         with step_limit(limits.step_seconds) as begin:
             report = judge_checks(

@@ -37,7 +37,7 @@ from configs.program import (
     wait_for_services,
 )
 from configs.settings import Settings, local_path
-from configs.spark_session import start_session
+from configs.spark_session import require_session, start_session, wait_for_executor
 from configs.topic import require_topic
 from configs.wording import counted
 from producers import too_large
@@ -254,6 +254,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
         spark = start_session(NAME, {"spark.sql.shuffle.partitions": "1"})
         stop.install()
         wait_for_services(stop)
+        wait_for_executor(spark, stop, log)
         start = settings.cdc.default_start_timestamp or EPOCH
         look_back = LookBack(settings.cdc.lookback_sec, start, seen_file(state), log)
         look_back.restore(_last_published(settings, state))
@@ -272,6 +273,7 @@ def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
                         break
                     source.close()
                     topic_seen = False
+                    require_session(spark)
                     pause = backoff.next_pause()
                     log.warning("%s", backoff.report("the poll", error, pause))
                     stop.wait(pause)

@@ -12,7 +12,8 @@ from tabulate import tabulate
 
 from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
 from configs.errors import KitError, run_command
-from configs.settings import Settings, local_path
+from configs.settings import Settings
+from configs.storage import Place, lake_place, parquet_source, quarantine_place, require_answer
 from grader.evidence.lake import Lake
 from scripts.pipeline.services import require_own
 from scripts.pipeline.table import require_table
@@ -45,29 +46,30 @@ def topic_rows(settings: Settings, count: int) -> Rows:
 
 
 def lake_rows(settings: Settings, count: int) -> Rows:
-    rows = [{**row, PARTITION_COLUMN: date} for date, row in _rows(settings.datalake.path)]
+    rows = [{**row, PARTITION_COLUMN: date} for date, row in _rows(lake_place(settings))]
     return sorted(rows, key=lambda row: str(row["created_at"]), reverse=True)[:count]
 
 
 def quarantine_rows(settings: Settings, count: int) -> Rows:
     """The last ones of each partition. The quarantine has no time, only the place of each message on the topic."""
-    rows = [row for _, row in _rows(settings.datalake.quarantine_path)]
+    rows = [row for _, row in _rows(quarantine_place(settings))]
     return sorted(rows, key=lambda row: (row["offset"], row["partition"]), reverse=True)[:count]
 
 
-def _rows(location: str) -> list[tuple[str, dict[str, Any]]]:
+def _rows(place: Place) -> list[tuple[str, dict[str, Any]]]:
     """Each row with its date, from the files in the sink log. A crash may have left other files in the folder."""
     import pyarrow.parquet as pq
 
-    lake = Lake(local_path(location))
+    require_answer(place)
+    lake = Lake(place)
     if lake.folder is None or not lake.exists:
         raise KitError(
-            f"There is nothing in {location} yet. `make round1` sends the first rows, `make round3` the first bad ones."
+            f"There is nothing in {place} yet. `make round1` sends the first rows, `make round3` the first bad ones."
         )
     rows = []
     for file in lake.files:
         date = file.path.partition(f"{PARTITION_COLUMN}=")[2].partition("/")[0]
-        rows += [(date, row) for row in pq.ParquetFile(lake.folder / file.path).read().to_pylist()]
+        rows += [(date, row) for row in pq.ParquetFile(parquet_source(lake.folder / file.path)).read().to_pylist()]
     return rows
 
 

@@ -32,7 +32,7 @@ fi
 # The venv's Spark, whatever else there is, and without Spark's own search for it, which a blank in a path breaks.
 export JAVA_HOME=$PROGRAM_JAVA_HOME SPARK_HOME=$PROGRAM_SPARK_HOME PATH="$kit/.venv/bin:$PATH"
 export PYSPARK_PYTHON="$kit/.venv/bin/python" PYTHONUNBUFFERED=1 TZ=${PROGRAM_TZ:-UTC}
-if [[ $PROGRAM_MASTER == local* ]]; then export SPARK_LOCAL_IP=127.0.0.1; fi
+if [ -n "${PROGRAM_LOCAL_IP:-}" ]; then export SPARK_LOCAL_IP=$PROGRAM_LOCAL_IP; fi
 if [ -n "${PROGRAM_S3A_JARS:-}" ]; then
     # The end of Spark's class path: an archive of classes fits its beginning only.
     export SPARK_DIST_CLASSPATH=$PROGRAM_S3A_JARS AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
@@ -43,7 +43,8 @@ rm -rf "$PROGRAM_SCRATCH"
 if [[ $PROGRAM_SCRATCH != *,* ]] && mkdir -p "$PROGRAM_SCRATCH" 2>/dev/null; then
     export SPARK_LOCAL_DIRS=$PROGRAM_SCRATCH TMPDIR=$PROGRAM_SCRATCH
     quoted=${PROGRAM_SCRATCH//\\/\\\\}
-    PROGRAM_JAVA_OPTIONS+=" -Djava.io.tmpdir=\"${quoted//\"/\\\"}\""
+    temporary=" -Djava.io.tmpdir=\"${quoted//\"/\\\"}\""
+    PROGRAM_JAVA_OPTIONS+=$temporary
 fi
 
 # In a student's kit any program can stand in these folders. One that configs.program runs listens for both signals.
@@ -52,23 +53,25 @@ case $program in "$kit"/producers/* | "$kit"/consumers/*) if grep -q run_program
 
 run() {
     if ! $is_ours && ! grep -q pyspark "$program"; then exec "$kit/.venv/bin/python" "$program" "$@"; fi
-    # On the driver's own class path an archive can hold the classes of the jars too. Only other machines need --jars.
-    jars=(--driver-class-path "${PROGRAM_JARS//,/:}")
-    if [[ $PROGRAM_MASTER != local* ]]; then jars+=(--jars "$PROGRAM_JARS"); fi
+    options=()
+    while IFS= read -r option; do
+        # Executors of this machine write in the same folder.
+        case $option in spark.executor.defaultJavaOptions=*) if [ -n "$PROGRAM_LOCAL_IP" ]; then option+=${temporary:-}; fi ;; esac
+        if [ -n "$option" ]; then options+=(--conf "$option"); fi
+    done <<< "${PROGRAM_OPTIONS:-}"
     # Spark's own defaults are for a cluster: 200 partitions for a handful of rows, and two processes for each file that
     # is renamed. A batch of five rows takes 20 s with them. What a program sets itself wins.
-    defaults=()
-    if ! $is_ours; then defaults+=(--conf spark.sql.shuffle.partitions=2); fi
-    if [ -n "${PROGRAM_S3A_JARS:-}" ]; then
-        while read -r option; do defaults+=(--conf "$option"); done <<<"$PROGRAM_S3A_OPTIONS"
-        if [[ $PROGRAM_MASTER != local* ]]; then defaults+=(--conf "spark.executor.extraClassPath=$PROGRAM_S3A_JARS"); fi
-    elif ! $is_ours; then
+    if ! $is_ours; then
+        options+=(--conf spark.sql.shuffle.partitions=2)
         streaming=org.apache.spark.sql.execution.streaming
-        defaults+=(--conf "spark.sql.streaming.checkpointFileManagerClass=$streaming.FileSystemBasedCheckpointFileManager")
+        # On S3 only Spark's own choice is safe.
+        if [ -z "${PROGRAM_S3A_JARS:-}" ]; then
+            options+=(--conf "spark.sql.streaming.checkpointFileManagerClass=$streaming.FileSystemBasedCheckpointFileManager")
+        fi
     fi
     exec "$SPARK_HOME/bin/spark-submit" --master "$PROGRAM_MASTER" --driver-memory "$PROGRAM_DRIVER_MEMORY" \
-        "${jars[@]}" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
-        ${defaults[@]+"${defaults[@]}"} \
+        --driver-class-path "${PROGRAM_JARS//,/:}" --driver-java-options "$PROGRAM_JAVA_OPTIONS" \
+        ${options[@]+"${options[@]}"} \
         --conf spark.ui.enabled="${SPARK_UI:-false}" "$program" "$@"
 }
 

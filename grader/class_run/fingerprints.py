@@ -20,10 +20,11 @@ from pydantic import BaseModel, ConfigDict
 
 from configs.contract import COLUMN_NAMES, RoundRecord
 from configs.settings import PROJECT
+from configs.storage import Place
 from grader.class_run.names import PASSED_OVER
 from grader.class_run.similar import is_name, passages, tokens_of
 from grader.evidence import Evidence
-from grader.evidence.listing import file_names, read_bytes
+from grader.evidence.listing import file_names, opened, read_bytes
 from grader.evidence.orders import SECOND_US, moment_us
 from grader.evidence.rounds import read_record
 from grader.mismatch import Mismatch
@@ -106,10 +107,10 @@ def _content(root: Path, files: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _hash(root: Path, path: str) -> str | None:
+def _hash(root: Place, path: str) -> str | None:
     try:
-        with (root / path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        size = (root / path).stat().st_size
+        with opened(root / path) as file:
             return hashlib.sha256(file.read(_MAX_HASHED) + f"{size}".encode()).hexdigest()
     except OSError:
         return None

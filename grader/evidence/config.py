@@ -25,7 +25,8 @@ class Config:
 
     `settings` is None if the file is missing or wrong; `problems` says why, one line per problem. The grader reads
     nothing outside the folder `boundary`. It is None for the user's own project, whose config may point anywhere.
-    `jdbc_url_problem` is what PgJDBC makes of a blank in jdbc_url; empty without one.
+    `jdbc_url_problem` is what PgJDBC makes of a blank in jdbc_url; empty without one. `is_given`: it was named by
+    who grades, and not found in the submission.
     """
 
     root: Path
@@ -35,6 +36,12 @@ class Config:
     boundary: Path | None = None
     assumptions: tuple[str, ...] = ()
     jdbc_url_problem: str = ""
+    is_given: bool = False
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether addresses in it may be asked: it is the user's own, or was named by who grades, not by a stranger."""
+        return self.boundary is None or self.is_given
 
 
 def own_config(path: Path | None) -> Config:
@@ -67,7 +74,9 @@ def submitted_config(root: Path, path: Path | None) -> Config:
     except Exception as error:  # noqa: BLE001 - any error in reading a student's YAML is a problem of the YAML
         what = str(error) or type(error).__name__
         return Config(root, source, None, (f"{_shown(source, root)}: {what[:200]}",), boundary, assumptions)
-    return Config(settings.root, source, settings, (), boundary, assumptions, settings.jdbc_url_problem)
+    return Config(
+        settings.root, source, settings, (), boundary, assumptions, settings.jdbc_url_problem, path is not None
+    )
 
 
 def find_config(root: Path) -> Path | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
+from configs.storage import Place, S3Path, as_logged
 from configs.wording import counted
 from grader.evidence.lake_format import OTHER_SUFFIXES, described
 from grader.evidence.listing import file_sha256, list_files, list_parquet
@@ -98,13 +99,18 @@ class Lake:
     `moved_log` is the folder of its sink log, if this is not in the lake.
     """
 
-    folder: Path | None
+    folder: Place | None
     boundary: Path | None = None
-    moved_log: Path | None = None
+    moved_log: Place | None = None
 
     @property
     def exists(self) -> bool:
         return self.folder is not None and self.folder.is_dir()
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether Spark writes a checksum file beside each file here: on a disk it does, on S3 it does not."""
+        return not isinstance(self.folder, S3Path)
 
     @cached_property
     def listing(self) -> Mapping[str, int]:
@@ -174,8 +180,8 @@ class Lake:
     def assumptions(self) -> tuple[str, ...]:
         if not self.exists:
             return ()
-        lines = list[str]()
-        moved = sum(not entry.path.startswith(f"{self.folder}/") for entry in self._logged.values())
+        lines, base = list[str](), f"{as_logged(self.folder)}/" if self.folder is not None else ""
+        moved = sum(not entry.path.startswith(base) for entry in self._logged.values())
         if self.log is None:
             if self.other_format is None:
                 lines.append("lake: it has no _spark_metadata log, so every Parquet file in it counts")
@@ -194,7 +200,7 @@ class Lake:
     def footers(self) -> tuple[Footer, ...]:
         """One per file that counts, in the same order."""
         folder = self.folder or Path()
-        return tuple(in_parallel(lambda file: read_footer(folder, file.path), self.files))
+        return tuple(in_parallel(lambda file: read_footer(folder, file.path), self.files, folder))
 
     @cached_property
     def _by_statistics(self) -> bool:
@@ -206,7 +212,9 @@ class Lake:
         folder, by_statistics = self.folder or Path(), self._by_statistics
         pairs = list(zip(self.files, self.footers, strict=True))
         return tuple(
-            in_parallel(lambda pair: scan_file(folder, pair[1], pair[0].day, by_statistics=by_statistics), pairs)
+            in_parallel(
+                lambda pair: scan_file(folder, pair[1], pair[0].day, by_statistics=by_statistics), pairs, folder
+            )
         )
 
     @cached_property
@@ -248,7 +256,7 @@ class Lake:
         left = frozenset(_TEXT_COLUMNS) if paths else frozenset[str]()
         for some in (paths[:1], paths[1:]):
             if left:
-                nowhere = in_parallel(partial(self._null_columns, names=left), some)
+                nowhere = in_parallel(partial(self._null_columns, names=left), some, self.folder)
                 left = left.intersection(*nowhere)
         return tuple(name for name in _TEXT_COLUMNS if name in left)
 
@@ -411,7 +419,7 @@ class Lake:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        tables = in_parallel(lambda file: normal_table(self.read(file.path, COLUMN_NAMES)), self.files)
+        tables = in_parallel(lambda file: normal_table(self.read(file.path, COLUMN_NAMES)), self.files, self.folder)
         whole = pa.concat_tables(tables)
         return whole.filter(pc.is_valid(whole.column("order_id")))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
+from configs.storage import Place
 from configs.wording import counted
 from grader.evidence.listing import PARQUET_SUFFIXES, file_names, folder_names
 
@@ -24,7 +24,7 @@ def format_of(name: str) -> str | None:
     )
 
 
-def table_format(folder: Path) -> str | None:
+def table_format(folder: Place) -> str | None:
     """Delta, Iceberg or Hudi, if the folder is such a table. Its Parquet files alone do not say which rows count."""
     names = folder_names(folder)
     if "_delta_log" in names:
@@ -36,7 +36,7 @@ def table_format(folder: Path) -> str | None:
     return None
 
 
-def described(folder: Path, others: Iterable[str], parquet_files: int) -> str | None:
+def described(folder: Place, others: Iterable[str], parquet_files: int) -> str | None:
     """What a lake in another format is, with the number of its files; None for plain Parquet.
 
     `others` are the names of data files in other formats. Next to Parquet files they decide nothing.

@@ -1,4 +1,7 @@
-"""Lists and reads the files of a folder. Missing files, links and files that vanish meanwhile cause no errors."""
+"""Lists and reads the files of a folder, on a disk or on S3. Missing files, links and vanished files cause no errors.
+
+Errors of S3 itself are an OSError: a lake that does not answer is not an empty one.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,28 @@ import hashlib
 import os
 import stat
 from pathlib import Path
+from typing import IO
+
+from configs.storage import Place, S3Path
 
 _CHUNK = 1 << 20
 PARQUET_SUFFIXES = (".parquet", ".parq")
 MAX_BYTES = 64 << 20  # of a file that is read as a whole; a compact sink log of 200,000 files is about this large
 
 
-def file_names(folder: Path) -> list[str]:
+def file_names(folder: Place) -> list[str]:
     """Names of the files in `folder`, sorted; empty if there is no such folder. Links are skipped."""
     return _names(folder, folders=False)
 
 
-def folder_names(folder: Path) -> list[str]:
+def folder_names(folder: Place) -> list[str]:
     """Names of the folders in `folder`, sorted; empty if there is no such folder. Links are skipped."""
     return _names(folder, folders=True)
 
 
-def _names(folder: Path, *, folders: bool) -> list[str]:
+def _names(folder: Place, *, folders: bool) -> list[str]:
+    if isinstance(folder, S3Path):
+        return sorted(name for name, size in folder.walk(recursive=False) if folders is (size is None))
     try:
         with os.scandir(folder) as entries:
             kind = os.DirEntry.is_dir if folders else os.DirEntry.is_file
@@ -32,12 +40,14 @@ def _names(folder: Path, *, folders: bool) -> list[str]:
         return []
 
 
-def read_bytes(folder: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
+def read_bytes(folder: Place, name: str, max_bytes: int = MAX_BYTES) -> bytes:
     """The content of the file `name`, a path relative to `folder`. No link below `folder` is followed.
 
     Raises:
         OSError: there is no such file, it is a link, a pipe or a device, or larger than `max_bytes`.
     """
+    if isinstance(folder, S3Path):
+        return _read_object(folder / name, max_bytes)
     *parents, _ = Path(name).parts
     place = folder
     for parent in parents:
@@ -55,17 +65,26 @@ def read_bytes(folder: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
         return file.read(max_bytes)
 
 
-def list_parquet(folder: Path, boundary: Path | None = None) -> dict[str, int]:
+def _read_object(path: S3Path, max_bytes: int) -> bytes:
+    if path.stat().st_size > max_bytes:
+        raise OSError(errno.EFBIG, f"is larger than {max_bytes >> 20} MiB", str(path))
+    return path.read_bytes()
+
+
+def list_parquet(folder: Place, boundary: Path | None = None) -> dict[str, int]:
     """Parquet files under `folder` by relative path, with their sizes. See `list_files`."""
     return list_files(folder, PARQUET_SUFFIXES, boundary)
 
 
-def list_files(folder: Path, suffixes: tuple[str, ...], boundary: Path | None = None) -> dict[str, int]:
+def list_files(folder: Place, suffixes: tuple[str, ...], boundary: Path | None = None) -> dict[str, int]:
     """Files under `folder` whose names end with one of `suffixes`: relative path -> size in bytes.
 
     Like Spark, it skips names that begin with _ or . (temporary files, sidecars). In a submission, with a `boundary`,
     it skips links too. It also skips files that vanish meanwhile.
     """
+    if isinstance(folder, S3Path):
+        found = ((path, size) for path, size in folder.walk() if size is not None and path.endswith(suffixes))
+        return {path: size for path, size in found if not any(part[0] in "._" for part in path.split("/"))}
     files: dict[str, int] = {}
     pending = [""]
     while pending:
@@ -88,13 +107,23 @@ def _may_read(entry: os.DirEntry[str], boundary: Path | None) -> bool:
     return entry.is_file(follow_symlinks=boundary is None)
 
 
-def file_sha256(path: Path) -> str | None:
+def file_sha256(path: Place) -> str | None:
     """SHA-256 of the file's content; None if it cannot be read."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     except OSError:
         return None
     return digest.hexdigest()
+
+
+def opened(path: Place) -> IO[bytes]:
+    """The file, for reading.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    opened: IO[bytes] = path.open_file() if isinstance(path, S3Path) else path.open("rb")  # type: ignore[assignment]
+    return opened

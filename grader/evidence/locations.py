@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from configs.contract import COLUMN_NAMES
 from configs.settings import SettingsError, local_path
+from configs.storage import Place, S3Path, place
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.config import Config
 from grader.evidence.lake_format import is_data, table_format
@@ -52,7 +53,7 @@ class Locations:
     `other_data` is what a submission without a lake has instead.
     """
 
-    lake: Path | None
+    lake: Place | None
     checkpoint: Path | None
     state: Path | None
     rounds: Path
@@ -82,11 +83,12 @@ def locate(config: Config) -> Locations:
 
     A quarantine is none of these.
     """
+    on_s3 = lake_on_s3(config)
     places = _named(config)
     nowhere = config.root / "no rounds"
     if config.boundary is None:
         return Locations(
-            places["lake"],
+            on_s3 or places["lake"],
             places["checkpoint"],
             places["state"],
             places["rounds"] or nowhere,
@@ -100,6 +102,13 @@ def locate(config: Config) -> Locations:
     }
     assumptions = list(config.assumptions)
     lost = [name for name, path in places.items() if not _is_right(name, path, config.boundary)]
+    if on_s3 is not None:
+        lost.remove("lake")
+    elif config.settings is not None and config.settings.on_s3:
+        assumptions.append(
+            f"lake: {config.settings.datalake.path} is on S3, and nothing asks an address that only a submission "
+            "names. To read it, grade with --config and a config of yours that names it"
+        )
     found = _by_shape(config.boundary, {name: shapes[name] for name in lost})
     for name in lost:
         place = places[name]
@@ -122,12 +131,12 @@ def locate(config: Config) -> Locations:
             f"lake: its {SINK_LOG} was moved out of it; found at {shown_log}, because it names its files"
         )
     return Locations(
-        lake=places["lake"],
+        lake=on_s3 or places["lake"],
         checkpoint=places["checkpoint"],
         state=places["state"],
         rounds=places["rounds"] or nowhere,
         sink_log=sink_log,
-        other_data=None if _exists(places["lake"]) else _other_data(config.boundary),
+        other_data=None if on_s3 is not None or _exists(places["lake"]) else _other_data(config.boundary),
         assumptions=tuple(assumptions),
     )
 
@@ -206,6 +215,17 @@ def _named(config: Config) -> dict[str, Path | None]:
         "state": _local(config.settings.streaming.last_processed_timestamp_location),
         "rounds": config.settings.rounds_folder,
     }
+
+
+def lake_on_s3(config: Config) -> S3Path | None:
+    """The lake of the config, if it is on S3 and may be asked for."""
+    if config.settings is None or not config.is_trusted:
+        return None
+    try:
+        found = place(config.settings.datalake.path, config.settings.s3)
+    except (SettingsError, ValueError):
+        return None
+    return found if isinstance(found, S3Path) else None
 
 
 def _local(location: str) -> Path | None:

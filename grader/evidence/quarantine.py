@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.settings import SettingsError, local_path
+from configs.settings import SettingsError
+from configs.storage import Place, S3Path, place
 from grader.evidence.checkpoint import Offsets
 from grader.evidence.config import Config
 from grader.evidence.lake import Lake
@@ -114,11 +114,11 @@ class Quarantine:
 
 def find_quarantine(config: Config, lake: Lake) -> Quarantine:
     """The quarantine at the config's path, or next to the lake under the lake's name with _quarantine."""
-    places = [] if lake.folder is None else [lake.folder.with_name(f"{lake.folder.name}_quarantine")]
+    places: list[Place] = [] if lake.folder is None else [lake.folder.with_name(f"{lake.folder.name}_quarantine")]
     if config.settings is not None:
         with contextlib.suppress(SettingsError):  # on another file system
-            places.insert(0, local_path(config.settings.datalake.quarantine_path))
-    folder = next((place for place in places if _may_read(place, config.boundary)), None)
+            places.insert(0, place(config.settings.datalake.quarantine_path, config.settings.s3))
+    folder = next((found for found in places if _may_read(found, config)), None)
     return Quarantine(Lake(folder, config.boundary))
 
 
@@ -136,5 +136,7 @@ def _wrong_columns(schema: pa.Schema) -> list[str]:
     return wrong
 
 
-def _may_read(place: Path, boundary: Path | None) -> bool:
-    return place.is_dir() and (boundary is None or place.resolve().is_relative_to(boundary))
+def _may_read(found: Place, config: Config) -> bool:
+    if isinstance(found, S3Path):
+        return config.is_trusted and found.is_dir()
+    return found.is_dir() and (config.boundary is None or found.resolve().is_relative_to(config.boundary))

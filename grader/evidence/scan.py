@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from configs.storage import Place, parallel_reads, parquet_source
 from grader.evidence.order_ids import NO_IDS, OrderIds, order_ids, union
 from grader.evidence.orders import DAY_US, created_us, is_bad_amount
 
@@ -66,21 +65,24 @@ class FileScan:
     error: str | None = None
 
 
-def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """The results of `work` for all items, in the same order. Uses all cores: pyarrow releases Python's lock."""
+def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], folder: Place | None) -> list[Result]:
+    """The results of `work` for all items of the folder, in the same order.
+
+    Uses all cores: pyarrow releases Python's lock. On S3 more of them wait at once.
+    """
     listed = list(items)
-    if len(listed) <= _FEW_FILES:
+    if len(listed) <= _FEW_FILES or folder is None:
         return [work(item) for item in listed]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(parallel_reads(folder)) as pool:
         return list(pool.map(work, listed))
 
 
-def read_footer(folder: Path, path: str) -> Footer:
+def read_footer(folder: Place, path: str) -> Footer:
     """Rows, schema and statistics of `folder`/`path`. Never raises because of the file's content."""
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(folder / path)
+        metadata = pq.read_metadata(parquet_source(folder / path))
         keys = metadata.metadata or {}
         version = None if any(key in keys for key in _OTHERS_KEYS) else keys.get(SPARK_VERSION_KEY)
         trusted = _TRUSTED_WRITER.match(metadata.created_by or "") is not None
@@ -96,7 +98,7 @@ def read_footer(folder: Path, path: str) -> Footer:
         return Footer(path, error=_reason(error))
 
 
-def null_columns(folder: Path, path: str, names: frozenset[str], *, by_statistics: bool) -> frozenset[str]:
+def null_columns(folder: Place, path: str, names: frozenset[str], *, by_statistics: bool) -> frozenset[str]:
     """The columns of `names` that are null in every row of a file.
 
     Uses the file's statistics. If these do not show it, reads the column, except with `by_statistics`.
@@ -106,7 +108,7 @@ def null_columns(folder: Path, path: str, names: frozenset[str], *, by_statistic
     """
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(folder / path)
+    metadata = pq.read_metadata(parquet_source(folder / path))
     trusted = _TRUSTED_WRITER.match(metadata.created_by or "") is not None
     is_null = {name: _is_null_throughout(metadata, name) if trusted else None for name in names}
     unknown = [name for name in names if is_null[name] is None and not by_statistics]
@@ -129,7 +131,7 @@ def _is_null_throughout(metadata: pa.parquet.FileMetaData, name: str) -> bool | 
     return is_null
 
 
-def read_table(folder: Path, path: str, columns: Iterable[str]) -> pa.Table:
+def read_table(folder: Place, path: str, columns: Iterable[str]) -> pa.Table:
     """Those of the named columns that the file has.
 
     Raises:
@@ -141,13 +143,13 @@ def read_table(folder: Path, path: str, columns: Iterable[str]) -> pa.Table:
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
 
 
-def _tables(folder: Path, path: str, columns: Iterable[str]) -> Iterator[pa.Table]:
+def _tables(folder: Place, path: str, columns: Iterable[str]) -> Iterator[pa.Table]:
     """The same in pieces. So a file with many rows, or one that only claims to have them, fits into memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(folder / path, coerce_int96_timestamp_unit="us") as file:
+        with pq.ParquetFile(parquet_source(folder / path), coerce_int96_timestamp_unit="us") as file:
             present = [name for name in columns if name in file.schema_arrow.names]
             if file.metadata.num_rows <= _ROWS_AT_ONCE:
                 yield _valid(file.read(columns=present, use_threads=False))
@@ -168,7 +170,7 @@ def _valid(table: pa.Table) -> pa.Table:
     return table
 
 
-def scan_file(folder: Path, footer: Footer, day: str | None, *, by_statistics: bool) -> FileScan:
+def scan_file(folder: Place, footer: Footer, day: str | None, *, by_statistics: bool) -> FileScan:
     """The figures of one file with a correct schema in the folder of `day`. Never raises because of its content.
 
     `by_statistics` skips the columns for which the footer shows enough: all amounts are good, or all times are in the

@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from configs.storage import Place, S3Path, as_logged
 from grader.evidence.checksum import edited
 from grader.evidence.listing import file_names, read_bytes
 
@@ -40,7 +40,7 @@ class LoggedFile:
 class SinkLog:
     """The log in `folder`. `problems` lists lines that cannot be read; they do not count."""
 
-    folder: Path
+    folder: Place
 
     @cached_property
     def _names(self) -> dict[int, str]:
@@ -128,11 +128,13 @@ class SinkLog:
 
     @cached_property
     def stale_checksums(self) -> tuple[str, ...]:
-        """Log files that were edited after Spark wrote them: see checksum.py."""
+        """Log files that were edited after Spark wrote them: see checksum.py. On S3 nothing shows that."""
+        if isinstance(self.folder, S3Path):
+            return ()
         return edited(self.folder, (name for _, name in sorted(self._names.items())))
 
 
-def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:
+def _apply(path: Place, batch: int, files: dict[str, LoggedFile]) -> str | None:
     """Add a log file's lines to `files`, up to the first one that cannot be read. Returns what is wrong with that."""
     try:
         version, *lines = read_bytes(path.parent, path.name).decode("utf-8").splitlines() or [""]
@@ -158,13 +160,13 @@ def _apply(path: Path, batch: int, files: dict[str, LoggedFile]) -> str | None:
     return None
 
 
-def read_sink_log(lake: Path) -> SinkLog | None:
+def read_sink_log(lake: Place) -> SinkLog | None:
     """The log of a lake; None without one. A lake that foreachBatch wrote has no log."""
     folder = lake / FOLDER
     return SinkLog(folder) if folder.is_dir() and not folder.is_symlink() else None
 
 
-def path_in_lake(logged: str, listing: frozenset[str] | set[str], lake: Path) -> str:
+def path_in_lake(logged: str, listing: frozenset[str] | set[str], lake: Place) -> str:
     """A logged path as a path relative to the lake, even if the lake was moved.
 
     Uses the first of these that applies:
@@ -174,7 +176,7 @@ def path_in_lake(logged: str, listing: frozenset[str] | set[str], lake: Path) ->
     - The part from the first `key=value` folder on.
     - The file name.
     """
-    base = f"{lake.as_posix()}/"
+    base = f"{as_logged(lake)}/"
     if logged.startswith(base):
         return logged[len(base) :]
     parts = logged.split("/")

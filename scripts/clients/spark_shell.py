@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from configs.errors import KitError
-from configs.settings import local_path
+from configs.storage import lake_place, require_answer
 from grader.evidence.lake import Lake
 from scripts.clients.arguments import arguments
 from scripts.services.spark_environment import spark_environment
@@ -25,7 +25,8 @@ def run_spark_shell(stack: Stack) -> NoReturn:
         KitError: the lake is empty, there is no Java 17, or a jar is missing.
     """
     settings = stack.settings
-    path = local_path(settings.datalake.path)
+    path = lake_place(settings)
+    require_answer(path)
     lake = Lake(path)
     if not lake.exists or not lake.listing:
         raise KitError(f"There is nothing in {path} yet. Run `make round1` for the first rows.")

@@ -17,7 +17,7 @@ from configs.wording import counted
 from scripts.drills import all_drills
 from scripts.drills.documentation import MEASURED_FILE, read_report, record
 from scripts.drills.errors import DrillError
-from scripts.drills.model import Drill, Result
+from scripts.drills.model import CLUSTER, Drill, Result
 from scripts.drills.random_faults import random_drill
 from scripts.drills.report import line, table, write_json
 from scripts.drills.runner import Planned, run_drills
@@ -29,7 +29,8 @@ DEFAULT_RANDOM_RUNS = 5  # after the named drills, if RUNS is not given
 
 
 def plan(drill: str | None, seed: int, runs: int | None) -> list[Planned]:
-    """What to run: all named drills and some random ones; or one drill, `runs` times with seeds from `seed` on.
+    """What to run: all named drills of one machine and some random ones; or one drill, or those of the cluster, `runs`
+    times with seeds from `seed` on.
 
     Raises:
         KitError: there is no such drill.
@@ -37,13 +38,18 @@ def plan(drill: str | None, seed: int, runs: int | None) -> list[Planned]:
     known = all_drills()
     if drill is None:
         count = DEFAULT_RANDOM_RUNS if runs is None else runs
-        return [*(Planned(item, seed) for item in known.values()), *_random(seed, count)]
+        local = (item for item in known.values() if not item.needs_cluster)
+        return [*(Planned(item, seed) for item in local), *_random(seed, count)]
+    if drill == CLUSTER:
+        drill = ",".join(name for name, item in known.items() if item.needs_cluster)
     if drill == RANDOM:
         return _random(seed, 1 if runs is None else runs)
     chosen: list[Drill] = []
     for name in drill.split(","):
         if name not in known:
-            raise KitError(f"DRILL is {name!r}, but there is no such drill. Choose from: {', '.join(known)}, {RANDOM}.")
+            raise KitError(
+                f"DRILL is {name!r}, but there is no such drill. Choose from: {', '.join(known)}, {RANDOM}, {CLUSTER}."
+            )
         chosen.append(known[name])
     return [Planned(item, seed + number) for number in range(runs or 1) for item in chosen]
 

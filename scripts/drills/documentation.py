@@ -67,6 +67,7 @@ Afterwards nothing may be lost, repeated, altered or left unexplained.
 
     make drills                          all of them, and a few random ones
     make drills DRILL=late_commit        one, or several separated by commas
+    make drills DRILL=cluster            those of a Spark cluster, three brokers and a lake on S3
     make drills DRILL=random SEED=7      the random drill of seed 7; RUNS=200 continues to seed 206
     make drills PROGRAMS=naive           against the naive baseline; or PROGRAMS=folder, with
                                          scripts/producer_spark_submit.sh and scripts/consumer_spark_submit.sh in it

@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import psycopg2.extensions
 
 from configs.contract import AMOUNT_PRECISION, AMOUNT_SCALE, COLUMN_NAMES, EPOCH, UTC
-from configs.settings import Settings, local_path
+from configs.settings import Settings
+from configs.storage import Place as Folder
+from configs.storage import lake_place, quarantine_place
 from grader.evidence.lake import Lake
 from grader.evidence.orders import MICROSECOND, normal_table
 from grader.evidence.scan import read_table
@@ -40,8 +41,8 @@ class EvidenceReader:
 
     def gather(self) -> Gathered:
         """What is new since the last call."""
-        lake = tuple(self._new_rows(local_path(self._settings.datalake.path)))
-        quarantine = tuple(self._new_places(local_path(self._settings.datalake.quarantine_path)))
+        lake = tuple(self._new_rows(lake_place(self._settings)))
+        quarantine = tuple(self._new_places(quarantine_place(self._settings)))
         messages = tuple(self._new_messages())
         return Gathered(messages, lake, quarantine)
 
@@ -58,19 +59,19 @@ class EvidenceReader:
             yield Message((message.partition, message.offset), message.order_id)
         self._read = ends
 
-    def _new_rows(self, folder: Path) -> Iterator[tuple[int | None, Values]]:
+    def _new_rows(self, folder: Folder) -> Iterator[tuple[int | None, Values]]:
         for path, day in self._new_files(folder):
             table = normal_table(read_table(folder, path, COLUMN_NAMES))
             for row in table.to_pylist():
                 order_id = row.pop("order_id")
                 yield order_id, (*(_exact(value) for value in row.values()), day)
 
-    def _new_places(self, folder: Path) -> Iterator[Place]:
+    def _new_places(self, folder: Folder) -> Iterator[Place]:
         for path, _ in self._new_files(folder):
             table = read_table(folder, path, ("partition", "offset"))
             yield from zip(table.column("partition").to_pylist(), table.column("offset").to_pylist(), strict=True)
 
-    def _new_files(self, folder: Path) -> Iterator[tuple[str, str | None]]:
+    def _new_files(self, folder: Folder) -> Iterator[tuple[str, str | None]]:
         """The files in the sink log that no earlier call has read."""
         if not folder.is_dir():
             return

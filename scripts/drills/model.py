@@ -12,6 +12,8 @@ from scripts.drills.balance import Balance
 if TYPE_CHECKING:
     from scripts.drills.pipeline import Pipeline
 
+NOT_RUN = "Not run: its programs are not made for a cluster."
+CLUSTER = "cluster"  # the category of drills for a Spark cluster, three brokers and a lake on S3
 Inject: TypeAlias = "Callable[[Pipeline], None]"
 
 
@@ -31,8 +33,14 @@ class Drill:
     withstands: str
     inject: Inject
 
+    @property
+    def needs_cluster(self) -> bool:
+        return self.category == CLUSTER
 
-def drill(*, naive: str, withstands: str) -> Callable[[Inject], Drill]:
+
+def drill(
+    *, withstands: str, naive: str = "Not run: its programs are not made for a cluster."
+) -> Callable[[Inject], Drill]:
     """Make a drill of a function: its name is the drill's, its docstring the documentation.
 
     Raises:

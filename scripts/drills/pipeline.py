@@ -15,9 +15,11 @@ from typing import TypeVar
 import psutil
 import psycopg2
 import psycopg2.extensions
+from confluent_kafka import KafkaException
 
 from configs.contract import state_file
-from configs.settings import local_path
+from configs.settings import ENVIRONMENT_PREFIX, local_path
+from configs.storage import lake_place
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.sink_log import FOLDER as SINK_LOG
 from grader.evidence.sink_log import SinkLog
@@ -25,11 +27,13 @@ from scripts.drills.errors import DrillError
 from scripts.pipeline import position, programs
 from scripts.pipeline.orders import NewOrder, insert_orders
 from scripts.pipeline.position import StreamPosition
+from scripts.pipeline.services import services_of
+from scripts.pipeline.store_proxy import behind
 from scripts.pipeline.table import require_table
 from scripts.pipeline.topic import TopicWatch
 from scripts.pipeline.writers import Writers, writers
-from scripts.services import kafka, postgres
-from scripts.services.processes import last_lines
+from scripts.services import kafka, postgres, spark_cluster
+from scripts.services.processes import begin_stop, last_lines
 from scripts.services.stack import CONSUMER as CONSUMER
 from scripts.services.stack import PRODUCER as PRODUCER
 from scripts.services.stack import PROGRAM_NAMES, Stack
@@ -41,6 +45,7 @@ MAX_ENDS = 3  # a program that ends by itself this often in one drill is not sta
 # Compile less, because a program lives only for seconds: on a machine with few cores it then starts much faster.
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 WAIT_TIMEOUT = 90.0
+CLUSTER_PATIENCE = 2.0  # times as long; its programs start executors first
 STOP_LIMIT = 10.0  # seconds from SIGTERM to the end of a program
 MAX_TRIES = 40
 _PREPARED = "drill"
@@ -55,7 +60,7 @@ class Pipeline:
     """A stack with both programs, seen from a drill. Postgres and Kafka run when a drill begins and when it ends."""
 
     def __init__(self, stack: Stack) -> None:
-        self.stack = stack
+        self.stack = self._behind = stack
         self.settings = stack.settings
         self.rng = random.Random(0)
         self.faults: list[str] = []
@@ -68,7 +73,8 @@ class Pipeline:
         self._table = ""
         self._fault_file = stack.home / "fault_point"
         self.checkpoint = local_path(self.settings.streaming.checkpoint_location)
-        self.lake = local_path(self.settings.datalake.path)
+        self.lake = lake_place(self.settings)
+        self._patience = CLUSTER_PATIENCE if self.settings.spark.is_cluster else 1.0
 
     def begin(self, seed: int) -> None:
         """Forget the counts of the last drill."""
@@ -96,11 +102,41 @@ class Pipeline:
         self._supervised[name] = dict(environment or {})
         self._launch(name, name, self._supervised[name])
 
+    @contextlib.contextmanager
+    def consumer_behind(self, address: str) -> Iterator[None]:
+        """Let the consumer reach S3 at another address during the block: it is started again at both ends."""
+        self.stop(CONSUMER)
+        self._behind, variables = behind(self.stack, address)
+        self.start(CONSUMER, variables)
+        try:
+            yield
+            self.settle()
+        finally:
+            self.stop(CONSUMER)
+            self._behind = self.stack
+            self.start(CONSUMER)
+
     def start_second(self, name: str) -> str:
         """Start a program next to the one that runs; return its name. It is not supervised."""
         second = f"second_{name}"
         self._launch(name, second, {})
         self.note(f"second {name}")
+        return second
+
+    def start_consumer_elsewhere(self) -> str:
+        """Start a second consumer as on another machine, where the lock of the first does not hold; return its name."""
+        second, elsewhere = f"second_{CONSUMER}", self.stack.home / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        checkpoint = elsewhere / self.checkpoint.name
+        if not checkpoint.is_symlink():
+            checkpoint.symlink_to(self.checkpoint)
+        streaming = self.settings.streaming
+        places = {
+            "CHECKPOINT_LOCATION": str(checkpoint),
+            "QUARANTINE_CHECKPOINT_LOCATION": streaming.quarantine_checkpoint_location,
+        }
+        self._launch(CONSUMER, second, {f"{ENVIRONMENT_PREFIX}STREAMING__{key}": path for key, path in places.items()})
+        self.note(f"second {CONSUMER} on another machine")
         return second
 
     def start_unsupervised(self, name: str) -> None:
@@ -112,7 +148,7 @@ class Pipeline:
         self._supervised[name] = {}
 
     def _launch(self, program: str, name: str, environment: Mapping[str, str]) -> None:
-        programs.launch(self.stack, program, name=name, environment=self._environment(environment))
+        programs.launch(self._behind, program, name=name, environment=self._environment(environment))
 
     def stop(self, name: str) -> None:
         """Ask a program to stop, as `make stop` does.
@@ -190,6 +226,63 @@ class Pipeline:
             **more,
         }
 
+    # -- a cluster
+
+    def kill_executors(self, name: str) -> None:
+        """kill -9 of the executors of a program.
+
+        Raises:
+            DrillError: it has none.
+        """
+        found = spark_cluster.cluster(self.stack)
+        ids = {one.id for one in (found.applications if found else ()) if one.name.endswith(name)}
+        killed = []
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "--app-id" in words and words[words.index("--app-id") + 1] in ids and "--executor-id" in words:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+                    killed.append(process)
+        if not killed:
+            raise DrillError(f"the {name} has no executor that could be killed")
+        psutil.wait_procs(killed, timeout=WAIT_TIMEOUT)
+        self.note(f"kill -9 executor of the {name}")
+
+    def kill_service(self, name: str) -> None:
+        """kill -9 of a service, by the name of its pid file.
+
+        Raises:
+            DrillError: it does not run.
+        """
+        process = self.stack.pid_file(name).process()
+        if process is None:
+            raise DrillError(f"{name} does not run, so it cannot be killed")
+        process.kill()
+        psutil.wait_procs([process], timeout=WAIT_TIMEOUT)
+        self.note(f"kill -9 {name}")
+
+    def stop_service(self, name: str) -> None:
+        """Stop a service in an orderly way, by the name of its pid file."""
+        begin_stop(self.stack.pid_file(name), timeout=kafka.STOP_TIMEOUT)()
+        self.note(f"{name} stops")
+
+    def start_services(self) -> None:
+        """Start each service that does not run."""
+        services_of(self.stack).up()
+
+    def wait_for_replicas(self) -> None:
+        """Wait until every broker has all of the topic."""
+        count, name = len(self.settings.kafka.addresses), self.settings.kafka.topic
+
+        def are_complete() -> bool:
+            try:
+                topic = kafka.admin_client(self.settings.kafka).list_topics(name, timeout=5).topics[name]
+            except KafkaException:
+                return False
+            return all(len(partition.isrs) == count for partition in topic.partitions.values())
+
+        self.wait(are_complete, f"all of the topic on {count} brokers")
+
     # -- waiting, always for evidence
 
     def wait(self, condition: Callable[[], bool], what: str, timeout: float = WAIT_TIMEOUT) -> None:
@@ -199,6 +292,7 @@ class Pipeline:
             GivenUpError: a program has ended too often.
             DrillError: the condition did not hold within `timeout` seconds.
         """
+        timeout *= self._patience
         deadline = time.monotonic() + timeout
         while not condition():
             self._supervise()
@@ -276,6 +370,16 @@ class Pipeline:
         # Postgres counts a session when it ends, so one that had begun earlier counts too.
         self.wait(lambda: self._scans() > before + count * SCANS_OF_A_POLL, f"{count} more polls of the producer")
 
+    def wait_for_batches(self, count: int) -> None:
+        """Wait until the consumer has planned `count` more batches."""
+        planned = self.last_planned_batch()
+        self.wait(lambda: self.last_planned_batch() >= planned + count, f"{count} more batches")
+
+    def wait_for_log(self, name: str, what: str) -> None:
+        """Wait until the program has written to its log."""
+        size = self.log_size(name)
+        self.wait(lambda: self.log_size(name) > size, f"the {name} {what}")
+
     def settle(self, timeout: float = WAIT_TIMEOUT) -> None:
         """Wait until the state has reached the newest row and the consumer has finished all of the topic.
 
@@ -344,6 +448,7 @@ class Pipeline:
 
     def has_data_file_since(self, moment: int) -> bool:
         """Whether the lake has a Parquet file that is not empty, written at or after `moment` (ns since 1970)."""
+        assert isinstance(self.lake, Path)
         for day in self.lake.glob("date=*"):
             with contextlib.suppress(OSError), os.scandir(day) as entries:
                 for entry in entries:

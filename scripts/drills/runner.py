@@ -19,7 +19,7 @@ from scripts.drills.evidence import EvidenceReader, read_source
 from scripts.drills.model import Drill, Result
 from scripts.drills.pipeline import Pipeline
 from scripts.pipeline.services import services_of
-from scripts.pipeline.temporary_stack import Changes, bring_up, temporary_stack
+from scripts.pipeline.temporary_stack import Changes, bring_up, temporary_cluster, temporary_stack
 from scripts.services.stack import Programs
 
 # Small and fast, so that every drill has many polls and batches. The limit is below the size of one transaction.
@@ -40,10 +40,12 @@ class Planned:
 class Session:
     """A stack with both programs running and nothing left to do. Several drills use it; their order_ids continue."""
 
-    def __init__(self, under_test: Programs) -> None:
+    def __init__(self, under_test: Programs, *, on_cluster: bool) -> None:
+        self.on_cluster = on_cluster
         self._held = contextlib.ExitStack()
+        make_stack = temporary_cluster if on_cluster else temporary_stack
         try:
-            stack = self._held.enter_context(temporary_stack(CHANGES, rollnumber="2025drill01", programs=under_test))
+            stack = self._held.enter_context(make_stack(CHANGES, rollnumber="2025drill01", programs=under_test))
             bring_up(stack)
             self.pipeline = Pipeline(stack)
             self._held.callback(self.pipeline.close)
@@ -136,7 +138,10 @@ def run_drills(
     session: Session | None = None
     try:
         for item in planned:
-            session = session or Session(under_test)
+            if session is not None and session.on_cluster != item.drill.needs_cluster:
+                session.close()
+                session = None
+            session = session or Session(under_test, on_cluster=item.drill.needs_cluster)
             result = session.run(item)
             results.append(result)
             report(result)

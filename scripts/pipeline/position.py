@@ -17,6 +17,7 @@ import psycopg2.extensions
 from configs.contract import UTC, LakeFileRecord, parse_state
 from configs.quarantine_position import read_position
 from configs.settings import Settings, SettingsError, local_path
+from configs.storage import lake_place
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.lake import Lake
 from grader.evidence.listing import file_sha256
@@ -176,7 +177,7 @@ def lake_files(settings: Settings) -> tuple[LakeFileRecord, ...]:
             return None
         return LakeFileRecord(path=path, size=size, sha256=digest, rows=footer.rows)
 
-    records = in_parallel(lambda file: record(file.path, file.size), lake.files)
+    records = in_parallel(lambda file: record(file.path, file.size), lake.files, lake.folder)
     return tuple(item for item in records if item is not None)
 
 
@@ -205,11 +206,16 @@ def lake_id_counts(settings: Settings, without: frozenset[str] = frozenset()) ->
         return [value for value in found if isinstance(value, int)]
 
     files = [file for file in lake.files if file.path not in without]
-    return Counter(order_id for some in in_parallel(lambda file: ids(file.path), files) for order_id in some)
+    return Counter(
+        order_id for some in in_parallel(lambda file: ids(file.path), files, lake.folder) for order_id in some
+    )
 
 
 def _lake(settings: Settings) -> Lake:
-    return Lake(_path(settings.datalake.path))
+    try:
+        return Lake(lake_place(settings))
+    except SettingsError:
+        return Lake(None)
 
 
 def _path(location: str) -> Path | None:

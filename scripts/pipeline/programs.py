@@ -63,12 +63,13 @@ def started_beside_services(stack: Stack) -> Iterator[list[Outcome]]:
     """Start the kit's own programs, and let them wait until the end of the block, which starts what they need.
 
     So their Spark sessions start while the services do. Programs of somebody else do not know how to wait, and are not
-    started here. If the block fails, what was started is stopped.
+    started here; nor is any on a cluster, where a session needs a master that answers. If the block fails, what was
+    started is stopped.
 
     Raises:
         KitError: as `start`.
     """
-    if stack.programs != OURS:
+    if stack.programs != OURS or stack.settings.spark.is_cluster:
         yield []
         return
     path = stack.home / "run" / "services.lock"

@@ -9,9 +9,10 @@ from configs.contract import LOAD_RECORD, TOPIC_FILE, seen_file, state_file
 from configs.program import lock_file
 from configs.quarantine_position import FILE as QUARANTINE_POSITION
 from configs.settings import PROJECT, local_path
+from configs.storage import Place, S3Path, lake_place, quarantine_place, remove_tree, require_answer
 from scripts.pipeline import programs
 from scripts.pipeline.services import services_of
-from scripts.services.stack import PROGRAM_NAMES, Stack, remove_unused_scratch
+from scripts.services.stack import PROGRAM_NAMES, Stack, has_own_s3, remove_unused_scratch
 
 REPORTS = ("report.json", "report.html", "report.xml", "report.md", "results.json")
 CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache")
@@ -46,15 +47,23 @@ def _bytecode() -> list[Path]:
 def reset(stack: Stack) -> list[str]:
     """Stop everything, then remove the services' data, the lake, the checkpoints, the state and the rounds."""
     services = services_of(stack)
-    lines = [*programs.stop(stack), *services.down()]
+    lines = [*programs.stop(stack)]
+    # The kit's own S3 goes with its data. In another, the lake is removed as on a disk.
+    settings = stack.settings
+    is_own_store = stack.services == "embedded" and has_own_s3(settings)
+    places: list[Place] = [place(settings) for place in (lake_place, quarantine_place)]
+    for place in places:
+        if isinstance(place, S3Path) and not is_own_store:
+            require_answer(place)
+    lines += services.down()
     if any(programs.is_running(stack, name) for name in PROGRAM_NAMES):
         return [*lines, "Nothing was removed, because a program still runs. Stop it, then run `make reset` again"]
     services.remove()
-    settings = stack.settings
+    lake, quarantine = places
     # The consumer writes TOPIC_FILE before Spark starts.
-    made = {
-        local_path(settings.datalake.path): ("_spark_metadata",),
-        local_path(settings.datalake.quarantine_path): ("_spark_metadata", "rejected-*.parquet"),
+    made: dict[Place, tuple[str, ...]] = {
+        lake: ("_spark_metadata",),
+        quarantine: ("_spark_metadata", "rejected-*.parquet"),
         local_path(settings.streaming.checkpoint_location): (
             "metadata",
             TOPIC_FILE,
@@ -62,21 +71,24 @@ def reset(stack: Stack) -> list[str]:
         local_path(settings.streaming.quarantine_checkpoint_location): ("metadata", QUARANTINE_POSITION),
     }
     for folder, marks in made.items():
+        if isinstance(folder, S3Path) and is_own_store:
+            continue
         if any(found for mark in marks for found in folder.glob(mark)):
-            shutil.rmtree(folder)
+            remove_tree(folder)
         elif folder.is_dir() and any(folder.iterdir()):
             lines.append(f"Left alone: {folder}. It has no {' or '.join(marks)}, so this kit did not write it")
     state = state_file(local_path(settings.streaming.last_processed_timestamp_location))
-    for path in [
+    for file in [
         state,
         seen_file(state),
         *(lock_file(settings, name) for name in PROGRAM_NAMES),
         *settings.rounds_folder.glob("round*.json"),
         settings.rounds_folder / LOAD_RECORD,
     ]:
-        path.unlink(missing_ok=True)
-    for folder in [*made, state, settings.rounds_folder / "round1.json"]:
-        _remove_empty(folder.parent, settings.root)
+        file.unlink(missing_ok=True)
+    for path in [*made, state, settings.rounds_folder / "round1.json"]:
+        if isinstance(path, Path):
+            _remove_empty(path.parent, settings.root)
     clean(stack)
     if stack.home.exists():  # it does not, if nothing was ever started
         shutil.rmtree(stack.home)

@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,12 +16,15 @@ import psutil
 
 from configs.errors import KitError
 from configs.settings import Settings
-from scripts.services import kafka, postgres, s3
+from configs.spark_master import SCHEME
+from scripts.services import kafka, postgres, s3, spark_cluster
 from scripts.services.optional_jars import require_optional_jars
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import Listener, find_listener, is_free
 from scripts.services.stack import Stack, has_own_s3
 
+SPARK = "Spark's cluster"
+_AS_NAMED = "as the config names it"
 COMPOSE_FILE = Path(__file__).with_name("docker-compose.yml")
 
 
@@ -46,7 +49,7 @@ class ServiceStatus:
 
 
 class Services(Protocol):
-    """Postgres, Kafka and, for a lake at s3a://, S3 of one stack. Each call may be repeated."""
+    """Postgres, Kafka and, where the config names them, Spark's cluster and S3. Each call may be repeated."""
 
     def up(self) -> list[Outcome]:
         """Start each service that does not run.
@@ -84,8 +87,6 @@ def services_of(stack: Stack) -> Services:
 class _Service(Protocol):
     """A module of scripts.services that runs one on this machine."""
 
-    NAME: str
-
     def require_startable(self, stack: Stack) -> None: ...
     def begin_up(self, stack: Stack) -> Start: ...
     def down(self, stack: Stack) -> bool: ...
@@ -95,14 +96,16 @@ class _Service(Protocol):
 
 @dataclass(frozen=True)
 class Embedded:
-    """Run by the kit itself, on this machine. S3 only where its endpoint is on this machine."""
+    """Run by the kit itself, on this machine. Kafka, Spark's cluster and S3 only if their addresses are here."""
 
     stack: Stack
 
     def _services(self) -> dict[str, _Service]:
         """The title of each -> what runs it. The first to start is the one that takes longest."""
         own_s3: dict[str, _Service] = {"S3": s3} if has_own_s3(self.stack.settings) else {}
-        return {"Kafka": kafka, **own_s3, "Postgres": postgres}
+        spark: dict[str, _Service] = {SPARK: spark_cluster} if spark_cluster.nodes(self.stack) else {}
+        own_kafka: dict[str, _Service] = {"Kafka": kafka} if kafka.brokers(self.stack) else {}
+        return {**own_kafka, **spark, **own_s3, "Postgres": postgres}
 
     def up(self) -> list[Outcome]:
         """All start side by side. If one cannot, the others are stopped, unless they were up before."""
@@ -113,6 +116,10 @@ class Embedded:
         for service in reversed(services.values()):
             service.require_startable(self.stack)
         answers = [_require_s3(self.stack)] if self._uses_other_s3 else []
+        if "Kafka" not in services:
+            answers.append(_require_kafka(self.stack.settings, _AS_NAMED))
+        if SPARK not in services:
+            answers += _spark_answers(self.stack.settings, _AS_NAMED)
         starts: dict[str, Start] = {}
         try:
             for title, service in services.items():
@@ -129,11 +136,22 @@ class Embedded:
         return self.stack.settings.on_s3 and not has_own_s3(self.stack.settings)
 
     def down(self) -> list[str]:
-        waits = {title: service.begin_down(self.stack) for title, service in self._services().items()}
-        return [f"{name} {'has stopped' if wait() else 'was not running'}" for name, wait in waits.items()]
+        named = self._services()
+        services: dict[str, _Service] = {
+            **named,
+            "S3": s3,  # these two also where only an earlier config has named them
+            SPARK: spark_cluster,
+        }
+        waits = {title: service.begin_down(self.stack) for title, service in services.items()}
+        stopped = {title: wait() for title, wait in waits.items()}
+        return [
+            f"{title} {'has stopped' if was_up else 'was not running'}"
+            for title, was_up in stopped.items()
+            if was_up or title in named
+        ]
 
     def remove(self) -> None:
-        for service in self._services().values():
+        for service in (kafka, postgres, s3, spark_cluster):
             service.remove(self.stack)
 
     def ports(self) -> tuple[Port, ...]:
@@ -141,6 +159,8 @@ class Embedded:
         for node in kafka.brokers(self.stack):
             ports.append(Port(node.title, node.name, node.port, "kafka.brokers"))
             ports.append(Port("Kafka's controller", node.name, node.controller, "kafka.brokers"))
+        for part in spark_cluster.nodes(self.stack):
+            ports += [Port(part.title, part.name, number, "spark.master") for number in part.ports]
         if has_own_s3(self.stack.settings):
             ports.append(Port("S3", s3.NAME, s3.port_of(self.stack.settings), "s3.endpoint"))
         return tuple(ports)
@@ -149,10 +169,16 @@ class Embedded:
         settings = self.stack.settings.postgres
         addresses = {postgres.NAME: f"{settings.host}:{settings.port}"}
         addresses |= {node.name: f"{node.host}:{node.port}" for node in kafka.brokers(self.stack)}
-        of_s3 = _s3_address(self.stack.settings)
+        parts = spark_cluster.nodes(self.stack)
+        addresses |= {part.name: f"http://{spark_cluster.HOST}:{part.web}" for part in parts}
+        elsewhere = {} if parts else dict(_spark_address(self.stack.settings))
+        if not kafka.brokers(self.stack):
+            elsewhere[kafka.NAME] = self.stack.settings.kafka.brokers
         if self._uses_other_s3:
-            return (*_statuses(self.stack, addresses, "down"), *_statuses(self.stack, of_s3, "external"))
-        return _statuses(self.stack, {**addresses, **of_s3}, "down")
+            elsewhere |= _s3_address(self.stack.settings)
+        else:
+            addresses |= _s3_address(self.stack.settings)
+        return (*_statuses(self.stack, addresses, "down"), *_statuses(self.stack, elsewhere, "external"))
 
     def foreign(self) -> list[tuple[Port, Listener]]:
         ports = [port for port in self.ports() if self.stack.pid_file(port.name).process() is None]
@@ -166,7 +192,7 @@ class External:
     stack: Stack
 
     def up(self) -> list[Outcome]:
-        return _require_answers(self.stack, "as the config names it")
+        return _require_answers(self.stack, _AS_NAMED)
 
     def down(self) -> list[str]:
         return ["Postgres and Kafka are external: the kit does not stop them"]
@@ -239,12 +265,35 @@ def _require_answers(stack: Stack, where: str) -> list[Outcome]:
     settings = stack.settings
     with contextlib.closing(postgres.require_connection(settings.postgres)):
         pass
-    kafka.require_broker(settings.kafka)
-    return [
+    answers = [
         Outcome(f"Postgres answers at {settings.postgres.host}:{settings.postgres.port}, {where}", changed=False),
-        Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False),
+        _require_kafka(settings, where),
         *([_require_s3(stack)] if settings.on_s3 else []),
     ]
+    return answers + _spark_answers(settings, where)
+
+
+def _require_kafka(settings: Settings, where: str) -> Outcome:
+    """The answer of a Kafka that the kit does not run.
+
+    Raises:
+        KitError: none.
+    """
+    kafka.require_broker(settings.kafka)
+    return Outcome(f"Kafka answers at {settings.kafka.brokers}, {where}", changed=False)
+
+
+def _spark_answers(settings: Settings, where: str) -> list[Outcome]:
+    """A line for a cluster that the kit does not start.
+
+    Raises:
+        KitError: it does not answer.
+    """
+    address = settings.spark.master
+    if not address.startswith(SCHEME):
+        return []
+    spark_cluster.require_master(settings.spark)
+    return [Outcome(f"Spark answers at {address}, {where}", changed=False)]
 
 
 def _require_s3(stack: Stack) -> Outcome:
@@ -307,18 +356,31 @@ def _other_ports(settings: Settings) -> str:
     addresses = settings.kafka.addresses
     first = max(port for _, port in addresses) + 2
     old = settings.postgres.port
-    new = next(port for port in range(old + 1, 65_000) if _may_listen(port))
+    new = _free_ports(1, old + 1, ())
     needed = 2 * len(addresses)  # each broker's, then each controller's
-    at = next(p for p in range(first, 65_000) if all(q != new and _may_listen(q) for q in range(p, p + needed)))
+    at = _free_ports(needed, first, {new})
     brokers = ",".join(f"{host}:{at + number}" for number, (host, _) in enumerate(addresses))
-    own_s3 = ""
+    more = ""
+    if spark_cluster.is_local(settings.spark):
+        count = 2 + spark_cluster.WORKERS  # the master's own, and one for the pages of each part
+        taken = {new, *range(at, at + needed)}
+        port = _free_ports(count, spark_cluster.port(settings.spark) + count, taken)
+        more = f"\n  spark:\n    master: spark://{spark_cluster.HOST}:{port}"
     if has_own_s3(settings):
-        first = max(s3.port_of(settings), at + needed - 1) + 1
-        free = next(port for port in range(first, 65_000) if port != new and _may_listen(port))
-        own_s3 = f"\n  s3:\n    endpoint: http://127.0.0.1:{free}"
+        port = _free_ports(1, max(s3.port_of(settings), at + needed - 1) + 1, {new})
+        more += f"\n  s3:\n    endpoint: http://127.0.0.1:{port}"
     return (
         f"  postgres:\n    jdbc_url: {settings.postgres.jdbc_url.replace(f':{old}/', f':{new}/')}\n    port: {new}\n"
-        f"  kafka:\n    brokers: {brokers}{own_s3}"
+        f"  kafka:\n    brokers: {brokers}{more}"
+    )
+
+
+def _free_ports(count: int, first: int, taken: Collection[int]) -> int:
+    """The first of `count` ports in a row, from `first` on, which are free now and not `taken`."""
+    return next(
+        port
+        for port in range(first, 65_000)
+        if all(each not in taken and _may_listen(each) for each in range(port, port + count))
     )
 
 
@@ -327,8 +389,13 @@ def _addresses(settings: Settings) -> Mapping[str, str]:
     return {
         postgres.NAME: f"{settings.postgres.host}:{settings.postgres.port}",
         kafka.NAME: settings.kafka.brokers,
+        **_spark_address(settings),
         **_s3_address(settings),
     }
+
+
+def _spark_address(settings: Settings) -> Mapping[str, str]:
+    return {spark_cluster.MASTER: settings.spark.master} if settings.spark.is_cluster else {}
 
 
 def _statuses(stack: Stack, addresses: Mapping[str, str], otherwise: str) -> tuple[ServiceStatus, ...]:

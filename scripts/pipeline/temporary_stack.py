@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from configs.settings import DEFAULT_CONFIG, load_settings
+from configs.settings import DEFAULT_CONFIG, S3_SCHEME, load_settings
 from scripts.pipeline import remove
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table
@@ -45,6 +45,37 @@ def temporary_stack(
         if stack is not None:
             remove.reset(stack)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+CLUSTER_BUCKET = "food-delivery"
+
+
+@contextlib.contextmanager
+def temporary_cluster(
+    changes: Changes | None = None,
+    *,
+    rollnumber: str = "2025test01",
+    programs: Programs = OURS,
+    short_lived: bool = True,
+    brokers: int = 3,
+    with_spark: bool = True,
+    with_s3: bool = True,
+) -> Iterator[Stack]:
+    """As `temporary_stack`, with several brokers, a Spark cluster and a lake on S3, or only some of these."""
+    with held_ports(2 * brokers) as kafka, held_ports(4) as spark, held_ports(1) as s3:
+        addresses = ",".join(f"127.0.0.1:{kafka + number}" for number in range(brokers))
+        sections: dict[str, dict[str, Any]] = {"kafka": {"brokers": addresses}}
+        if with_spark:
+            sections["spark"] = {"master": f"spark://127.0.0.1:{spark}"}
+        if with_s3:
+            lake = f"{S3_SCHEME}{CLUSTER_BUCKET}/{rollnumber}/orders"
+            sections["datalake"] = {"path": lake, "quarantine_path": f"{lake}_quarantine"}
+            keys = {"access_key": "temporary", "secret_key": "temporary_secret"}
+            sections["s3"] = {"endpoint": f"http://127.0.0.1:{s3}", **keys}
+        for section, values in (changes or {}).items():
+            sections.setdefault(section, {}).update(values)
+        with temporary_stack(sections, rollnumber=rollnumber, programs=programs, short_lived=short_lived) as stack:
+            yield stack
 
 
 def bring_up(stack: Stack) -> None:

@@ -38,6 +38,7 @@ from scripts.rounds.dirty_rows import OF_ASSIGNMENT, DirtyRows, send_dirty_rows
 from scripts.rounds.insert_test_orders import insert_test_orders, make_test_orders
 from scripts.rounds.progress import Waiting
 from scripts.rounds.where_rows_are import explain, explain_state, locate
+from scripts.services import spark_cluster
 from scripts.services.postgres import require_connection
 from scripts.services.processes import wait_until
 from scripts.services.stack import PROGRAM_NAMES, Stack
@@ -227,7 +228,7 @@ def _catch_up(stack: Stack, arrival: Arrival, deadline: float, waiting: Waiting)
         on_topic, read = sum((topic_ends(settings) or {}).values()), sum(position.lake_stream(settings).ends.values())
         return (
             f"the pipeline catches up: {on_topic} on the topic, {read} read by the consumer, "
-            f"{counted(position.lake_rows(settings), 'row')} in the lake"
+            f"{counted(position.lake_rows(settings), 'row')} in the lake{_waiting_for_cores(stack)}"
         )
 
     def settled() -> bool:
@@ -244,7 +245,7 @@ def _catch_up(stack: Stack, arrival: Arrival, deadline: float, waiting: Waiting)
         f"The pipeline has not caught up with the table within {settings.rounds.timeout_sec:.0f} s, so the round "
         f"has inserted nothing. State: {state or 'empty or missing'}. End offsets of the topic: "
         f"{end_offsets(settings.kafka)}; of the consumer: {dict(position.lake_stream(settings).ends)}. "
-        f"Read {stack.logs}/producer.log and consumer.log.{_last_errors(stack)}"
+        f"Read {stack.logs}/producer.log and consumer.log.{_causes(stack)}"
     )
 
 
@@ -268,7 +269,7 @@ def _wait_for(
         programs.require_alive(stack)
         nonlocal there
         there = expected & position.lake_ids(stack.settings, known)
-        waiting.show(lambda: f"{len(there)} of {counted(len(expected), 'row')} in the lake")
+        waiting.show(lambda: f"{len(there)} of {counted(len(expected), 'row')} in the lake{_waiting_for_cores(stack)}")
         return there == expected
 
     wait_until(lambda: arrived() or never_read(expected - there), timeout=deadline - time.monotonic(), interval=0.1)
@@ -295,13 +296,23 @@ def _stuck(stack: Stack, ids: Iterable[int], start: Ends, newest: datetime | Non
     count = len(tuple(ids))
     arrived = f"{len(journey.in_lake)} of {counted(count, 'row')} {'is' if count == 1 else 'are'} in the lake"
     where = where or "  All rows arrived, but the checkpoint or the state is still behind."
-    return f"{what} gave up after {seconds:.0f} s: {arrived}.\n{where}{_last_errors(stack)}"
+    return f"{what} gave up after {seconds:.0f} s: {arrived}.\n{where}{_causes(stack)}"
 
 
-def _last_errors(stack: Stack) -> str:
-    """The last error of each program since its start, and what it means; nothing for a log without one."""
+def _causes(stack: Stack) -> str:
+    """Lines about what may be wrong, each with its meaning; empty if nothing is known: a program that waits for cores,
+    and the last error of each program since its start.
+    """
+    waiting = spark_cluster.waiting(stack)
     errors = [(name, programs.error_of(stack, name)) for name in PROGRAM_NAMES]
-    return "".join(f"\nThe {name}'s last error:\n  {error}" for name, error in errors if error is not None)
+    lines = [f"\n{waiting}."] if waiting else []
+    return "".join([*lines, *(f"\nThe {name}'s last error:\n  {error}" for name, error in errors if error is not None)])
+
+
+def _waiting_for_cores(stack: Stack) -> str:
+    """The end of a line about how far a round is, while a program waits for cores of Spark's cluster."""
+    waiting = spark_cluster.waiting(stack)
+    return f"; {waiting}" if waiting else ""
 
 
 def _changes(before: Snapshot, after: Snapshot) -> str:

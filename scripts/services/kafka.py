@@ -27,7 +27,7 @@ from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
 from scripts.services.processes import begin_stop, kill_all, last_lines, wait_until
 from scripts.services.properties_file import write_properties
-from scripts.services.stack import Stack, require_local
+from scripts.services.stack import LOCAL_HOSTS, Stack, require_local
 
 NAME = "kafka"
 MEMORY = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=128m")
@@ -66,8 +66,13 @@ class Broker:
 
 
 def brokers(stack: Stack) -> tuple[Broker, ...]:
-    """The brokers that the config names. Their controllers use the ports after the highest of theirs."""
+    """The brokers that the kit runs: those that the config names, or none if all of them are on other machines.
+
+    Their controllers use the ports after the highest of theirs.
+    """
     addresses = stack.settings.kafka.addresses
+    if not any(host in LOCAL_HOSTS for host, _ in addresses):
+        return ()
     highest = max(port for _, port in addresses)
     return tuple(
         Broker(number, host, port, highest + number, len(addresses)) for number, (host, port) in enumerate(addresses, 1)

@@ -7,6 +7,7 @@ that was interrupted replaces nothing. It calls no fsync: objects survive its ki
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from configs import storage
 from configs.errors import KitError
-from configs.object_store import UNFINISHED, Keys, bucket_of, file_system, keys_of
 from configs.settings import Settings
+from configs.storage import Keys, S3Path, filesystem, keys_of, lake_place, quarantine_place
 from scripts.services.jars import S3PROXY, jar_paths
 from scripts.services.java import QUICK_START, require_java
 from scripts.services.optional_jars import require_optional_jars
@@ -30,7 +32,6 @@ NAME = "s3"
 MEMORY = ("-Xms32m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 10.0
-ANSWER_TIMEOUT = 5.0
 # Warnings, errors and its start, as in log4j2.properties. To stdout: S3Proxy sends its own stderr to the log.
 LOGGING = (
     "-Duser.timezone=UTC",
@@ -47,6 +48,8 @@ LOGGING = (
         }.items()
     ),
 )
+# What S3Proxy has of a PUT that it has not finished: the object's name, and after it a random UUID.
+UNFINISHED = re.compile(r".-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 _WHOLE = "user.user.content-md5"  # an attribute of the file, which S3Proxy writes last
 
 
@@ -62,32 +65,18 @@ def port_of(settings: Settings) -> int:
 
 def buckets(settings: Settings) -> tuple[str, ...]:
     """Those of the lake and of the quarantine: one, or two."""
-    locations = (settings.datalake.path, settings.datalake.quarantine_path)
-    return tuple(dict.fromkeys(map(bucket_of, locations)))
+    places = (lake_place(settings), quarantine_place(settings))
+    return tuple(dict.fromkeys(place.bucket for place in places if isinstance(place, S3Path)))
 
 
 def require_answer(settings: Settings) -> None:
     """Make sure that S3 takes the keys, and that the buckets are there. It creates none.
 
     Raises:
-        KitError: it does not answer, it refuses the keys, or a bucket is missing.
+        StorageError, SettingsError: it does not answer, it refuses the keys, or a bucket is missing.
     """
-    from pyarrow.fs import FileType
-
-    store = file_system(settings.s3, keys_of(settings), timeout=ANSWER_TIMEOUT, attempts=1)
-    for bucket in buckets(settings):
-        try:
-            found = store.get_file_info(bucket)
-        except OSError as error:
-            raise KitError(
-                f"S3 at {address(settings)} does not show the bucket {bucket}: {_first_line(error)}. Does it run? Are "
-                f"endpoint, region and keys of the section s3 in {settings.source} right?"
-            ) from None
-        if found.type == FileType.NotFound:
-            raise KitError(
-                f"S3 at {address(settings)} has no bucket {bucket}. Create it there, or name another one in "
-                f"datalake.path and datalake.quarantine_path of {settings.source}."
-            )
+    for place in (lake_place(settings), quarantine_place(settings)):
+        storage.require_answer(place)
 
 
 def up(stack: Stack) -> Outcome:
@@ -106,7 +95,7 @@ def require_startable(stack: Stack) -> None:
         KitError: it cannot start.
     """
     settings = stack.settings
-    keys_of(settings)
+    keys_of(settings.s3)
     require_optional_jars(settings)
     if urlsplit(settings.s3.endpoint).scheme != "http":
         raise KitError(f"s3.endpoint is {settings.s3.endpoint}, but S3 of `make up` has no TLS. Write http:// there.")
@@ -121,14 +110,14 @@ def begin_up(stack: Stack) -> Start:
         KitError: it cannot be launched.
     """
     require_startable(stack)
-    settings, keys, log = stack.settings, keys_of(stack.settings), stack.log(NAME)
+    settings, keys, log = stack.settings, keys_of(stack.settings.s3), stack.log(NAME)
     where = f"on port {port_of(settings)}"
     process = stack.pid_file(NAME).process()
     if process is not None:
         pid = process.pid
 
         def known() -> Outcome:
-            created = _create_buckets(settings, keys)
+            created = _create_buckets(settings)
             return Outcome(f"S3 is already up {where} (pid {pid})", changed=bool(created))
 
         return Start(known, is_new=False)
@@ -143,7 +132,7 @@ def begin_up(stack: Stack) -> Start:
         try:
             if not wait_until(ready, timeout=START_TIMEOUT):
                 raise KitError(f"S3 does not answer {where} after {START_TIMEOUT:.0f} s. See {log}.")
-            _create_buckets(settings, keys)
+            _create_buckets(settings)
         except BaseException:
             down(stack)
             raise
@@ -210,7 +199,7 @@ def _listens(process: psutil.Process, port: int) -> bool:
         return False
 
 
-def _create_buckets(settings: Settings, keys: Keys) -> list[str]:
+def _create_buckets(settings: Settings) -> list[str]:
     """Create the buckets that are missing, with signed requests. Returns those.
 
     Raises:
@@ -218,7 +207,7 @@ def _create_buckets(settings: Settings, keys: Keys) -> list[str]:
     """
     from pyarrow.fs import FileType
 
-    store = file_system(settings.s3, keys)
+    store = filesystem(settings.s3)
     try:
         missing = [info.path for info in store.get_file_info(buckets(settings)) if info.type == FileType.NotFound]
         for bucket in missing:

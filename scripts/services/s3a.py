@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from configs.object_store import keys_of
-from configs.settings import S3, Settings
+from pathlib import Path
+
+from configs.settings import Settings
+from configs.storage import keys_of
 from scripts.services.jars import S3A, jar_paths
 from scripts.services.optional_jars import require_optional_jars
 
@@ -27,8 +29,23 @@ _OPTIONS = {
 }
 
 
-def s3a_options(s3: S3) -> dict[str, str]:
-    """The options of Spark for this S3, without the keys, which a list of processes would show."""
+def s3a_jars(settings: Settings) -> list[Path]:
+    """The connector and its SDK; none for a lake on a disk.
+
+    Raises:
+        KitError: a jar is missing.
+    """
+    if not settings.on_s3:
+        return []
+    require_optional_jars(settings)
+    return jar_paths(S3A)
+
+
+def s3a_options(settings: Settings) -> dict[str, str]:
+    """The options of Spark for this S3, without the keys, which a list of processes would show; none for a disk."""
+    if not settings.on_s3:
+        return {}
+    s3 = settings.s3
     options = {**_OPTIONS, "endpoint.region": s3.region, "path.style.access": str(s3.path_style).lower()}
     if s3.endpoint:
         options["endpoint"] = s3.endpoint
@@ -36,8 +53,8 @@ def s3a_options(s3: S3) -> dict[str, str]:
     return {f"spark.hadoop.fs.s3a.{key}": value for key, value in options.items()}
 
 
-def s3a_environment(settings: Settings) -> dict[str, str]:
-    """The variables of spark_submit.sh for a lake at s3a://: jars (colon-separated paths), options, keys; else none.
+def s3a_variables(settings: Settings) -> dict[str, str]:
+    """The variables of spark_submit.sh for a lake at s3a://: jars (colon-separated paths) and keys; else none.
 
     Spark hands the keys of the environment to its executors.
 
@@ -46,9 +63,4 @@ def s3a_environment(settings: Settings) -> dict[str, str]:
     """
     if not settings.on_s3:
         return {}
-    require_optional_jars(settings)
-    return {
-        "PROGRAM_S3A_JARS": ":".join(str(jar) for jar in jar_paths(S3A)),
-        "PROGRAM_S3A_OPTIONS": "\n".join(f"{key}={value}" for key, value in s3a_options(settings.s3).items()),
-        **keys_of(settings).environment(),
-    }
+    return {"PROGRAM_S3A_JARS": ":".join(map(str, s3a_jars(settings))), **keys_of(settings.s3).environment()}

@@ -35,6 +35,11 @@ def locations(settings: Settings) -> Locations:
     Raises:
         SettingsError: one is not on this machine's file system.
     """
+    if settings.on_s3:
+        raise SettingsError(
+            f"{settings.datalake.path}: what you hand in contains the lake, and this one is on S3. Run the rounds with "
+            "a config that has a local lake, such as configs/orders_stream.yml, and submit that."
+        )
     food = f"food/{settings.rollnumber}"
     lake = _inside(settings, settings.datalake.path, f"datalake/{food}/output/orders")
     return Locations(

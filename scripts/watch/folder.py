@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
+from configs.storage import Place, S3Path
 from grader.evidence.lake import Lake, LakeFile
 from grader.evidence.listing import folder_names
 from grader.evidence.scan import in_parallel
@@ -31,16 +31,17 @@ class FolderWatch(Generic[Fact]):
     """Lists the folder again only if it has changed, and calls `read` (folder, path) once for each file.
 
     A file that cannot be read is tried again: it may be half-written. Without a sink log, a program may write into
-    files in place, which no folder's time shows; such a lake is listed every time.
+    files in place, which no folder's time shows; such a lake is listed every time. So is one on S3, where a folder has
+    no time.
     """
 
-    def __init__(self, read: Callable[[Path, str], Fact | None]) -> None:
+    def __init__(self, read: Callable[[Place, str], Fact | None]) -> None:
         self._read = read
         self._seen: dict[str, int] | None = None  # folder -> its time; None: not sure
         self._contents: Contents[Fact] | None = None
         self._facts: dict[tuple[str, int], Fact] = {}
 
-    def contents(self, folder: Path) -> Contents[Fact] | None:
+    def contents(self, folder: Place) -> Contents[Fact] | None:
         """What is in the folder, which is the same at each call; None if there is no such folder."""
         if not folder.is_dir():
             self._seen = self._contents = None
@@ -49,13 +50,13 @@ class FolderWatch(Generic[Fact]):
             self._list(folder)
         return self._contents
 
-    def _list(self, folder: Path) -> None:
+    def _list(self, folder: Place) -> None:
         began = time.time_ns()
-        seen = _times(folder, _folders(folder))
+        seen = {} if isinstance(folder, S3Path) else _times(folder, _folders(folder))
         lake = Lake(folder)
         files = lake.files
         new = [file for file in files if (file.path, file.size) not in self._facts]
-        read = dict(zip(new, in_parallel(lambda file: self._read(folder, file.path), new), strict=True))
+        read = dict(zip(new, in_parallel(lambda file: self._read(folder, file.path), new, folder), strict=True))
         self._facts = {
             (file.path, file.size): fact
             for file in files
@@ -63,11 +64,11 @@ class FolderWatch(Generic[Fact]):
         }
         facts = {file: self._facts.get((file.path, file.size)) for file in files}
         self._contents = Contents(lake, facts)
-        is_sure = lake.log is not None and None not in facts.values()
+        is_sure = not isinstance(folder, S3Path) and lake.log is not None and None not in facts.values()
         self._seen = seen if is_sure and max(seen.values()) < began - _UNSURE_NS else None
 
 
-def _times(folder: Path, names: Iterable[str]) -> dict[str, int]:
+def _times(folder: Place, names: Iterable[str]) -> dict[str, int]:
     """Name -> when the folder of this name in `folder` has changed, in nanoseconds since 1970; 0 if it is gone."""
     times = {}
     for name in names:
@@ -78,7 +79,7 @@ def _times(folder: Path, names: Iterable[str]) -> dict[str, int]:
     return times
 
 
-def _folders(folder: Path) -> list[str]:
+def _folders(folder: Place) -> list[str]:
     """The folder itself, its sink log and its data folders at any depth, relative to it."""
     found, pending = [""], [""]
     while pending:

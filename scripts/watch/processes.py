@@ -7,13 +7,15 @@ import time
 
 import psutil
 
+from configs.wording import counted
 from scripts.pipeline import programs
 from scripts.pipeline.services import explain_foreign, services_of
+from scripts.services import spark_cluster
 from scripts.services.processes import family_memory
 from scripts.services.stack import OURS, PROGRAM_NAMES, Stack
-from scripts.watch.snapshot import Processes, Running
+from scripts.watch.snapshot import WAITS, Processes, Running
 
-SLOW_INTERVAL = 5.0  # seconds between two looks at what takes long: memory, and who else uses the ports
+SLOW_INTERVAL = 5.0  # seconds between two looks at what takes long: memory, who uses the ports, Spark's cluster
 
 
 class ProcessWatch:
@@ -25,16 +27,19 @@ class ProcessWatch:
         self._memory: dict[int, int] = {}
         self._taken: dict[str, str] = {}
         self._warning = ""
+        self._applications: tuple[Running, ...] = ()
 
     def read(self) -> Processes:
         if time.monotonic() - self._looked_at >= SLOW_INTERVAL:
             self._looked_at = time.monotonic()
             self._memory = {}
             self._look_at_ports()
+            self._applications = _applications(self._stack)
         services = [
             self._running(one.name, one.state, one.process, one.address) for one in services_of(self._stack).status()
         ]
-        return Processes((*services, *map(self._program, PROGRAM_NAMES)), self._taken, self._warning)
+        running = (*services, *map(self._program, PROGRAM_NAMES), *self._applications)
+        return Processes(running, self._taken, self._warning)
 
     def _look_at_ports(self) -> None:
         foreign = services_of(self._stack).foreign()
@@ -55,6 +60,15 @@ class ProcessWatch:
                     memory = self._memory[process.pid] = family_memory(process)
                 return Running(name, state, process.pid, process.create_time(), memory, about)
         return Running(name, state, about=about)
+
+
+def _applications(stack: Stack) -> tuple[Running, ...]:
+    """What has cores of Spark's cluster, or waits for them, whoever started it."""
+    cluster = spark_cluster.cluster(stack)
+    return tuple(
+        Running(one.name, WAITS if one.is_waiting else "has " + counted(one.cores, "core"), about=f"on Spark, {one.id}")
+        for one in (cluster.applications if cluster else ())
+    )
 
 
 def whose(stack: Stack, name: str) -> str:

@@ -7,13 +7,13 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pyarrow as pa
 from confluent_kafka import KafkaException
 
 from configs.errors import KitError
 from configs.settings import Settings, local_path
+from configs.storage import Place, lake_place, quarantine_place
 from grader.evidence.checkpoint import Checkpoint
 from grader.evidence.lake import NO_PARTITION
 from grader.evidence.scan import read_footer, read_table
@@ -57,10 +57,8 @@ class Reader:
         self._topic = Part(self._watched.ends, f"Kafka does not answer at {settings.kafka.brokers}")
         self._state = Part(lambda: _state(settings), "the state file is not read in time")
         self._batches = Part(lambda: _batches(settings), "the checkpoint is not read in time")
-        self._lake = Part(_lake_reader(settings.datalake.path), "the lake is not read in time")
-        self._quarantine = Part(
-            _quarantine_reader(settings.datalake.quarantine_path), "the quarantine is not read in time"
-        )
+        self._lake = Part(_lake_reader(settings), "the lake is not read in time")
+        self._quarantine = Part(_quarantine_reader(settings), "the quarantine is not read in time")
 
     def read(self, patience: float) -> Snapshot:
         """Everything as it is now; what takes longer than `patience` seconds is as it was, or as Part says."""
@@ -158,15 +156,15 @@ def _batches(settings: Settings) -> Batches:
     )
 
 
-def _lake_reader(location: str) -> Callable[[], LakeFigures]:
-    def rows(folder: Path, path: str) -> int | None:
+def _lake_reader(settings: Settings) -> Callable[[], LakeFigures]:
+    def rows(folder: Place, path: str) -> int | None:
         footer = read_footer(folder, path)
         return None if footer.error else footer.rows
 
     watch: FolderWatch[int] = FolderWatch(rows)
 
     def read() -> LakeFigures:
-        found = watch.contents(local_path(location))
+        found = watch.contents(lake_place(settings))
         if found is None:
             return LakeFigures(())
         days: dict[str, list[int]] = {}
@@ -183,8 +181,8 @@ def _lake_reader(location: str) -> Callable[[], LakeFigures]:
     return read
 
 
-def _quarantine_reader(location: str) -> Callable[[], Mapping[str, int] | None]:
-    def reasons(folder: Path, path: str) -> Counter[str] | None:
+def _quarantine_reader(settings: Settings) -> Callable[[], Mapping[str, int] | None]:
+    def reasons(folder: Place, path: str) -> Counter[str] | None:
         try:
             table = read_table(folder, path, ("reason",))
         except (OSError, pa.ArrowException, ValueError):
@@ -195,7 +193,7 @@ def _quarantine_reader(location: str) -> Callable[[], Mapping[str, int] | None]:
     watch: FolderWatch[Counter[str]] = FolderWatch(reasons)
 
     def read() -> Mapping[str, int] | None:
-        found = watch.contents(local_path(location))
+        found = watch.contents(quarantine_place(settings))
         if found is None:
             return None
         counts = sum((count for count in found.facts.values() if count is not None), Counter[str]())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+WAITS = "waits for cores"  # the state of an application on Spark's cluster
 RATE_WINDOW = 10.0  # seconds over which a rate is the mean
 
 
@@ -89,7 +90,7 @@ class LakeFigures:
 
 @dataclass(frozen=True)
 class Running:
-    """A service or a program: "postgres", "kafka", "producer" or "consumer".
+    """A service, a program ("producer" or "consumer"), or an application on Spark's cluster.
 
     - `pid`, `started_at` (seconds since 1970), `memory` (bytes, with its children): None if that is not known
     - `about`: the address of a service; whose a program is, if it is not the kit's own

@@ -8,7 +8,18 @@ from datetime import datetime, timedelta
 
 from configs.contract import format_timestamp
 from configs.wording import counted
-from scripts.watch.snapshot import Batches, LakeFigures, NoAnswer, Orders, Processes, Running, Snapshot, StateFile, lags
+from scripts.watch.snapshot import (
+    WAITS,
+    Batches,
+    LakeFigures,
+    NoAnswer,
+    Orders,
+    Processes,
+    Running,
+    Snapshot,
+    StateFile,
+    lags,
+)
 
 MAX_PARTITIONS = 8  # in the order of their numbers; more are sorted by their lag
 
@@ -223,4 +234,4 @@ def _process(one: Running, at: float) -> Row:
     memory = "" if one.memory is None else f"{one.memory / 2**20:,.0f} MiB"
     up_for = "" if one.started_at is None else elapsed(int(at - one.started_at))
     pid = "" if one.pid is None else str(one.pid)
-    return Row((one.name, one.state, pid, memory, up_for, one.about), is_wrong=one.state == "down")
+    return Row((one.name, one.state, pid, memory, up_for, one.about), is_wrong=one.state in ("down", WAITS))

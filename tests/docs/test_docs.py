@@ -30,7 +30,7 @@ def config_keys() -> set[str]:
 
 def test_the_readme_explains_every_key_of_the_config_and_no_other() -> None:
     rows = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
-    named = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row) if "." in key or key == "rollnumber"}
+    named = {key for row in rows for key in re.findall(r"`([a-z0-9_.]+)`", row) if "." in key or key == "rollnumber"}
     assert named == config_keys()
 
 

@@ -44,7 +44,7 @@ def test_an_archive_is_there_as_long_as_the_context(
     archive = Path(shutil.make_archive(str(tmp_path / "ravi"), "zip", submission.build()))
     with grade(archive, database="off") as graded:
         unpacked = graded.evidence.locations.lake
-        assert unpacked is not None
+        assert isinstance(unpacked, Path)
         assert unpacked.is_dir()
         assert not unpacked.is_relative_to(tmp_path / "asha")
     assert not unpacked.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.storage import Place
 from grader.builder import LAKE, Submission
 from grader.evidence.scan import read_footer
 from scripts.watch import folder
@@ -25,7 +26,7 @@ class Watched:
         self.watch: FolderWatch[int] = FolderWatch(self._read)
         self.age()
 
-    def _read(self, folder: Path, path: str) -> int | None:
+    def _read(self, folder: Place, path: str) -> int | None:
         self.reads.append(path)
         footer = read_footer(folder, path)
         return None if footer.error else footer.rows

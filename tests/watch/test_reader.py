@@ -110,11 +110,11 @@ def test_a_checkpoint_of_another_topic(stack: Stack) -> None:
 
 def test_a_lake_on_another_file_system_is_named_and_the_rest_is_read(stack: Stack) -> None:
     settings = stack.settings
-    away = settings.model_copy(update={"datalake": settings.datalake.model_copy(update={"path": "s3a://bucket/x"})})
+    away = settings.model_copy(update={"datalake": settings.datalake.model_copy(update={"path": "hdfs://host/x"})})
     with contextlib.closing(Reader(replace(stack, settings=away))) as reader:
         snapshot = reader.read(PATIENCE)
     assert isinstance(snapshot.lake, NoAnswer)
-    assert "s3a://bucket/x" in snapshot.lake.text
+    assert "hdfs://host/x" in snapshot.lake.text
     assert isinstance(snapshot.batches, Batches)
 
 

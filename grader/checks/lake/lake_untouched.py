@@ -1,9 +1,10 @@
 from pathlib import Path
 
+from configs.storage import S3Path
 from grader.builder import LAKE, Submission
 from grader.evidence import Evidence
 from grader.evidence.checksum import is_stale, sidecar, without_sidecar
-from grader.model import Mismatch, Row, check
+from grader.model import Mismatch, NoEvidence, Row, check
 
 _MAX_BYTES = 16 << 20
 
@@ -22,11 +23,14 @@ def lake_untouched(evidence: Evidence) -> None:
     - Its checksum does not match.
     - Its checksum file is missing, and all others are there.
 
-    The check skips a lake that lost all its checksums. In a large lake it compares only the first 16 MiB.
+    The check skips a lake on S3, which has none, and one that lost all its checksums. In a large lake it compares only
+    the first 16 MiB.
     """
     lake = evidence.lake
     if lake.folder is None:
         return
+    if isinstance(lake.folder, S3Path):
+        raise NoEvidence("the lake is on S3, where Spark writes no checksum files")
     resized = {file.path for file in lake.resized}
     bare = without_sidecar(lake.folder, (file.path for file in lake.files))
     touched, seen = list[Row](), 0
