@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from configs.errors import KitError
-from configs.object_store import Keys, bucket_of, keys_of
 from configs.settings import Settings, load_settings
+from configs.storage import Keys, keys_of
 from consumers.start_checks import check_file_manager
 from scripts import status
 from scripts.pipeline.services import explain_foreign, services_of
@@ -19,7 +19,7 @@ from scripts.pipeline.temporary_stack import write_config
 from scripts.services import jars, optional_jars, s3
 from scripts.services.ports import Listener
 from scripts.services.properties_file import write_properties
-from scripts.services.s3a import s3a_environment, s3a_options
+from scripts.services.s3a import s3a_jars, s3a_options, s3a_variables
 from scripts.services.stack import Stack, has_own_s3
 
 KEYS = {"access_key": "mine", "secret_key": "hidden"}
@@ -52,21 +52,20 @@ def all_jars(no_jars: None) -> None:
 
 def test_the_keys_of_the_config_come_before_those_of_the_environment(tmp_path: Path) -> None:
     environment = {"AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "other", "AWS_SESSION_TOKEN": "token"}
-    assert keys_of(settings_of(tmp_path), environment) == Keys("mine", "hidden")
+    assert keys_of(settings_of(tmp_path).s3, environment) == Keys("mine", "hidden")
 
 
 def test_without_keys_in_the_config_those_of_the_environment_are_used(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, s3={"endpoint": "", "access_key": None, "secret_key": ""})
     environment = {"AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "other", "AWS_SESSION_TOKEN": "token"}
-    assert keys_of(settings, environment) == Keys("theirs", "other", "token")
-    with pytest.raises(KitError, match=r"no keys for s3a://food-delivery/.* AWS_SECRET_ACCESS_KEY"):
-        keys_of(settings, {"AWS_ACCESS_KEY_ID": "theirs"})
+    assert keys_of(settings.s3, environment) == Keys("theirs", "other", "token")
+    with pytest.raises(KitError, match=r"no keys for S3: .* AWS_SECRET_ACCESS_KEY"):
+        keys_of(settings.s3, {"AWS_ACCESS_KEY_ID": "theirs"})
 
 
 def test_buckets_of_lake_and_quarantine(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, datalake={**LAKE, "quarantine_path": "s3a://other/q"})
     assert s3.buckets(settings) == ("food-delivery", "other")
-    assert bucket_of(settings.datalake.path) == "food-delivery"
 
 
 @pytest.mark.parametrize(
@@ -98,14 +97,13 @@ def test_missing_jars_name_the_setup_of_this_config(tmp_path: Path, no_jars: Non
 
 def test_a_local_lake_gets_nothing_of_s3(tmp_path: Path, no_jars: None) -> None:
     settings = settings_of(tmp_path, datalake=lake_at("datalake/orders"))
-    assert s3a_environment(settings) == {}
+    assert (s3a_variables(settings), s3a_options(settings), s3a_jars(settings)) == ({}, {}, [])
     assert "S3" not in {port.service for port in services_of(Stack(settings)).ports()}
     assert "s3" not in status.names(Stack(settings))
 
 
 def test_spark_gets_options_without_keys_and_the_keys_in_its_environment(tmp_path: Path, all_jars: None) -> None:
-    values = s3a_environment(settings_of(tmp_path))
-    options = dict(line.split("=", 1) for line in values["PROGRAM_S3A_OPTIONS"].splitlines())
+    values, options = s3a_variables(settings_of(tmp_path)), s3a_options(settings_of(tmp_path / "again"))
     assert options["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:9000"
     assert options["spark.hadoop.fs.s3a.endpoint.region"] == "us-east-1"
     assert options["spark.hadoop.fs.s3a.connection.ssl.enabled"] == "false"
@@ -117,7 +115,7 @@ def test_spark_gets_options_without_keys_and_the_keys_in_its_environment(tmp_pat
 
 
 def test_an_endpoint_of_aws_is_left_to_the_connector(tmp_path: Path) -> None:
-    options = s3a_options(settings_of(tmp_path, s3={"endpoint": "", "region": "eu-west-1", **KEYS}).s3)
+    options = s3a_options(settings_of(tmp_path, s3={"endpoint": "", "region": "eu-west-1", **KEYS}))
     assert "spark.hadoop.fs.s3a.endpoint" not in options
     assert options["spark.hadoop.fs.s3a.endpoint.region"] == "eu-west-1"
 
