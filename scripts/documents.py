@@ -15,6 +15,7 @@ from configs.wording import counted
 from grader.checks import all_checks
 from grader.documentation import checks_markdown, schema_text
 from grader.rubric import DEFAULT_RUBRIC, load_rubric
+from scripts.bench.growth_page import GROWTH
 from scripts.bench.page import BENCHMARKS
 from scripts.drills.documentation import DRILLS
 from scripts.fidelity.table import FIDELITY
@@ -31,7 +32,7 @@ def _checks_page() -> str:
 
 CHECKS = Document(PROJECT / "docs" / "checks.md", _checks_page)
 SCHEMA = Document(PROJECT / "docs" / "report.schema.json", schema_text)
-DOCUMENTS = (ASSIGNMENT, CHECKS, SCHEMA, DRILLS, FIDELITY, BENCHMARKS, *PITFALLS)
+DOCUMENTS = (ASSIGNMENT, CHECKS, SCHEMA, DRILLS, FIDELITY, BENCHMARKS, GROWTH, *PITFALLS)
 
 
 def write(documents: Sequence[Document]) -> int:

@@ -23,6 +23,8 @@ _OPTIONS = {
     "lake_backlog": ("rows", "dry_run"),
     "store_size": ("dry_run",),
     "grader": (),
+    "growth": ("dry_run",),
+    "s3_lake": ("dry_run",),
     "class_run": ("dry_run",),
 }
 

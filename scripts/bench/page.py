@@ -23,6 +23,8 @@ SECTIONS = (
     "backlog",
     "lake_backlog",
     "store_size",
+    "growth",
+    "s3_lake",
     "latency",
     "class_run",
 )  # in the order of the page
@@ -98,8 +100,17 @@ def read_sections(folder: Path = FOLDER) -> list[Section]:
     Raises:
         KitError: a file does not hold a section.
     """
-    found = [read_measured(folder / f"{name}.json", _SECTION) for name in SECTIONS]
+    found = [read_section(name, folder) for name in SECTIONS]
     return [item for item in found if item is not None]
+
+
+def read_section(name: str, folder: Path = FOLDER) -> Section | None:
+    """The last measurement of this name; None if there is none.
+
+    Raises:
+        KitError: the file does not hold a section.
+    """
+    return read_measured(folder / f"{name}.json", _SECTION)
 
 
 def record(name: str, measured: Section) -> None:

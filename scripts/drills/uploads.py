@@ -27,5 +27,4 @@ def every_third_put(pipeline: Pipeline, fault: Fault) -> None:
             store.decide = decide
             pipeline.wait(lambda: store.hit >= _ENOUGH, f"{_ENOUGH} uploads that met the fault")
             store.decide = lambda method, path: None
-        for _ in range(store.hit):
-            pipeline.note(str(fault))
+        pipeline.note(f"{store.hit} uploads {fault}")

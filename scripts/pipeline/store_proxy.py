@@ -33,6 +33,11 @@ class Fault:
     seconds: float = 0.0
     is_cut: bool = False
 
+    def __str__(self) -> str:
+        if self.is_cut:
+            return "cut"
+        return f"{self.seconds:g} s late" if self.status is None else f"answered with {self.status}"
+
 
 Decide = Callable[[str, str], Fault | None]
 """Method and path of a request -> the fault, None for none."""

@@ -21,6 +21,7 @@ READERS: Mapping[str, tuple[str, ...]] = {
         "docs/reports.md",
         "docs/glossary.md",
         "docs/benchmarks.md",
+        "docs/growth.md",
         "docs/fidelity.md",
         "docs/drills.md",
         "docs/dependencies.md",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyarrow import fs
 
+from configs import storage
 from configs.contract import seen_file, state_file
 from configs.settings import load_settings, local_path
 from scripts.pipeline import remove
@@ -58,3 +60,22 @@ def test_reset_removes_the_checkpoint_of_a_consumer_that_ended_before_its_first_
     (checkpoint / "kafka_topic.json").write_text("{}")
     assert not [line for line in remove.reset(stack) if line.startswith("Left alone")]
     assert not checkpoint.exists()
+
+
+def test_reset_removes_from_a_bucket_only_what_the_kit_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())  # a folder for each bucket
+    monkeypatch.setattr(storage, "filesystem", lambda s3: played)
+    on_s3 = {
+        "datalake": {"path": "s3a://bucket/asha/orders", "quarantine_path": "s3a://bucket/asha/bad"},
+        "s3": {"endpoint": "http://s3.example:9000", "access_key": "key", "secret_key": "secret"},
+    }
+    stack = Stack(load_settings(write_config(tmp_path, on_s3, "2025em01"), environment={}), services="external")
+    for key in ("asha/orders/_spark_metadata/0", "asha/bad/notes.txt", "asha/other", "ravi/orders/_spark_metadata/0"):
+        path = tmp_path / "bucket" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    lines = remove.reset(stack)
+    assert [line for line in lines if line.startswith("Left alone: s3a://bucket/asha/bad. It has no")]
+    bucket = tmp_path / "bucket"
+    left = sorted(path.relative_to(bucket).as_posix() for path in bucket.rglob("*") if path.is_file())
+    assert left == ["asha/bad/notes.txt", "asha/other", "ravi/orders/_spark_metadata/0"]
