@@ -17,7 +17,7 @@ _OPTIONS = {
     # An open file is buffered on disk, among the program's temporary files. In memory is no faster, and takes the size
     # of a part for each file: with parts of 8 MB and 64 open files of 20 kB, 606 of 648 MB.
     "fast.upload.buffer": "disk",
-    "buffer.dir": "${env.SPARK_LOCAL_DIRS:-${java.io.tmpdir}}/s3a",
+    "buffer.dir": "${env.SPARK_LOCAL_DIRS:-/tmp}/s3a",
     "attempts.maximum": "1",
     "retry.limit": "3",
     "retry.interval": "200ms",
