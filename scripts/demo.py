@@ -13,8 +13,7 @@ from scripts.pipeline.table import make_table
 from scripts.pipeline.topic import make_topic
 from scripts.pipeline.unfinished_tasks import require_done
 from scripts.rounds.run import run_round
-from scripts.services.jars import missing_jars
-from scripts.services.optional_jars import ensure_optional_jars, optional_groups
+from scripts.services.optional_jars import download_missing_jars
 from scripts.services.stack import Stack
 
 
@@ -25,9 +24,7 @@ def run_demo(stack: Stack) -> int:
         KitError: a step failed; what was started is stopped in that case too. Or a task of a student's kit is not done.
     """
     require_done(stack.programs)
-    if missing_jars(optional_groups(stack.settings)):  # a clone that was set up for another config
-        _step("setup: what this config needs")
-        ensure_optional_jars(stack.settings)
+    download_missing_jars(stack.settings)  # the clone may have been set up for another config
     clock = time.monotonic()
     stack = replace(stack, short_lived=True)
     stopped: list[str] = []

@@ -17,6 +17,7 @@ from scripts.pipeline import remove
 from scripts.pipeline.services import services_of
 from scripts.pipeline.table import make_table
 from scripts.pipeline.topic import make_topic
+from scripts.services.optional_jars import download_missing_jars
 from scripts.services.stack import OURS, Programs, Stack
 
 Changes = Mapping[str, Mapping[str, Any]]  # section -> key -> value, over the project's own config
@@ -61,7 +62,10 @@ def temporary_cluster(
     with_spark: bool = True,
     with_s3: bool = True,
 ) -> Iterator[Stack]:
-    """As `temporary_stack`, with several brokers, a Spark cluster and a lake on S3, or only some of these."""
+    """As `temporary_stack`, with several brokers, a Spark cluster and a lake on S3, or only some of these.
+
+    The jars for S3 are downloaded if they are not in the user's cache: 300 MB.
+    """
     with held_ports(2 * brokers) as kafka, held_ports(4) as spark, held_ports(1) as s3:
         addresses = ",".join(f"127.0.0.1:{kafka + number}" for number in range(brokers))
         sections: dict[str, dict[str, Any]] = {"kafka": {"brokers": addresses}}
@@ -75,6 +79,7 @@ def temporary_cluster(
         for section, values in (changes or {}).items():
             sections.setdefault(section, {}).update(values)
         with temporary_stack(sections, rollnumber=rollnumber, programs=programs, short_lived=short_lived) as stack:
+            download_missing_jars(stack.settings)
             yield stack
 
 

@@ -56,6 +56,16 @@ def ensure_optional_jars(settings: Settings) -> None:
         output.done()
 
 
+def download_missing_jars(settings: Settings) -> None:
+    """Download those that are not there, and check none of the others, which takes a second.
+
+    Raises:
+        KitError: as `ensure_optional_jars`.
+    """
+    if missing_jars(optional_groups(settings)):
+        ensure_optional_jars(settings)
+
+
 def main() -> int:
     ensure_optional_jars(load_settings())
     return 0

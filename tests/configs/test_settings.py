@@ -244,6 +244,40 @@ def test_relative_paths_count_from_the_folder_above_configs(write: Write, tmp_pa
     assert settings.root == tmp_path
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value", "said"),
+    [
+        (
+            "datalake",
+            "path",
+            "s3://bucket/orders",
+            r"line \d+: datalake.path is .* Spark's name .* s3a://bucket/orders",
+        ),
+        ("datalake", "path", "s3n://bucket/orders", "s3a://bucket/orders"),
+        ("datalake", "path", "s3a://bucket", "a bucket and a prefix"),
+        ("datalake", "path", "s3a:///orders", "a bucket and a prefix"),
+        ("datalake", "quarantine_path", "quarantine", "is not on S3, and datalake.path is on S3"),
+        ("streaming", "checkpoint_location", "s3a://bucket/checkpoint", "Spark 3.5 can lose rows there"),
+        ("streaming", "last_processed_timestamp_location", "s3a://bucket/state", "Spark 3.5 can lose rows there"),
+        ("streaming", "quarantine_checkpoint_location", "s3a://bucket/c", "Spark 3.5 can lose rows there"),
+        ("s3", "path_style", False, "no host such as bucket.127.0.0.1"),
+    ],
+)
+def test_what_cannot_be_on_s3_is_refused(write: Write, section: str, key: str, value: object, said: str) -> None:
+    values: dict[str, Any] = {
+        **changed("datalake", "path", "s3a://bucket/orders"),
+        "s3": {"endpoint": "http://127.0.0.1:9000"},
+    }
+    values[section] = {**values[section], key: value}
+    with pytest.raises(SettingsError, match=said):
+        load_settings(write(values), environment={})
+
+
+def test_a_quarantine_alone_is_not_on_s3(write: Write) -> None:
+    with pytest.raises(SettingsError, match=r"is on S3, and datalake.path is not on S3"):
+        load_settings(write(changed("datalake", "quarantine_path", "s3a://bucket/quarantine")), environment={})
+
+
 def test_a_uri_stays_as_it_is_and_is_refused_where_a_local_folder_is_needed(write: Write) -> None:
     settings: Settings = load_settings(write(changed("datalake", "path", "s3a://bucket/orders")), environment={})
     assert settings.datalake.path == "s3a://bucket/orders"
