@@ -20,7 +20,7 @@ setup: ## install a venv, the packages, Java 17 and the jars
 doctor: ## list what this machine lacks, and what to do about each
 	@scripts/kit scripts doctor
 
-up: ## start Postgres and Kafka
+up: ## start Postgres, Kafka and what else the config has
 	@scripts/kit scripts up
 
 down: ## stop the programs, Kafka and Postgres; the data is kept

@@ -29,7 +29,7 @@ def run_demo(stack: Stack) -> int:
     stack = replace(stack, short_lived=True)
     stopped: list[str] = []
     try:
-        _step("up: Postgres and Kafka; beside them the two programs")
+        _step("up: the services; beside them the two programs")
         with stack.locked(), programs.started_beside_services(stack) as started:
             print(*(outcome.line for outcome in (*services_of(stack).up(), *started)), sep="\n")
             _step("db: the orders table with its base rows")
