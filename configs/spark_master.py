@@ -109,14 +109,14 @@ def find_cluster(master: str) -> Cluster | None:
     """What the master of a spark:// address reports; None if its web pages are not where they usually are."""
     for host, port in addresses(master):
         for candidate in (web_port(port), USUAL_WEB_PORT):
-            found = read_cluster(host, candidate, f"{SCHEME}{host}:{port}")
+            found = read_cluster(host, candidate, port)
             if found is not None:
                 return found
     return None
 
 
-def read_cluster(host: str, port: int, url: str) -> Cluster | None:
-    """What the web pages at host and port report of the master `url`; None without an answer, or of another master."""
+def read_cluster(host: str, port: int, master_port: int) -> Cluster | None:
+    """What the web pages at host and port report; None without an answer, or if the master has another port."""
     import http.client  # here: only a program on a cluster needs it
 
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)  # it uses no proxy
@@ -124,7 +124,7 @@ def read_cluster(host: str, port: int, url: str) -> Cluster | None:
         with contextlib.closing(connection):
             connection.request("GET", "/json/")
             found = json.loads(connection.getresponse().read())
-        if found["url"].lower() != url.lower() or found["status"] != "ALIVE":
+        if not found["url"].endswith(f":{master_port}") or found["status"] != "ALIVE":
             return None
         return Cluster(tuple(_workers(found["workers"])), tuple(_applications(found["activeapps"])))
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError):

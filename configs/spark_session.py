@@ -93,8 +93,12 @@ def wait_for_executor(session: SparkSession, stop: StopSignal, log: logging.Logg
     if not _master(session).startswith(SCHEME):
         return
     executors = Executors(session, log)
-    while not executors.look() and not stop.wait(_LOOK_INTERVAL):
+    try:
+        while not executors.look() and not stop.wait(_LOOK_INTERVAL):
+            pass
+    except Py4JError:
         require_session(session)
+        raise
 
     def keep_looking() -> None:
         with contextlib.suppress(Py4JError, OSError):  # the session has ended

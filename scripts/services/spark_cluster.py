@@ -171,7 +171,7 @@ def begin_up(stack: Stack) -> Start:
 
 
 def _report(stack: Stack, master: Node) -> Cluster | None:
-    return read_cluster(HOST, master.web, f"{SCHEME}{HOST}:{master.ports[0]}")
+    return read_cluster(HOST, master.web, master.ports[0])
 
 
 def cluster(stack: Stack) -> Cluster | None:

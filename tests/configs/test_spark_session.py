@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
@@ -25,11 +26,15 @@ class Session:
     def __init__(self, master: str = MASTER) -> None:
         self.executors = 0
         self.is_stopped = False
-        memory = SimpleNamespace(size=lambda: 1 + self.executors)  # the driver counts too
-        context = SimpleNamespace(getExecutorMemoryStatus=lambda: memory, isStopped=lambda: self.is_stopped)
+        context = SimpleNamespace(getExecutorMemoryStatus=self._memory, isStopped=lambda: self.is_stopped)
         self.sparkContext = SimpleNamespace(
             master=master, applicationId="app-1", _jsc=SimpleNamespace(sc=lambda: context)
         )
+
+    def _memory(self) -> object:
+        if self.is_stopped:
+            raise Py4JError("Cannot call methods on a stopped SparkContext")
+        return SimpleNamespace(size=lambda: 1 + self.executors)  # the driver counts too
 
     @property
     def as_session(self) -> SparkSession:

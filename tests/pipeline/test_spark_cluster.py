@@ -182,6 +182,19 @@ def test_a_lost_executor_worker_and_master_are_made_up_for(stack: Stack) -> None
     assert psutil.wait_procs(members, timeout=0)[1] == []
 
 
+def test_a_program_whose_executors_cannot_start_ends_and_says_so(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(spark_cluster, "spark_home", lambda _: stack.home / "no spark")
+        bring_up(stack)
+    programs.start(stack, [CONSUMER])
+    assert wait_until(lambda: not programs.is_running(stack, CONSUMER), timeout=90), log(stack, CONSUMER)
+    assert "Spark has ended this application" in log(stack, CONSUMER)
+    services_of(stack).down()
+    services_of(stack).up()
+    programs.start(stack)
+    assert lake_has(stack, BASE_ROWS), log(stack, CONSUMER)
+
+
 def can_hide() -> bool:
     """Whether this machine lets bubblewrap make a folder of its own."""
     if shutil.which("bwrap") is None:
