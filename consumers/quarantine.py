@@ -64,11 +64,13 @@ class Quarantine:
                 f"{position.files}. Put them back. Or move it and {self._checkpoint} away (use mv, delete nothing): "
                 "then it is written again from the topic."
             )
-        self._position = position
+        next_file = position.next_file
+        self._position = position = replace(position, next_file=None)
         if stored is None:
             position.store(self._checkpoint)
-        if position.next_file is not None:
-            self._write(position.next_file)
+        # An earlier version kept the file of a crash in the position, also when later ones were written.
+        if next_file is not None and any(end > position.ends.get(at, 0) for at, end in next_file.ends.items()):
+            self._write(next_file)
 
     def cover(self, ends: Ends, rejected: int | None = None, begin: Ends = MappingProxyType({})) -> None:
         """Make the quarantine complete up to `ends`.

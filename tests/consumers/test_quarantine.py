@@ -104,6 +104,9 @@ def test_a_file_that_a_crash_interrupted_is_written_again_and_no_other(
     again.cover({0: 5})
     again.cover({0: 7}, 1, begin={0: 5})
     assert kept(settings) == [0, 2, 4, 6]
+    for _ in range(2):
+        opened().cover({0: 7})
+    assert kept(settings) == [0, 2, 4, 6], "the file of the crash is forgotten"
 
 
 @pytest.mark.parametrize(
