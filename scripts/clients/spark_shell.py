@@ -12,6 +12,7 @@ from configs.errors import KitError
 from configs.storage import lake_place, require_answer
 from grader.evidence.lake import Lake
 from scripts.clients.arguments import arguments
+from scripts.services.s3a import S3A_JARS
 from scripts.services.spark_cluster import is_local
 from scripts.services.spark_environment import spark_environment
 from scripts.services.stack import Stack
@@ -32,22 +33,24 @@ def run_spark_shell(stack: Stack) -> NoReturn:
     lake = Lake(path)
     if not lake.exists or not lake.listing:
         raise KitError(f"There is nothing in {path} yet. Run `make round1` for the first rows.")
+    if is_local(settings.spark):
+        # The cores of the kit's own cluster are for the two programs: a third would wait for ever.
+        spark = settings.spark.model_copy(update={"master": ON_THIS_MACHINE})
+        settings = settings.model_copy(update={"spark": spark})
     values = spark_environment(settings)
     options = {
         "spark.ui.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.catalogImplementation": "in-memory",  # Hive's would leave a metastore_db in the current folder
     }
-    # The cores of the kit's own cluster are for the two programs: a third would wait for ever.
-    master = ON_THIS_MACHINE if is_local(settings.spark) else values["PROGRAM_MASTER"]
-    words = ["--master", master, "--driver-memory", values["PROGRAM_DRIVER_MEMORY"]]
+    words = ["--master", values["PROGRAM_MASTER"], "--driver-memory", values["PROGRAM_DRIVER_MEMORY"]]
     words += ["--driver-class-path", values["PROGRAM_JARS"].replace(",", ":")]  # as in spark_submit.sh
     words += ["--jars", values["PROGRAM_JARS"], "--driver-java-options", values["PROGRAM_JAVA_OPTIONS"]]
-    for_cluster = [] if master == ON_THIS_MACHINE else values["PROGRAM_CLUSTER_OPTIONS"].splitlines()
-    settings_of_spark = [*for_cluster, *(f"{key}={value}" for key, value in options.items())]
+    settings_of_spark = [*values["PROGRAM_OPTIONS"].splitlines(), *(f"{key}={value}" for key, value in options.items())]
     words += [word for setting in settings_of_spark for word in ("--conf", setting)]
     environment = {
         **os.environ,
+        **values,  # the keys of S3 among them
         "JAVA_HOME": values["PROGRAM_JAVA_HOME"],
         "SPARK_HOME": values["PROGRAM_SPARK_HOME"],
         "PYSPARK_PYTHON": sys.executable,
@@ -56,6 +59,8 @@ def run_spark_shell(stack: Stack) -> NoReturn:
         "PYTHONSTARTUP": str(STARTUP),
         "TZ": "UTC",
     }
+    if S3A_JARS in values:  # as in spark_submit.sh
+        environment["SPARK_DIST_CLASSPATH"] = values[S3A_JARS]
     if values["PROGRAM_LOCAL_IP"]:
         environment["SPARK_LOCAL_IP"] = values["PROGRAM_LOCAL_IP"]
     # -i: Python runs PYTHONSTARTUP also if its input is a pipe.

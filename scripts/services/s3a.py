@@ -9,6 +9,7 @@ from configs.storage import keys_of
 from scripts.services.jars import S3A, jar_paths
 from scripts.services.optional_jars import require_optional_jars
 
+S3A_JARS = "PROGRAM_S3A_JARS"  # the variable of spark_submit.sh
 # Of core-default.xml of Hadoop 3.3.4. By default an outage is reported after 20 attempts in each of 7 retries, which
 # takes many minutes, and a write deletes the markers of all folders above it. With these a server that is down is
 # reported after 2 to 5 s, and one that hangs after a minute or two.
@@ -65,4 +66,4 @@ def s3a_variables(settings: Settings) -> dict[str, str]:
     """
     if not settings.on_s3:
         return {}
-    return {"PROGRAM_S3A_JARS": ":".join(map(str, s3a_jars(settings))), **keys_of(settings.s3).environment()}
+    return {S3A_JARS: ":".join(map(str, s3a_jars(settings))), **keys_of(settings.s3).environment()}

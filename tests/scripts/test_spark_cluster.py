@@ -82,7 +82,7 @@ def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def options(made: Stack) -> dict[str, str]:
-    lines = spark_environment.spark_environment(made.settings)["PROGRAM_CLUSTER_OPTIONS"].splitlines()
+    lines = spark_environment.spark_environment(made.settings)["PROGRAM_OPTIONS"].splitlines()
     return {key: value for key, _, value in (line.partition("=") for line in lines)}
 
 
