@@ -140,9 +140,9 @@ def _rows(found: Mapping[str, Measured]) -> Sequence[tuple[str, ...]]:
 
 NOTES = (
     """
-    From Kafka to the lake, as in the section above, for a backlog of one size. Each row changes one thing of
-    `configs/orders_stream.yml`; the last one is `configs/cluster.yml`, which changes all. Two cores do all the work:
-    brokers, S3, executors and the consumer. So more of them is a cost here, and on machines of their own a gain.
+    From Kafka to the lake, one backlog. Each row changes one thing of `configs/orders_stream.yml`; the last one is
+    `configs/cluster.yml`, which changes all. Two cores do all the work: brokers, S3, executors and the consumer. So
+    more of them is a cost here, and on machines of their own a gain.
     """,
     """
     Memory is resident. On a cluster the consumer's tasks run in executors, whose memory is among that of the services.
