@@ -220,7 +220,7 @@ class S3(_Section):
     endpoint: Annotated[str, BeforeValidator(_none_is_empty), Field(pattern=r"^(https?://[^\s/]+/?)?$")] = ""
     region: Text = "us-east-1"
     access_key: Annotated[str, BeforeValidator(_none_is_empty)] = ""
-    secret_key: Annotated[str, BeforeValidator(_none_is_empty)] = ""
+    secret_key: Annotated[str, BeforeValidator(_none_is_empty), Field(repr=False)] = ""
     path_style: bool = True
 
 

@@ -13,7 +13,7 @@ import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -60,7 +60,7 @@ class S3Path:
 
     bucket: str
     key: str
-    s3: S3
+    s3: S3 = field(repr=False)  # it has the secret key
 
     def __truediv__(self, name: str) -> S3Path:
         return S3Path(self.bucket, str(PurePosixPath(self.key) / name), self.s3)
@@ -229,8 +229,8 @@ class Keys:
     """What a request to S3 is signed with. `session_token` is empty for keys that do not expire."""
 
     access_key: str
-    secret_key: str
-    session_token: str = ""
+    secret_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
 
     def environment(self) -> dict[str, str]:
         """The variables that AWS's own tools and Spark read."""

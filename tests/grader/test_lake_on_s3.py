@@ -133,6 +133,7 @@ def test_a_path_on_s3(buckets: Path) -> None:
     (buckets / BUCKET / "a/lake/date=2025-11-18/part-1").write_bytes(b"rows")
     (buckets / BUCKET / "a/lake/rejected-1").write_bytes(b"")
     assert str(lake) == "s3a://food-delivery/a/lake"
+    assert "secret" not in f"{lake!r} {SETTINGS!r} {keys_of(SETTINGS)!r}"
     assert lake.is_dir()
     assert sorted(path.name for path in lake.iterdir()) == ["date=2025-11-18", "rejected-1"]
     assert [str(path) for path in lake.glob("rejected-*")] == ["s3a://food-delivery/a/lake/rejected-1"]
