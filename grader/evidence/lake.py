@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from configs.contract import COLUMN_NAMES, PARTITION_COLUMN
-from configs.storage import Place, S3Path, as_logged
+from configs.storage import Place, as_logged
 from configs.wording import counted
 from grader.evidence.lake_format import OTHER_SUFFIXES, described
 from grader.evidence.listing import file_sha256, list_files, list_parquet
@@ -106,11 +106,6 @@ class Lake:
     @property
     def exists(self) -> bool:
         return self.folder is not None and self.folder.is_dir()
-
-    @property
-    def has_checksums(self) -> bool:
-        """Whether Spark writes a checksum file beside each file here: on a disk it does, on S3 it does not."""
-        return not isinstance(self.folder, S3Path)
 
     @cached_property
     def listing(self) -> Mapping[str, int]:

@@ -38,9 +38,7 @@ class Drill:
         return self.category == CLUSTER
 
 
-def drill(
-    *, withstands: str, naive: str = "Not run: its programs are not made for a cluster."
-) -> Callable[[Inject], Drill]:
+def drill(*, withstands: str, naive: str = NOT_RUN) -> Callable[[Inject], Drill]:
     """Make a drill of a function: its name is the drill's, its docstring the documentation.
 
     Raises:

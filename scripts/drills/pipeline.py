@@ -272,14 +272,13 @@ class Pipeline:
 
     def wait_for_replicas(self) -> None:
         """Wait until every broker has all of the topic."""
-        count, name = len(self.settings.kafka.addresses), self.settings.kafka.topic
+        count = len(self.settings.kafka.addresses)
 
         def are_complete() -> bool:
             try:
-                topic = kafka.admin_client(self.settings.kafka).list_topics(name, timeout=5).topics[name]
+                return set(kafka.in_sync_replicas(self.settings.kafka)) == {count}
             except KafkaException:
                 return False
-            return all(len(partition.isrs) == count for partition in topic.partitions.values())
 
         self.wait(are_complete, f"all of the topic on {count} brokers")
 

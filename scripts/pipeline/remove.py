@@ -51,15 +51,14 @@ def reset(stack: Stack) -> list[str]:
     # The kit's own S3 goes with its data. In another, the lake is removed as on a disk.
     settings = stack.settings
     is_own_store = stack.services == "embedded" and has_own_s3(settings)
-    places: list[Place] = [place(settings) for place in (lake_place, quarantine_place)]
-    for place in places:
+    lake, quarantine = lake_place(settings), quarantine_place(settings)
+    for place in (lake, quarantine):
         if isinstance(place, S3Path) and not is_own_store:
             require_answer(place)
     lines += services.down()
     if any(programs.is_running(stack, name) for name in PROGRAM_NAMES):
         return [*lines, "Nothing was removed, because a program still runs. Stop it, then run `make reset` again"]
     services.remove()
-    lake, quarantine = places
     # The consumer writes TOPIC_FILE before Spark starts.
     made: dict[Place, tuple[str, ...]] = {
         lake: ("_spark_metadata",),

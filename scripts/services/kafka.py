@@ -25,7 +25,7 @@ from scripts.services.jars import jar_paths
 from scripts.services.java import QUICK_START, require_java
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
-from scripts.services.processes import begin_stop, kill_all, last_lines, wait_until
+from scripts.services.processes import begin_stop, kill_all, require_started, wait_until
 from scripts.services.properties_file import write_properties
 from scripts.services.stack import LOCAL_HOSTS, Stack, require_local
 
@@ -92,6 +92,16 @@ def answers(settings: KafkaSettings, timeout: float = 1.0, *, count: int = 1) ->
         return False
 
 
+def in_sync_replicas(settings: KafkaSettings) -> list[int]:
+    """Of each partition of the topic: how many brokers have all of it.
+
+    Raises:
+        KafkaException: no broker answers.
+    """
+    topic = admin_client(settings).list_topics(settings.topic, timeout=10).topics[settings.topic]
+    return [len(partition.isrs) for partition in topic.partitions.values()]
+
+
 def require_broker(settings: KafkaSettings) -> None:
     """Make sure that Kafka answers.
 
@@ -148,9 +158,7 @@ def begin_up(stack: Stack) -> Start:
 
     def ready() -> bool:
         for node, process in started.items():
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-                log = stack.log(node.name)
-                raise KitError(f"{node.title} stopped right after its start. The end of {log}:\n{last_lines(log)}")
+            require_started(process, node.title, stack.log(node.name))
         return answers(settings, count=len(nodes))
 
     def wait() -> Outcome:

@@ -22,7 +22,7 @@ from configs.orders_table import connect as connect
 from configs.settings import Postgres as PostgresSettings
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
-from scripts.services.processes import begin_stop, is_root, last_lines, wait_until
+from scripts.services.processes import begin_stop, is_root, require_started, wait_until
 from scripts.services.stack import Stack, require_local
 
 NAME = "postgres"
@@ -288,8 +288,7 @@ def _wait_for_server(process: psutil.Process, settings: PostgresSettings, log: P
 
     def answers() -> bool:
         nonlocal problem
-        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-            raise KitError(f"Postgres stopped right after its start. The end of {log}:\n{last_lines(log)}")
+        require_started(process, "Postgres", log)
         try:
             connect(settings, db="postgres").close()
         except psycopg2.OperationalError as error:

@@ -16,6 +16,8 @@ from typing import Protocol
 
 import psutil
 
+from configs.errors import KitError
+
 
 @dataclass(frozen=True)
 class PidFile:
@@ -257,6 +259,16 @@ def wait_until(condition: Callable[[], bool], *, timeout: float, interval: float
             return False
         time.sleep(interval)
     return True
+
+
+def require_started(process: psutil.Process, title: str, log: Path) -> None:
+    """Make sure that a service that was launched has not ended.
+
+    Raises:
+        KitError: it has; the message has the end of its log.
+    """
+    if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+        raise KitError(f"{title} stopped right after its start. The end of {log}:\n{last_lines(log)}")
 
 
 def last_lines(log: Path, count: int = 8) -> str:

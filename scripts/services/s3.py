@@ -24,7 +24,7 @@ from scripts.services.java import QUICK_START, require_java
 from scripts.services.optional_jars import require_optional_jars
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
-from scripts.services.processes import begin_stop, last_lines, wait_until
+from scripts.services.processes import begin_stop, require_started, wait_until
 from scripts.services.properties_file import write_properties
 from scripts.services.stack import Stack
 
@@ -124,8 +124,7 @@ def begin_up(stack: Stack) -> Start:
     started = _launch(stack, keys)
 
     def ready() -> bool:
-        if not started.is_running() or started.status() == psutil.STATUS_ZOMBIE:
-            raise KitError(f"S3 stopped right after its start. The end of {log}:\n{last_lines(log)}")
+        require_started(started, "S3", log)
         return _listens(started, port_of(settings))
 
     def wait() -> Outcome:

@@ -23,7 +23,7 @@ from scripts.services.class_archive import SPARK, archive_options, class_path, s
 from scripts.services.java import QUICK_START, require_java
 from scripts.services.outcome import Outcome, Start
 from scripts.services.ports import require_free_port
-from scripts.services.processes import begin_stop, last_lines, wait_until
+from scripts.services.processes import begin_stop, require_started, wait_until
 from scripts.services.properties_file import write_properties
 from scripts.services.spark_home import spark_home
 from scripts.services.stack import LOCAL_HOSTS, PROGRAM_NAMES, Stack
@@ -144,9 +144,7 @@ def begin_up(stack: Stack) -> Start:
 
     def has(alive: int) -> bool:
         for node, process in started.items():
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-                log = stack.log(node.name)
-                raise KitError(f"{node.title} stopped right after its start. The end of {log}:\n{last_lines(log)}")
+            require_started(process, node.title, stack.log(node.name))
         found = _report(stack, master)
         return found is not None and found.alive >= alive
 

@@ -32,9 +32,7 @@ def stack() -> Iterator[Stack]:
 
 def in_sync(stack: Stack) -> list[int]:
     """Of each partition of the topic: how many replicas have all of it."""
-    topic = stack.settings.kafka.topic
-    metadata = kafka.admin_client(stack.settings.kafka).list_topics(topic, timeout=10).topics[topic]
-    return [len(partition.isrs) for partition in metadata.partitions.values()]
+    return kafka.in_sync_replicas(stack.settings.kafka)
 
 
 @pytest.mark.services
