@@ -171,7 +171,7 @@ class Streaming(_Section):
     checkpoint_location: Text
     last_processed_timestamp_location: Text
     batch_interval: Seconds
-    max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
+    max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 500_000
     quarantine_checkpoint_location: Text = ""  # empty: next to the checkpoint, with _quarantine after its name
     state_partitions: Annotated[int, Field(ge=1, le=200)] = 1
     duplicates_window: Annotated[str | None, BeforeValidator(_interval)] = None

@@ -37,7 +37,7 @@ from scripts.services.stack import OURS, Programs
 
 WITHOUT_STORE = Path(__file__).with_name("without_store")
 WARM_UP = 10  # messages, as many as the base rows
-BATCHES = 5  # of the last backlog
+BATCHES = 2  # of the last backlog
 SMALL_BATCHES, SMALL_ROWS = 20, 100
 
 
@@ -77,7 +77,7 @@ def measure_consumer(programs: Programs, backlogs: Sequence[int], *, with_store:
         KitError: it ended, or took longer than TIMEOUT.
     """
     environment = {} if with_store else {"PYTHONPATH": str(WITHOUT_STORE)}
-    # A batch is a fifth of the largest backlog. For a million rows that is the config's default.
+    # A batch is half of the largest backlog. For a million rows that is the config's default.
     changes = {"streaming": {"max_offsets_per_trigger": max(backlogs) // BATCHES}}
     with temporary_stack(changes, rollnumber="2025bench01", programs=programs, short_lived=False) as stack:
         settings = stack.settings
