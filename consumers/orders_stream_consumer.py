@@ -269,16 +269,28 @@ def run_stream(spark: SparkSession, settings: Settings, stop: StopSignal, log: l
         stop.wait(0.5)
     if query is not None:
         with contextlib.suppress(*TRANSIENT):
-            _finish_batch(query)
+            if not _finish_batch(query):
+                log.info("a batch still ran after %g s and is interrupted; the next start reads it again", STOP_TIMEOUT)
+                _silence(spark)
             query.stop()
             progress.follow(query)
 
 
-def _finish_batch(query: StreamingQuery) -> None:
-    """Wait until no batch is running, so that none is interrupted; at most STOP_TIMEOUT seconds."""
+def _finish_batch(query: StreamingQuery) -> bool:
+    """Wait until no batch is running, so that none is interrupted; at most STOP_TIMEOUT seconds. False: one is."""
     deadline = time.monotonic() + STOP_TIMEOUT
-    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+    while query.isActive and query.status["isTriggerActive"]:
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.02)
+    return True
+
+
+def _silence(spark: SparkSession) -> None:
+    """Log nothing from Java any more. Spark would report each task that a stop interrupts as an error, with a trace."""
+    package: Any = spark.sparkContext._jvm
+    package = package.org.apache.logging.log4j
+    package.core.config.Configurator.setAllLevels("", package.Level.OFF)
 
 
 def main(settings: Settings, stop: StopSignal, log: logging.Logger) -> None:
