@@ -79,7 +79,7 @@ def require_store_of_lake(lake: Place, checkpoint: Path, finished: int | None) -
             return  # the lake was changed by somebody: the grader reports that
         import numpy as np  # only here, as pyarrow below
 
-        # Arrays, because a batch may have half a million: as sets they take ten times the memory.
+        # Arrays, because a batch may have half a million: as sets they take eight times the memory.
         in_lake = np.unique(np.concatenate([_order_ids(path) for path in files]))
         in_store = np.unique(np.concatenate([np.fromiter(added_order_ids(path), np.int64) for path in changelogs]))
         if not np.array_equal(in_lake, in_store):
